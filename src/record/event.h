@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "model/result.h"
+#include "model/tally.h"
+#include "record/record.h"
+
+#include <systemd/sd-id128.h>
+
+/*
+ * Events of a run, as structs; and their one encoding as records (ptest/journal.h)
+ *
+ * Reporters and the review commands know events only, live or read back.
+ */
+
+typedef enum EventKind {
+        EVENT_RUN_STARTED,
+        EVENT_RUN_FINISHED,
+        EVENT_TEST_FINISHED,
+        EVENT_WORKER_STARTED,
+        EVENT_WORKER_STOPPED,
+        EVENT_WORKER_STUCK,
+        EVENT_WORKER_LOST,
+        EVENT_KIND_MAX,
+        EVENT_KIND_INVALID = -22, /* -EINVAL */
+} EventKind;
+
+typedef struct EventWorker {
+        unsigned slot, generation;
+        pid_t pid;
+        char *unit; /* NULL on the plain backend */
+        char *why;  /* stopped, stuck, lost: one line; may be NULL */
+        char *test; /* stuck: the address that it was at; may be NULL */
+} EventWorker;
+
+typedef struct Event {
+        EventKind kind;
+        sd_id128_t run_id;
+        char *suite;
+        uint64_t time_usec; /* CLOCK_REALTIME */
+
+        struct {
+                char *description; /* may be NULL */
+                char *version;
+                size_t planned;
+                unsigned workers;
+                char *backend;
+                char **capabilities; /* "name=yes", "name=no" */
+                char *hostname;
+                char *command;
+        } run_started;
+        struct {
+                Tally tally;
+                Verdict verdict;
+                char *reason;           /* of a verdict that is not about tests: one line; may be NULL */
+                uint64_t duration_usec;
+                size_t journal_lost;
+        } run_finished;
+        Result *result;     /* of test finished */
+        EventWorker worker; /* of the four worker events */
+} Event;
+
+int event_new(EventKind kind, sd_id128_t run_id, const char *suite, Event **ret);
+Event *event_free(Event *event);
+DEFINE_CLEANUP(Event, event_free);
+
+int event_to_record(const Event *event, Record **ret);
+/* -EBADMSG: not one of our records, or one that lacks what it must have */
+int event_from_record(const Record *record, Event **ret);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "record/event.h"
+
+/*
+ * Writes the events of one run: to the run file, which is the truth, and to the journal
+ *
+ * The run file is <state>/runs/<suite>-<run id>.export, in the Journal Export Format, one write(2) a record.
+ */
+
+typedef struct Recorder Recorder;
+
+/* state_dir NULL: state_dir_get(). journal: send there too. */
+int recorder_new(const char *state_dir, const char *suite, sd_id128_t run_id, bool journal, Recorder **ret);
+Recorder *recorder_free(Recorder *recorder);
+DEFINE_CLEANUP(Recorder, recorder_free);
+
+/*
+ * Negative: the run file could not be written, and the run cannot be a pass. An entry that the journal did
+ * not take is only counted.
+ */
+int recorder_write(Recorder *recorder, const Event *event);
+
+const char *recorder_get_path(const Recorder *recorder);
+size_t recorder_get_journal_lost(const Recorder *recorder);
+/* fsync() of the run file; before the verdict is told */
+int recorder_sync(Recorder *recorder);
+
+/* $STATE_DIRECTORY, /var/lib/ptest for root, $XDG_STATE_HOME/ptest or ~/.local/state/ptest; $TMPDIR/ptest-<uid> if none can be written. */
+int state_dir_get(char **ret);
