@@ -9,7 +9,7 @@ static inline uint64_t clock_now(clockid_t clock) {
         struct timespec ts = {};
 
         clock_gettime(clock, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* CLOCK_MONOTONIC, in microseconds; what every deadline is on */

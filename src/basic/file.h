@@ -9,16 +9,22 @@
 int file_read(const char *path, size_t max, char **ret_data, size_t *ret_size);
 int file_read_at(int dir_fd, const char *path, size_t max, char **ret_data, size_t *ret_size);
 
-/* Creates a directory and those above it, like mkdir -p. */
+/* Creates a directory and those above it, like mkdir -p. -ENOTDIR: something else is there */
 int dir_make(const char *path, mode_t mode);
 
-/* Removes a directory and all below it; does not follow links, nor leave the file system. Missing is good. */
+/*
+ * Removes a directory and all below it; does not follow links, nor leave the file system. Missing is good. What can be
+ * removed is, also when something cannot be; the first error is returned.
+ */
 int dir_remove(const char *path);
 
-/* a/b, or b if it is absolute, or if a is NULL. */
+/* a/b, or b if it is absolute, or if a is NULL or "". */
 int path_join(const char *a, const char *b, char **ret);
 
-/* Absolute, without . and .. resolved; relative to the working directory. */
+/*
+ * Absolute; relative to the working directory. "." and repeated slashes are dropped, ".." and links are not resolved.
+ * -ENOENT for "".
+ */
 int path_make_absolute(const char *path, char **ret);
 
 /* The last part of a path, inside it; "" for a path that ends in a slash. */

@@ -14,7 +14,7 @@
 int process_open(pid_t pid, int *ret_pidfd);
 int process_signal(int pidfd, int signo);
 
-/* The command line, quoted for reading, "[comm]" if it has none; -ESRCH if it is gone. */
+/* The command line, quoted for reading, "[comm]" if it has none; cut if long; -ESRCH if it is gone. */
 int process_get_command(pid_t pid, char **ret);
 
 /* The state letter of /proc/PID/stat: R S D Z T t X I */
@@ -25,11 +25,12 @@ int process_catches_signal(pid_t pid, int signo, bool *ret);
 
 /*
  * All living descendants of a process, children before grandchildren, zombies left out; at most max of them.
- * Descendants of an ended process are found only under the sub-reaper that they went to.
+ * Descendants of an ended process are found only under the sub-reaper that they went to. One look at what
+ * changes meanwhile: who ends processes repeats it until it finds none. -ESRCH: the process itself is gone
  */
 int process_list_descendants(pid_t pid, size_t max, pid_t **ret_pids, size_t *ret_count);
 
-/* The unified ("0::") path, or on cgroup v1 that of name=systemd, as /proc/PID/cgroup has it. -ESRCH */
+/* The unified ("0::") path, or on cgroup v1 that of name=systemd, as /proc/PID/cgroup has it. -ESRCH, -ENODATA: neither */
 int process_get_cgroup(pid_t pid, char **ret);
 
 /* CPUs that this process may use: affinity, at least 1. */

@@ -25,7 +25,7 @@ char **strv_copy(char *const *v);
 
 /* Appends a copy of s. */
 int strv_extend(char ***v, const char *s);
-/* Appends s itself and owns it, also on failure. */
+/* Appends s itself and owns it, also on failure. NULL is -ENOMEM, for strv_consume(&v, strdup(…)). */
 int strv_consume(char ***v, char *s);
 int strv_extendf(char ***v, const char *format, ...) _printf_(2, 3);
 int strv_extend_strv(char ***v, char *const *other);
@@ -36,7 +36,11 @@ char *strv_join(char *const *v, const char *separator);
 /* Splits at any of the separators; empty parts are dropped. */
 int strv_split(const char *s, const char *separators, char ***ret);
 
-/* Splits words as systemd's Exec= does: white space, '…', "…", backslash escapes. -EINVAL: open quote */
+/*
+ * Splits words as systemd's Exec= does: white space, '…', "…", and in all three the escapes \a \b \f \n \r \t
+ * \v \\ \" \' \s (or a space), \xHH, \NNN (octal), \uHHHH, \UHHHHHHHH. -EINVAL: open quote, unknown escape, an
+ * escape that makes a NUL
+ */
 int strv_split_words(const char *s, char ***ret);
 
 #define strv_for_each(s, v) for (char *const *s = (v); s && *s; s++)

@@ -4,6 +4,7 @@
 #include "basic/macros.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Text that came from outside, made safe to show
@@ -11,7 +12,17 @@
 
 bool text_is_utf8(const char *data, size_t size);
 
-/* Printable UTF-8 on one line: control characters, invalid bytes and escapes become \n, \t, \x1b, …; NULL on ENOMEM */
+/*
+ * The length in bytes of the first character of data (size > 0), and whether it can be shown as it is: valid UTF-8, no
+ * control character, nothing that ends a line or changes the direction of writing. A byte that is not
+ * valid UTF-8 is a character of its own that cannot be shown.
+ */
+size_t text_measure_character(const char *data, size_t size, bool *ret_printable);
+
+/*
+ * Printable UTF-8 on one line: control characters, invalid bytes and escapes become \n, \t, \x1b, …; NULL on ENOMEM.
+ * A backslash stays one: the text is made safe, not reversible, and escaping it again changes nothing.
+ */
 char *text_escape(const char *data, size_t size);
 
 /* The same for many lines: \n and \t stay as they are, "\r\n" becomes "\n". */
