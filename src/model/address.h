@@ -13,5 +13,8 @@
 
 bool address_is_valid(const char *address);
 
-/* Makes an address of any text: control characters and invalid bytes become '_', space is trimmed, "" becomes "_". */
+/*
+ * Makes an address of any text: control characters and invalid bytes become '_', space is trimmed, "" becomes "_", what
+ * is beyond ADDRESS_MAX is cut off. Two texts can become the same address.
+ */
 int address_sanitize(const char *text, char **ret);

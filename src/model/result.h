@@ -23,7 +23,7 @@ typedef struct ResultPoint {
 
 /* What was kept of an output stream. */
 typedef struct ResultOutput {
-        char *data;     /* any bytes; may be NULL */
+        char *data; /* any bytes; may be NULL */
         size_t size;
         uint64_t total; /* bytes that the test wrote; more than size if the middle was dropped */
 } ResultOutput;
@@ -31,22 +31,22 @@ typedef struct ResultOutput {
 typedef struct Result {
         char *address;
         Outcome outcome;
-        unsigned marks;           /* PtestMark bits */
-        char *reason;             /* one line; NULL for a plain pass */
-        unsigned attempt;         /* from 1 */
-        unsigned slot;            /* from 1; 0: never sent to a worker */
+        unsigned marks;   /* PtestMark bits */
+        char *reason;     /* one line; NULL for a plain pass */
+        unsigned attempt; /* from 1 */
+        unsigned slot;    /* from 1; 0: never sent to a worker */
         unsigned generation;
-        uint64_t start_usec;      /* CLOCK_REALTIME; 0: not started */
+        uint64_t start_usec; /* CLOCK_REALTIME; 0: not started */
         uint64_t duration_usec;
         uint64_t cpu_user_usec;
         uint64_t cpu_system_usec;
-        uint64_t memory_peak;     /* bytes; SIZE_UNKNOWN */
-        int exit_status;          /* -1: did not exit */
-        int signal;               /* 0: not ended by one */
+        uint64_t memory_peak; /* bytes; SIZE_UNKNOWN */
+        int exit_status;      /* -1: did not exit */
+        int signal;           /* 0: not ended by one */
         bool core_dumped;
         ResultPoint *points;
         size_t n_points;
-        char **leaks;             /* "pid command line" of what it left behind */
+        char **leaks; /* "pid command line" of what it left behind */
         ResultOutput out;
         ResultOutput err;
 } Result;
@@ -59,7 +59,13 @@ int result_new(const char *address, Result **ret);
 Result *result_free(Result *result);
 DEFINE_CLEANUP(Result, result_free);
 
-/* Copies the strings; name is never NULL. -E2BIG: RESULT_POINTS_MAX */
-int result_add_point(Result *result, Outcome outcome, uint64_t number, const char *name, const char *reason);
+/* Copies the strings; name NULL becomes "". -E2BIG: RESULT_POINTS_MAX */
+int result_add_point(
+                Result *result,
+                Outcome outcome,
+                uint64_t number,
+                const char *name,
+                const char *reason);
 
+/* Made one line of printable text, see text_escape(). */
 int result_set_reason(Result *result, const char *format, ...) _printf_(2, 3);

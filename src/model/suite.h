@@ -10,30 +10,30 @@
 /* What holds for a suite unless the command line says otherwise. Unset: 0, NULL, or as noted. */
 typedef struct SuiteSettings {
         unsigned workers;
-        uint64_t run_timeout_usec;   /* USEC_INFINITY: none */
-        uint64_t stop_usec;          /* how long a worker may take to stop before it is killed */
-        unsigned fail_fast;          /* stop after so many bad outcomes; 0: never */
+        uint64_t run_timeout_usec; /* USEC_INFINITY: none */
+        uint64_t stop_usec;        /* how long a worker may take to stop before it is killed */
+        unsigned fail_fast;        /* stop after so many bad outcomes; 0: never */
         bool allow_no_tests;
-        double timeout_multiplier;   /* 1.0 */
+        double timeout_multiplier; /* 1.0 */
 
-        uint64_t worker_memory_max;  /* bytes; SIZE_INFINITY: none */
-        uint64_t worker_tasks_max;   /* UINT64_MAX: none */
-        char *worker_user;           /* NULL: not given */
+        uint64_t worker_memory_max; /* bytes; SIZE_INFINITY: none */
+        uint64_t worker_tasks_max;  /* UINT64_MAX: none */
+        char *worker_user;          /* NULL: not given */
 } SuiteSettings;
 
 typedef struct Suite {
-        char *name;                  /* short, for unit names, records and titles */
+        char *name; /* short, for unit names, records and titles */
         char *description;
-        char *path;                  /* what it was loaded from */
+        char *path; /* what it was loaded from */
         SuiteSettings settings;
-        Test **tests;                /* in their order */
+        Test **tests; /* in their order */
         size_t n_tests;
         size_t n_allocated;
 } Suite;
 
 #define SUITE_STOP_DEFAULT (5 * USEC_PER_SEC)
 /* A typo (Exec of a generator in a loop) must not eat the machine. */
-#define SUITE_TESTS_MAX 1000000U
+#define SUITE_TESTS_MAX    1000000U
 
 int suite_new(const char *name, Suite **ret);
 Suite *suite_free(Suite *suite);
@@ -42,7 +42,7 @@ DEFINE_CLEANUP(Suite, suite_free);
 /* Takes the test, also on failure. -E2BIG: SUITE_TESTS_MAX */
 int suite_add(Suite *suite, Test *test);
 
-/* The first pair of tests with the same address, or 0 (1 if there is one). */
+/* The first pair of tests with the same address: 1, or 0 if there is none; -ENOMEM */
 int suite_find_duplicate(const Suite *suite, const Test **ret_first, const Test **ret_second);
 
 /* Drops the tests that the patterns do not select. */

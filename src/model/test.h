@@ -24,8 +24,8 @@ typedef enum TestProtocol {
 
 typedef enum EnvOpKind {
         ENV_OP_SET,
-        ENV_OP_UNSET,   /* value is "" */
-        ENV_OP_APPEND,  /* to what the worker's environment has, with the separator between */
+        ENV_OP_UNSET,  /* value is "" */
+        ENV_OP_APPEND, /* to what the worker's environment has, with the separator between */
         ENV_OP_PREPEND,
         ENV_OP_MAX,
         ENV_OP_INVALID = -22, /* -EINVAL */
@@ -40,26 +40,26 @@ typedef struct EnvOp {
 } EnvOp;
 
 typedef struct Test {
-        char *address;         /* unique in the suite; see address.h */
-        char **argv;           /* program and arguments; the program is an absolute path, or relative to workdir */
+        char *address; /* unique in the suite; see address.h */
+        char **argv; /* program and arguments; the program is an absolute path, or relative to workdir */
         EnvOp *env;
         size_t n_env;
-        char *workdir;         /* absolute; NULL: where the worker is */
+        char *workdir; /* absolute; NULL: where the worker is */
         TestProtocol protocol;
-        bool should_fail;      /* fail → xfail, pass → xpass; skip and error stay (formats.md, 0) */
+        bool should_fail; /* fail → xfail, pass → xpass; skip and error stay (formats.md, 0) */
         uint64_t timeout_usec; /* USEC_INFINITY: none */
         uint64_t grace_usec;   /* from the first signal to SIGKILL */
         int timeout_signal;
-        uint64_t output_max;   /* bytes kept of each stream */
+        uint64_t output_max; /* bytes kept of each stream */
 
         /* For the coordinator only; not sent to workers */
-        bool exclusive;        /* nothing beside it */
-        int priority;          /* higher first; equal ones in the order of the suite */
+        bool exclusive; /* nothing beside it */
+        int priority;   /* higher first; equal ones in the order of the suite */
         char **tags;
         char *description;
-        char *source;          /* the file that defines it */
-        unsigned line;         /* in source; 0: unknown */
-        char *load_error;      /* cannot be run: it ends as an error with these words, and is never sent */
+        char *source;     /* the file that defines it */
+        unsigned line;    /* in source; 0: unknown */
+        char *load_error; /* cannot be run: it ends as an error with these words, and is never sent */
 } Test;
 
 /* Timeouts, grace and limits as in the defaults of ptest.suite(5); takes nothing, copies the address. */
@@ -67,7 +67,13 @@ int test_new(const char *address, Test **ret);
 Test *test_free(Test *test);
 DEFINE_CLEANUP(Test, test_free);
 
-int test_add_env(Test *test, EnvOpKind kind, const char *name, const char *value, const char *separator);
+/* Copies the strings. -EINVAL: a name that is empty or has a '='. separator NULL is ":"; both that and value are unused where they mean nothing. */
+int test_add_env(
+                Test *test,
+                EnvOpKind kind,
+                const char *name,
+                const char *value,
+                const char *separator);
 
 /* The environment that results: a copy of base with the changes applied in order. */
 int env_apply(char *const *base, const EnvOp *ops, size_t n_ops, char ***ret);
@@ -76,4 +82,4 @@ const char *test_protocol_to_string(TestProtocol protocol);
 TestProtocol test_protocol_from_string(const char *s);
 
 #define TEST_TIMEOUT_DEFAULT (5 * USEC_PER_MINUTE)
-#define TEST_GRACE_DEFAULT (5 * USEC_PER_SEC)
+#define TEST_GRACE_DEFAULT   (5 * USEC_PER_SEC)

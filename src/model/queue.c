@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The order is one sorted array of test numbers with a cursor. What comes back is kept in a second, small
+ * array in descending order of rank, so that its best is at its end. Every array is allocated once.
+ */
+
+#include "model/queue.h"
+
+#include <assert.h>
+#include <errno.h>
+
+struct Queue {
+        uint32_t *order; /* test numbers, best first */
+        uint32_t *rank;  /* by test number: its place in order */
+        size_t n_order;
+        size_t cursor;      /* the next in order that was never popped */
+        uint32_t *returned; /* descending rank */
+        size_t n_returned;
+};
+
+typedef struct OrderKey {
+        int priority;
+        bool exclusive;
+        uint32_t test;
+} OrderKey;
+
+static int order_key_compare(const void *a, const void *b) {
+        const OrderKey *x = a, *y = b;
+
+        if (x->priority != y->priority)
+                return x->priority > y->priority ? -1 : 1;
+        if (x->exclusive != y->exclusive)
+                return x->exclusive ? 1 : -1;
+        return x->test < y->test ? -1 : 1;
+}
+
+static int queue_sort(Queue *queue, const Suite *suite) {
+        _cleanup_free_ OrderKey *keys = calloc(MAX(suite->n_tests, 1U), sizeof(*keys));
+
+        if (!keys)
+                return -ENOMEM;
+        for (size_t i = 0; i < suite->n_tests; i++)
+                keys[i] = (OrderKey){
+                        .priority = suite->tests[i]->priority,
+                        .exclusive = suite->tests[i]->exclusive,
+                        .test = (uint32_t)i,
+                };
+        qsort(keys, suite->n_tests, sizeof(*keys), order_key_compare);
+        for (size_t i = 0; i < suite->n_tests; i++) {
+                queue->order[i] = keys[i].test;
+                queue->rank[keys[i].test] = (uint32_t)i;
+        }
+        return 0;
+}
+
+int queue_new(const Suite *suite, Queue **ret) {
+        _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
+        size_t n = MAX(suite->n_tests, 1U);
+        int r;
+
+        if (!queue)
+                return -ENOMEM;
+        queue->n_order = suite->n_tests;
+        queue->order = calloc(n, sizeof(*queue->order));
+        queue->rank = calloc(n, sizeof(*queue->rank));
+        queue->returned = calloc(n, sizeof(*queue->returned));
+        if (!queue->order || !queue->rank || !queue->returned)
+                return -ENOMEM;
+        r = queue_sort(queue, suite);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(queue);
+        return 0;
+}
+
+Queue *queue_free(Queue *queue) {
+        if (!queue)
+                return NULL;
+        free(queue->order);
+        free(queue->rank);
+        free(queue->returned);
+        free(queue);
+        return NULL;
+}
+
+size_t queue_get_length(const Queue *queue) {
+        return queue->n_order - queue->cursor + queue->n_returned;
+}
+
+static bool queue_returned_is_next(const Queue *queue) {
+        if (queue->n_returned == 0)
+                return false;
+        if (queue->cursor == queue->n_order)
+                return true;
+        return queue->rank[queue->returned[queue->n_returned - 1]] < queue->cursor;
+}
+
+uint32_t queue_peek(const Queue *queue) {
+        assert(queue_get_length(queue) > 0);
+
+        if (queue_returned_is_next(queue))
+                return queue->returned[queue->n_returned - 1];
+        return queue->order[queue->cursor];
+}
+
+uint32_t queue_pop(Queue *queue) {
+        assert(queue_get_length(queue) > 0);
+
+        if (queue_returned_is_next(queue))
+                return queue->returned[--queue->n_returned];
+        return queue->order[queue->cursor++];
+}
+
+void queue_return(Queue *queue, uint32_t test) {
+        size_t at = queue->n_returned;
+
+        assert(test < queue->n_order);
+        assert(queue->rank[test] < queue->cursor);
+
+        while (at > 0 && queue->rank[queue->returned[at - 1]] < queue->rank[test]) {
+                queue->returned[at] = queue->returned[at - 1];
+                at--;
+        }
+        assert(at == 0 || queue->returned[at - 1] != test);
+        queue->returned[at] = test;
+        queue->n_returned++;
+}

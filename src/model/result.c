@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/result.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/strv.h"
+#include "basic/text.h"
+
+int result_new(const char *address, Result **ret) {
+        _cleanup_(result_freep) Result *result = calloc(1, sizeof(Result));
+
+        if (!result)
+                return -ENOMEM;
+
+        result->address = strdup(address);
+        if (!result->address)
+                return -ENOMEM;
+        result->attempt = 1;
+        result->exit_status = -1;
+        result->memory_peak = SIZE_UNKNOWN;
+
+        *ret = TAKE_PTR(result);
+        return 0;
+}
+
+static void result_point_done(ResultPoint *point) {
+        free(point->name);
+        free(point->reason);
+}
+
+Result *result_free(Result *result) {
+        if (!result)
+                return NULL;
+
+        for (size_t i = 0; i < result->n_points; i++)
+                result_point_done(&result->points[i]);
+        free(result->points);
+        strv_free(result->leaks);
+        free(result->address);
+        free(result->reason);
+        free(result->out.data);
+        free(result->err.data);
+        free(result);
+        return NULL;
+}
+
+int result_add_point(
+                Result *result,
+                Outcome outcome,
+                uint64_t number,
+                const char *name,
+                const char *reason) {
+        if (result->n_points >= RESULT_POINTS_MAX)
+                return -E2BIG;
+
+        _cleanup_(result_point_done) ResultPoint point = {
+                .outcome = outcome,
+                .number = number,
+                .name = strdup(name ?: ""),
+                .reason = reason ? strdup(reason) : NULL,
+        };
+
+        if (!point.name || (reason && !point.reason))
+                return -ENOMEM;
+
+        /* The array grows by doubling: at each power of two it is full. */
+        const size_t n = result->n_points;
+
+        if ((n & (n - 1)) == 0) {
+                ResultPoint *larger = reallocarray(
+                                result->points, MAX(n * 2, (size_t)1), sizeof(ResultPoint));
+
+                if (!larger)
+                        return -ENOMEM;
+                result->points = larger;
+        }
+        result->points[result->n_points++] = point;
+        point = (ResultPoint){};
+        return 0;
+}
+
+int result_set_reason(Result *result, const char *format, ...) {
+        _cleanup_free_ char *reason = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        int n = vasprintf(&reason, format, ap);
+        va_end(ap);
+        if (n < 0) {
+                (void)TAKE_PTR(reason); /* undefined after a failure */
+                return -ENOMEM;
+        }
+
+        /* Reasons often quote a test: "Bail out! …" */
+        char *escaped = text_escape(reason, (size_t)n);
+
+        if (!escaped)
+                return -ENOMEM;
+        free(result->reason);
+        result->reason = escaped;
+        return 0;
+}
