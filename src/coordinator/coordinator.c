@@ -1,0 +1,768 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The run, from its first record to its last
+ *
+ *      GOING ──▶ WINDING_DOWN ──▶ STOPPING ──▶ ENDING ──▶ OVER
+ *        └───────────┴─────────────────────────▲
+ *
+ * GOING starts tests. WINDING_DOWN starts none: what runs may finish (fail-fast, first interrupt). STOPPING
+ * ends what runs too (second interrupt, SIGTERM, limit of the run). ENDING: every test has its outcome, the
+ * workers are leaving. Whatever was not started gets the outcome not-run with the reason.
+ *
+ * Handlers of slots only note what happened; coordinator_on_work(), which the loop calls after them, acts.
+ */
+
+#include "coordinator/coordinator.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "coordinator/directory.h"
+#include "coordinator/dispatch.h"
+#include "coordinator/notify.h"
+
+typedef enum RunPhase {
+        RUN_GOING,
+        RUN_WINDING_DOWN,
+        RUN_STOPPING,
+        RUN_ENDING,
+        RUN_OVER,
+} RunPhase;
+
+/* How often the display, the service manager and the balance between workers are looked after. */
+#define COORDINATOR_TICK            (100 * USEC_PER_MSEC)
+#define COORDINATOR_NOTIFY_INTERVAL USEC_PER_SEC
+/* A slot whose workers end so often in a row without a result is given up. */
+#define COORDINATOR_FAILURES_MAX    3U
+
+typedef struct SlotHealth {
+        unsigned failures; /* workers in a row under which no test got an outcome */
+        bool closed;       /* given up or lost */
+} SlotHealth;
+
+struct Coordinator {
+        CoordinatorConfig config;
+        const Suite *suite;
+        Recorder *recorder; /* weak: owned by the caller */
+        sd_event *event;
+        Backend *backend;
+        char *directory;
+        Plan *plan;
+        Pool *pool;
+        SlotContext context;
+        SlotHealth *health;
+        Dispatch dispatch;
+        uint64_t last_id;
+
+        RunPhase phase;
+        char *not_run_reason;
+        char *verdict_reason;
+        bool incomplete; /* interrupted, run limit, no worker left */
+        bool machinery;  /* a slot or a record was lost */
+        uint64_t started_usec;
+        uint64_t notified_usec;
+
+        sd_event_source *signals[3];
+        sd_event_source *work;
+        sd_event_source *tick;
+        sd_event_source *limit;
+};
+
+/* ---- Records ---- */
+
+static void coordinator_set_verdict_reason(Coordinator *coordinator, const char *reason) {
+        /* The first trouble is the cause of the others. */
+        if (!coordinator->verdict_reason)
+                coordinator->verdict_reason = strdup(reason);
+}
+
+static void coordinator_emit(Coordinator *coordinator, Event *event) {
+        int r = recorder_write(coordinator->recorder, event);
+
+        if (r < 0 && !coordinator->machinery) {
+                _cleanup_free_ char *reason = NULL;
+
+                (void)text_setf(&reason,
+                                "records could not be written to %s: %s",
+                                recorder_get_path(coordinator->recorder),
+                                strerror(-r));
+                log_error("%s", reason ?: "records could not be written");
+                coordinator->machinery = true;
+                coordinator_set_verdict_reason(
+                                coordinator, reason ?: "records could not be written");
+        }
+        coordinator->config.handlers->on_event(event, coordinator->config.userdata);
+}
+
+static int coordinator_new_event(Coordinator *coordinator, EventKind kind, Event **ret) {
+        return event_new(kind, coordinator->config.run_id, coordinator->suite->name, ret);
+}
+
+static int coordinator_record_start(Coordinator *coordinator) {
+        const CoordinatorConfig *config = &coordinator->config;
+        _cleanup_(event_freep) Event *event = NULL;
+        char hostname[HOST_NAME_MAX + 1] = "localhost";
+        int r;
+
+        r = coordinator_new_event(coordinator, EVENT_RUN_STARTED, &event);
+        if (r < 0)
+                return r;
+        (void)gethostname(hostname, sizeof(hostname) - 1);
+        event->run_started.planned = coordinator->suite->n_tests;
+        event->run_started.workers = config->workers;
+        event->run_started.description = coordinator->suite->description ?
+                        strdup(coordinator->suite->description) :
+                        NULL;
+        event->run_started.version = strdup(config->version);
+        event->run_started.backend = strdup(backend_kind_to_string(config->backend));
+        event->run_started.capabilities = strv_copy(config->capabilities);
+        event->run_started.hostname = strdup(hostname);
+        event->run_started.command = strdup(config->command);
+        if (!event->run_started.version || !event->run_started.backend ||
+            !event->run_started.hostname || !event->run_started.command)
+                return -ENOMEM;
+        coordinator_emit(coordinator, event);
+        return 0;
+}
+
+static Verdict coordinator_get_verdict(const Coordinator *coordinator) {
+        const Tally *tally = plan_get_tally(coordinator->plan);
+
+        if (coordinator->incomplete || !plan_is_complete(coordinator->plan))
+                return VERDICT_INCOMPLETE;
+        if (coordinator->machinery)
+                return VERDICT_MACHINERY_FAILED;
+        if (tally_bad(tally) > 0)
+                return VERDICT_FAILED;
+        if (tally_reported(tally) == tally->count[PTEST_OUTCOME_NOT_RUN] &&
+            !coordinator->config.allow_no_tests)
+                return VERDICT_NOTHING_TO_RUN;
+        return VERDICT_PASSED;
+}
+
+/* The last record. A disk that is full only now still makes the run fail. */
+static int coordinator_record_end(Coordinator *coordinator, Verdict *ret) {
+        _cleanup_(event_freep) Event *event = NULL;
+        int r;
+
+        r = recorder_sync(coordinator->recorder);
+        if (r < 0 && !coordinator->machinery) {
+                coordinator->machinery = true;
+                coordinator_set_verdict_reason(
+                                coordinator, "records could not be written to the disk");
+        }
+        r = coordinator_new_event(coordinator, EVENT_RUN_FINISHED, &event);
+        if (r < 0)
+                return r;
+        event->run_finished.tally = *plan_get_tally(coordinator->plan);
+        event->run_finished.verdict = coordinator_get_verdict(coordinator);
+        event->run_finished.reason = coordinator->verdict_reason ?
+                        strdup(coordinator->verdict_reason) :
+                        NULL;
+        event->run_finished.duration_usec = clock_monotonic() - coordinator->started_usec;
+        event->run_finished.journal_lost = recorder_get_journal_lost(coordinator->recorder);
+        coordinator_emit(coordinator, event);
+        *ret = coordinator_get_verdict(coordinator);
+        return 0;
+}
+
+/* ---- Outcomes ---- */
+
+static void coordinator_wake(Coordinator *coordinator) {
+        (void)sd_event_source_set_enabled(coordinator->work, SD_EVENT_ONESHOT);
+}
+
+static void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, const char *reason);
+
+/* Takes the result. The one place where a test gets its outcome. */
+static void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *result) {
+        _cleanup_(event_freep) Event *event = NULL;
+        unsigned limit = coordinator->config.fail_fast;
+        int r;
+
+        r = plan_complete(coordinator->plan, test, result->outcome, result->marks);
+        if (r < 0) {
+                log_debug("%s: late result ignored", result->address);
+                result_free(result);
+                return;
+        }
+        coordinator_wake(coordinator);
+        r = coordinator_new_event(coordinator, EVENT_TEST_FINISHED, &event);
+        if (r < 0) {
+                log_error_errno(r, "Failed to record the result of %s: %m", result->address);
+                coordinator->machinery = true;
+                result_free(result);
+                return;
+        }
+        event->result = result;
+        coordinator_emit(coordinator, event);
+        if (limit > 0 && coordinator->phase == RUN_GOING &&
+            tally_bad(plan_get_tally(coordinator->plan)) >= limit) {
+                _cleanup_free_ char *reason = NULL;
+
+                (void)text_setf(&reason,
+                                "not started after %u failure%s",
+                                limit,
+                                limit == 1 ? "" : "s");
+                coordinator_begin_phase(
+                                coordinator,
+                                RUN_WINDING_DOWN,
+                                reason ?: "not started after failures");
+        }
+}
+
+static void coordinator_complete_with(
+                Coordinator *coordinator, uint32_t test, Outcome outcome, const char *reason) {
+        _cleanup_(result_freep) Result *result = NULL;
+        int r;
+
+        r = result_new(coordinator->suite->tests[test]->address, &result);
+        if (r >= 0)
+                r = result_set_reason(result, "%s", reason);
+        if (r < 0) {
+                log_error_errno(r,
+                                "Failed to give %s its outcome: %m",
+                                coordinator->suite->tests[test]->address);
+                return;
+        }
+        result->outcome = outcome;
+        coordinator_complete(coordinator, test, TAKE_PTR(result));
+}
+
+static void coordinator_on_reject(uint32_t test, const char *reason, void *userdata) {
+        coordinator_complete_with(userdata, test, PTEST_OUTCOME_ERROR, reason);
+}
+
+/* ---- Phases ---- */
+
+static void coordinator_complete_queue(Coordinator *coordinator, const char *reason) {
+        while (queue_get_length(coordinator->dispatch.queue) > 0)
+                coordinator_complete_with(
+                                coordinator,
+                                queue_pop(coordinator->dispatch.queue),
+                                PTEST_OUTCOME_NOT_RUN,
+                                reason);
+}
+
+static void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, const char *reason) {
+        if (phase <= coordinator->phase)
+                return;
+        coordinator->phase = phase;
+        if (reason && !coordinator->not_run_reason)
+                coordinator->not_run_reason = strdup(reason);
+        for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {
+                Slot *slot = pool_get_slot(coordinator->pool, i);
+
+                if (phase == RUN_WINDING_DOWN)
+                        slot_recall(slot);
+                else if (phase == RUN_STOPPING)
+                        slot_begin_stop(slot, SLOT_CAUSE_INTERRUPTED);
+                else if (phase == RUN_ENDING)
+                        slot_begin_stop(slot, SLOT_CAUSE_OVER);
+        }
+        coordinator_wake(coordinator);
+}
+
+static void coordinator_interrupt(Coordinator *coordinator, RunPhase phase, const char *reason) {
+        if (coordinator->phase >= RUN_ENDING)
+                return;
+        coordinator->incomplete = true;
+        coordinator_set_verdict_reason(coordinator, reason);
+        coordinator_begin_phase(coordinator, phase, reason);
+}
+
+/* ---- Work ---- */
+
+static void coordinator_close_slot(Coordinator *coordinator, unsigned i, const char *reason) {
+        coordinator->health[i].closed = true;
+        coordinator->machinery = true;
+        coordinator_set_verdict_reason(coordinator, reason);
+}
+
+static void coordinator_start_worker(Coordinator *coordinator, unsigned i) {
+        Slot *slot = pool_get_slot(coordinator->pool, i);
+        SlotHealth *health = &coordinator->health[i];
+
+        while (!health->closed) {
+                _cleanup_free_ char *reason = NULL;
+                int r = slot_start(slot);
+
+                if (r >= 0)
+                        return;
+                if (++health->failures < COORDINATOR_FAILURES_MAX)
+                        continue;
+                (void)text_setf(&reason,
+                                "worker %u could not be started: %s",
+                                slot_get_number(slot),
+                                strerror(-r));
+                log_error("%s", reason ?: "a worker could not be started");
+                coordinator_close_slot(coordinator, i, reason ?: "a worker could not be started");
+        }
+}
+
+/* Workers for what waits, no more than there are tests. */
+static void coordinator_start_workers(Coordinator *coordinator) {
+        size_t waiting = queue_get_length(coordinator->dispatch.queue), coming = 0;
+        unsigned n = pool_get_size(coordinator->pool);
+
+        for (unsigned i = 0; i < n; i++) {
+                SlotState state = slot_get_state(pool_get_slot(coordinator->pool, i));
+
+                coming += state == SLOT_HELD || state == SLOT_STARTING || state == SLOT_IDLE;
+        }
+        for (unsigned i = 0; i < n && coming < waiting; i++) {
+                if (slot_get_state(pool_get_slot(coordinator->pool, i)) != SLOT_EMPTY)
+                        continue;
+                coordinator_start_worker(coordinator, i);
+                coming++;
+        }
+}
+
+static bool coordinator_has_worker(const Coordinator *coordinator) {
+        for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++)
+                if (!coordinator->health[i].closed ||
+                    (slot_get_state(pool_get_slot(coordinator->pool, i)) != SLOT_EMPTY &&
+                     slot_get_state(pool_get_slot(coordinator->pool, i)) != SLOT_LOST))
+                        return true;
+        return false;
+}
+
+static bool coordinator_is_quiet(const Coordinator *coordinator) {
+        return pool_count(coordinator->pool, SLOT_EMPTY) +
+                        pool_count(coordinator->pool, SLOT_LOST) ==
+                        pool_get_size(coordinator->pool);
+}
+
+static int coordinator_on_work(sd_event_source *source, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        if (coordinator->phase == RUN_GOING) {
+                coordinator_start_workers(coordinator);
+                dispatch_fill(&coordinator->dispatch, coordinator_on_reject, coordinator);
+                if (!plan_is_complete(coordinator->plan) && !coordinator_has_worker(coordinator))
+                        coordinator_interrupt(
+                                        coordinator,
+                                        RUN_WINDING_DOWN,
+                                        "no worker was left to run it");
+        }
+        if (coordinator->phase == RUN_WINDING_DOWN || coordinator->phase == RUN_STOPPING)
+                coordinator_complete_queue(
+                                coordinator, coordinator->not_run_reason ?: "interrupted");
+        if (plan_is_complete(coordinator->plan))
+                coordinator_begin_phase(coordinator, RUN_ENDING, NULL);
+        if (coordinator->phase >= RUN_WINDING_DOWN && coordinator_is_quiet(coordinator)) {
+                coordinator->phase = RUN_OVER;
+                return sd_event_exit(coordinator->event, 0);
+        }
+        return 0;
+}
+
+/* ---- What slots tell ---- */
+
+static void coordinator_on_slot_ready(Slot *slot, void *userdata) {
+        coordinator_wake(userdata);
+}
+
+static void coordinator_on_slot_result(Slot *slot, uint32_t test, Result *result, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        coordinator->health[slot_get_number(slot) - 1].failures = 0;
+        dispatch_on_result(&coordinator->dispatch, test, result);
+        coordinator_complete(coordinator, test, result);
+}
+
+static void coordinator_on_slot_returned(Slot *slot, uint32_t test, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        if (plan_get_state(coordinator->plan, test) == PLAN_SENT)
+                dispatch_on_returned(&coordinator->dispatch, test);
+        coordinator_wake(coordinator);
+}
+
+static void coordinator_on_slot_event(
+                Slot *slot, EventKind kind, const char *why, const char *test, void *userdata) {
+        Coordinator *coordinator = userdata;
+        _cleanup_(event_freep) Event *event = NULL;
+        const char *unit = slot_get_unit(slot);
+
+        if (coordinator_new_event(coordinator, kind, &event) < 0) {
+                coordinator->machinery = true;
+                return;
+        }
+        event->worker.slot = slot_get_number(slot);
+        event->worker.generation = slot_get_generation(slot);
+        event->worker.pid = slot_get_pid(slot);
+        event->worker.unit = unit ? strdup(unit) : NULL;
+        event->worker.why = why ? strdup(why) : NULL;
+        event->worker.test = test ? strdup(test) : NULL;
+        coordinator_emit(coordinator, event);
+}
+
+static void coordinator_on_slot_empty(Slot *slot, bool started, void *userdata) {
+        Coordinator *coordinator = userdata;
+        unsigned i = slot_get_number(slot) - 1;
+        SlotHealth *health = &coordinator->health[i];
+
+        coordinator_wake(coordinator);
+        if (coordinator->phase != RUN_GOING || ++health->failures < COORDINATOR_FAILURES_MAX)
+                return;
+        log_error("Worker %u ended %u times in a row without a result: given up",
+                  i + 1,
+                  health->failures);
+        coordinator_on_slot_event(
+                        slot,
+                        EVENT_WORKER_LOST,
+                        "ended again and again without a result",
+                        NULL,
+                        userdata);
+        coordinator_close_slot(
+                        coordinator,
+                        i,
+                        started ? "workers ended without a result" :
+                                  "a worker could not be started");
+}
+
+static void coordinator_on_slot_lost(Slot *slot, const char *why, void *userdata) {
+        Coordinator *coordinator = userdata;
+        _cleanup_free_ char *reason = NULL;
+
+        (void)text_setf(&reason, "worker %u could not be ended: %s", slot_get_number(slot), why);
+        log_error("%s", reason ?: why);
+        coordinator_close_slot(coordinator, slot_get_number(slot) - 1, reason ?: why);
+        coordinator_wake(coordinator);
+}
+
+/* ---- Signals, limits, display ---- */
+
+static void coordinator_notice(Coordinator *coordinator, const char *text) {
+        coordinator->config.handlers->on_notice(text, coordinator->config.userdata);
+}
+
+static int coordinator_on_signal(
+                sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Coordinator *coordinator = userdata;
+        _cleanup_free_ char *reason = NULL;
+
+        if (info->ssi_signo == SIGINT && coordinator->phase == RUN_GOING) {
+                coordinator_notice(
+                                coordinator,
+                                "Interrupted: waiting for the running tests to end; Ctrl-C again stops them");
+                coordinator_interrupt(coordinator, RUN_WINDING_DOWN, "interrupted");
+                return 0;
+        }
+        (void)text_setf(&reason, "stopped by %s", signal_to_name((int)info->ssi_signo));
+        notify_stopping();
+        coordinator_notice(coordinator, "Stopping the running tests");
+        coordinator_interrupt(coordinator, RUN_STOPPING, reason ?: "stopped");
+        return 0;
+}
+
+static int coordinator_on_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        Coordinator *coordinator = userdata;
+        _cleanup_free_ char *reason = NULL;
+        char limit[FORMAT_MAX];
+
+        (void)text_setf(&reason,
+                        "the limit of the whole run, %s, was reached",
+                        format_time(limit, coordinator->config.run_timeout_usec));
+        coordinator_notice(coordinator, reason ?: "the limit of the whole run was reached");
+        coordinator_interrupt(
+                        coordinator,
+                        RUN_STOPPING,
+                        reason ?: "the limit of the whole run was reached");
+        return 0;
+}
+
+bool coordinator_get_running(
+                const Coordinator *coordinator,
+                unsigned i,
+                const char **ret_address,
+                uint64_t *ret_age_usec) {
+        uint64_t started, now = clock_monotonic();
+        uint32_t test;
+
+        if (i >= pool_get_size(coordinator->pool) ||
+            !slot_get_running(pool_get_slot(coordinator->pool, i), &test, &started))
+                return false;
+        *ret_address = coordinator->suite->tests[test]->address;
+        *ret_age_usec = now - MIN(started, now);
+        return true;
+}
+
+static void coordinator_get_progress(const Coordinator *coordinator, CoordinatorProgress *ret) {
+        const Tally *tally = plan_get_tally(coordinator->plan);
+        CoordinatorProgress progress = {
+                .planned = tally->planned,
+                .reported = tally_reported(tally),
+                .bad = tally_bad(tally),
+                .elapsed_usec = clock_monotonic() - coordinator->started_usec,
+                .remaining_usec = USEC_INFINITY,
+        };
+
+        for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {
+                uint64_t age;
+                const char *address;
+
+                progress.running += coordinator_get_running(coordinator, i, &address, &age);
+        }
+        /* Before a tenth is done the rest is a guess. */
+        if (progress.reported * 10 >= progress.planned && progress.reported > 0)
+                progress.remaining_usec = progress.elapsed_usec / progress.reported *
+                                (progress.planned - progress.reported);
+        *ret = progress;
+}
+
+static int coordinator_on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+        Coordinator *coordinator = userdata;
+        CoordinatorProgress progress;
+        uint64_t now = clock_monotonic();
+        int r;
+
+        coordinator_get_progress(coordinator, &progress);
+        coordinator->config.handlers->on_progress(
+                        coordinator, &progress, coordinator->config.userdata);
+        if (now >= coordinator->notified_usec + COORDINATOR_NOTIFY_INTERVAL) {
+                notify_progress(&progress);
+                coordinator->notified_usec = now;
+        }
+        if (coordinator->phase == RUN_GOING)
+                dispatch_rebalance(&coordinator->dispatch);
+        r = sd_event_source_set_time(source, now + COORDINATOR_TICK);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* ---- New, run, free ---- */
+
+static int coordinator_add_time(
+                Coordinator *coordinator,
+                uint64_t usec,
+                sd_event_time_handler_t handler,
+                const char *name,
+                sd_event_source **ret) {
+        int r;
+
+        r = sd_event_add_time(
+                        coordinator->event,
+                        ret,
+                        CLOCK_MONOTONIC,
+                        usec,
+                        USEC_PER_MSEC,
+                        handler,
+                        coordinator);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_description(*ret, name);
+}
+
+static int coordinator_add_sources(Coordinator *coordinator) {
+        static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+        uint64_t limit = coordinator->config.run_timeout_usec;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+                r = sd_event_add_signal(
+                                coordinator->event,
+                                &coordinator->signals[i],
+                                signals[i],
+                                coordinator_on_signal,
+                                coordinator);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_event_add_defer(
+                        coordinator->event, &coordinator->work, coordinator_on_work, coordinator);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_description(coordinator->work, "coordinator-work");
+        r = sd_event_source_set_exit_on_failure(coordinator->work, true);
+        if (r < 0)
+                return r;
+        r = coordinator_add_time(
+                        coordinator,
+                        0,
+                        coordinator_on_tick,
+                        "coordinator-tick",
+                        &coordinator->tick);
+        if (r < 0 || limit == USEC_INFINITY)
+                return r;
+        return coordinator_add_time(
+                        coordinator,
+                        usec_add(clock_monotonic(), limit),
+                        coordinator_on_limit,
+                        "run-limit",
+                        &coordinator->limit);
+}
+
+static int coordinator_new_backend(Coordinator *coordinator) {
+        const CoordinatorConfig *config = &coordinator->config;
+        _cleanup_free_ char *error = NULL;
+        char id[SD_ID128_STRING_MAX];
+        int r;
+
+        r = backend_new(coordinator->event,
+                        config->backend,
+                        &(BackendConfig){
+                                        .suite = coordinator->suite->name,
+                                        .run_id = sd_id128_to_string(config->run_id, id),
+                                        .memory_max = config->memory_max,
+                                        .tasks_max = config->tasks_max,
+                                        .stop_usec = config->stop_usec,
+                                        .runtime_max_usec = usec_add(
+                                                        config->run_timeout_usec, USEC_PER_MINUTE),
+                                        .uid = config->uid,
+                                        .gid = config->gid,
+                        },
+                        &coordinator->backend,
+                        &error);
+        if (r < 0)
+                return log_error_errno(
+                                r,
+                                "Cannot use the %s backend: %s",
+                                backend_kind_to_string(config->backend),
+                                error ?: strerror(-r));
+        return 0;
+}
+
+static int coordinator_new_pool(Coordinator *coordinator) {
+        static const SlotHandlers handlers = {
+                .on_ready = coordinator_on_slot_ready,
+                .on_result = coordinator_on_slot_result,
+                .on_returned = coordinator_on_slot_returned,
+                .on_event = coordinator_on_slot_event,
+                .on_empty = coordinator_on_slot_empty,
+                .on_lost = coordinator_on_slot_lost,
+        };
+        const CoordinatorConfig *config = &coordinator->config;
+
+        coordinator->context = (SlotContext){
+                .event = coordinator->event,
+                .backend = coordinator->backend,
+                .suite = coordinator->suite,
+                .worker_path = config->worker_path,
+                .directory = coordinator->directory,
+                .user = config->user,
+                .uid = config->uid,
+                .stop_usec = config->stop_usec,
+                .last_id = &coordinator->last_id,
+                .handlers = &handlers,
+                .userdata = coordinator,
+        };
+        coordinator->health = calloc(config->workers, sizeof(*coordinator->health));
+        if (!coordinator->health)
+                return -ENOMEM;
+        return pool_new(&coordinator->context, config->workers, &coordinator->pool);
+}
+
+static int coordinator_new_dispatch(Coordinator *coordinator) {
+        int r;
+
+        r = plan_new(coordinator->suite->n_tests, &coordinator->plan);
+        if (r < 0)
+                return r;
+        coordinator->dispatch.suite = coordinator->suite;
+        coordinator->dispatch.pool = coordinator->pool;
+        coordinator->dispatch.plan = coordinator->plan;
+        batch_init(&coordinator->dispatch.batch);
+        return queue_new(coordinator->suite, &coordinator->dispatch.queue);
+}
+
+int coordinator_new(
+                const CoordinatorConfig *config,
+                const Suite *suite,
+                Recorder *recorder,
+                Coordinator **ret) {
+        _cleanup_(coordinator_freep) Coordinator *coordinator = calloc(1, sizeof(*coordinator));
+        int r;
+
+        assert(config->workers > 0);
+
+        if (!coordinator)
+                return -ENOMEM;
+        coordinator->config = *config;
+        coordinator->suite = suite;
+        coordinator->recorder = recorder;
+        coordinator->started_usec = clock_monotonic();
+        r = sd_event_new(&coordinator->event);
+        if (r < 0)
+                return r;
+        (void)sd_event_set_watchdog(coordinator->event, true);
+        r = coordinator_new_backend(coordinator);
+        if (r < 0)
+                return r;
+        r = run_directory_make(config->run_id, config->uid, config->gid, &coordinator->directory);
+        if (r < 0)
+                return log_error_errno(r, "Cannot make a directory for the sockets of the run: %m");
+        r = coordinator_new_pool(coordinator);
+        if (r < 0)
+                return r;
+        r = coordinator_new_dispatch(coordinator);
+        if (r < 0)
+                return r;
+        r = coordinator_add_sources(coordinator);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(coordinator);
+        return 0;
+}
+
+/* Should the loop have failed, tests may be without an outcome: they get one here, and the run is incomplete. */
+static void coordinator_complete_rest(Coordinator *coordinator) {
+        for (size_t i = 0; i < coordinator->suite->n_tests; i++) {
+                if (plan_get_state(coordinator->plan, (uint32_t)i) == PLAN_DONE)
+                        continue;
+                coordinator->incomplete = true;
+                coordinator_set_verdict_reason(coordinator, "the coordinator failed");
+                coordinator_complete_with(
+                                coordinator,
+                                (uint32_t)i,
+                                PTEST_OUTCOME_LOST,
+                                "the coordinator failed");
+        }
+}
+
+int coordinator_run(Coordinator *coordinator, Verdict *ret) {
+        int r, q;
+
+        r = coordinator_record_start(coordinator);
+        if (r < 0)
+                return log_error_errno(r, "Failed to record the start of the run: %m");
+        r = sd_event_loop(coordinator->event);
+        if (r < 0)
+                log_error_errno(r, "The event loop failed: %m");
+        coordinator_complete_rest(coordinator);
+        q = coordinator_record_end(coordinator, ret);
+        return r < 0 ? r : q;
+}
+
+Coordinator *coordinator_free(Coordinator *coordinator) {
+        if (!coordinator)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(coordinator->signals); i++)
+                sd_event_source_disable_unref(coordinator->signals[i]);
+        sd_event_source_disable_unref(coordinator->work);
+        sd_event_source_disable_unref(coordinator->tick);
+        sd_event_source_disable_unref(coordinator->limit);
+        queue_free(coordinator->dispatch.queue);
+        plan_free(coordinator->plan);
+        pool_free(coordinator->pool);
+        backend_free(coordinator->backend);
+        run_directory_remove(coordinator->directory);
+        sd_event_unref(coordinator->event);
+        free(coordinator->health);
+        free(coordinator->not_run_reason);
+        free(coordinator->verdict_reason);
+        free(coordinator);
+        return NULL;
+}

@@ -1,0 +1,819 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The life of a slot's worker, from its start to the moment when nothing of it is left
+ *
+ * Guarantees: on_result at most once for each task that was sent, and once for exactly those that are not
+ * given to on_returned; on_empty only when the backend says that the worker is gone and all that it had
+ * sent was read. What a result means, and whether a next worker is started, is left to the handlers.
+ */
+
+#include "coordinator/slot.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "coordinator/outbox.h"
+#include "coordinator/settle.h"
+#include "wire/message.h"
+
+struct Slot {
+        const SlotContext *context; /* weak: owned by the pool */
+        unsigned number;
+        unsigned generation;
+        SlotState state;
+        SlotCause cause;
+        char *why; /* of the cause, one line */
+
+        BackendWorker *worker;
+        Outbox *outbox;
+        int gate_fd;
+        int page_fd;
+        int spill_fd;
+        PtestPage *page;
+        pid_t pid;
+
+        bool said_hello;
+        uint32_t pipe; /* valid after hello */
+        bool closed;   /* the connection has ended and was read to its end */
+        bool gone;     /* the backend says so */
+        BackendWorkerEnd end;
+
+        InFlight in_flight;
+        uint64_t active_usec; /* when it last said something or was given something */
+        sd_event_source *deadline;
+        sd_event_source *finish; /* settles outside of the backend's callback */
+};
+
+static const char *const state_names[SLOT_STATE_MAX] = {
+        [SLOT_EMPTY] = "empty", [SLOT_HELD] = "held", [SLOT_STARTING] = "starting",
+        [SLOT_IDLE] = "idle",   [SLOT_BUSY] = "busy", [SLOT_STOPPING] = "stopping",
+        [SLOT_LOST] = "lost",
+};
+
+static const bool transitions[SLOT_STATE_MAX][SLOT_STATE_MAX] = {
+        [SLOT_EMPTY] = {[SLOT_HELD] = true     },
+        [SLOT_HELD] = {  [SLOT_STARTING] = true, [SLOT_STOPPING] = true },
+        [SLOT_STARTING] = { [SLOT_IDLE] = true, [SLOT_STOPPING] = true },
+        [SLOT_IDLE] = { [SLOT_BUSY] = true, [SLOT_STOPPING] = true },
+        [SLOT_BUSY] = { [SLOT_IDLE] = true, [SLOT_STOPPING] = true },
+        [SLOT_STOPPING] = { [SLOT_EMPTY] = true,     [SLOT_LOST] = true },
+};
+
+const char *slot_state_to_string(SlotState state) {
+        return state >= 0 && state < SLOT_STATE_MAX ? state_names[state] : NULL;
+}
+
+/* ---- State and deadline ---- */
+
+static void slot_assert_state(const Slot *slot) {
+        assert(slot->state == SLOT_EMPTY || slot->state == SLOT_LOST || slot->generation > 0);
+        assert(slot->state != SLOT_EMPTY || (!slot->worker && slot->in_flight.n_tasks == 0));
+        assert(slot->state != SLOT_IDLE || slot->in_flight.n_tasks == 0);
+        assert(slot->state != SLOT_BUSY || slot->in_flight.n_tasks > 0);
+        assert((slot->state != SLOT_IDLE && slot->state != SLOT_BUSY) || slot->said_hello);
+}
+
+static void slot_arm(Slot *slot, uint64_t at_usec) {
+        if (at_usec == USEC_INFINITY) {
+                sd_event_source_set_enabled(slot->deadline, SD_EVENT_OFF);
+                return;
+        }
+        sd_event_source_set_time(slot->deadline, at_usec);
+        sd_event_source_set_enabled(slot->deadline, SD_EVENT_ONESHOT);
+}
+
+static PtestPage slot_read_page(const Slot *slot) {
+        PtestPage page = {};
+
+        if (!slot->page)
+                return page;
+        page.task_id = __atomic_load_n(&slot->page->task_id, __ATOMIC_ACQUIRE);
+        page.started_usec = __atomic_load_n(&slot->page->started_usec, __ATOMIC_ACQUIRE);
+        page.started_count = __atomic_load_n(&slot->page->started_count, __ATOMIC_ACQUIRE);
+        page.finished_count = __atomic_load_n(&slot->page->finished_count, __ATOMIC_ACQUIRE);
+        page.leader_pid = __atomic_load_n(&slot->page->leader_pid, __ATOMIC_ACQUIRE);
+        return page;
+}
+
+bool slot_get_running(const Slot *slot, uint32_t *ret_test, uint64_t *ret_started_usec) {
+        PtestPage page = slot_read_page(slot);
+        size_t at;
+
+        if (page.task_id == 0)
+                return false;
+        at = in_flight_find(&slot->in_flight, page.task_id);
+        if (at == slot->in_flight.n_tasks)
+                return false;
+        *ret_test = slot->in_flight.tasks[at].test;
+        *ret_started_usec = page.started_usec;
+        return true;
+}
+
+/* When a busy worker is stuck, as things are now. The time that its page tells is believed only to the past. */
+static uint64_t slot_get_busy_deadline(const Slot *slot) {
+        uint64_t started;
+        uint32_t test;
+        const Test *t;
+
+        if (!slot_get_running(slot, &test, &started))
+                return usec_add(slot->active_usec, SLOT_IDLE_TIMEOUT);
+        t = slot->context->suite->tests[test];
+        if (t->timeout_usec == USEC_INFINITY)
+                return USEC_INFINITY;
+        started = MIN(started, clock_monotonic());
+        return usec_add(started, usec_add(t->timeout_usec, usec_add(t->grace_usec, SLOT_MARGIN)));
+}
+
+static uint64_t slot_get_deadline(const Slot *slot) {
+        uint64_t now = clock_monotonic();
+
+        switch (slot->state) {
+        case SLOT_STARTING:
+                return now + SLOT_HELLO_TIMEOUT;
+        case SLOT_BUSY:
+                /* Looked at again at the latest then: what runs changes without a word. */
+                return MIN(slot_get_busy_deadline(slot), now + SLOT_IDLE_TIMEOUT);
+        case SLOT_STOPPING:
+                if (slot->cause == SLOT_CAUSE_OVER)
+                        return now + slot->context->stop_usec;
+                if (slot->cause == SLOT_CAUSE_INTERRUPTED)
+                        return now + SLOT_INTERRUPT_TIMEOUT;
+                return USEC_INFINITY;
+        default:
+                return USEC_INFINITY;
+        }
+}
+
+static void slot_set_state(Slot *slot, SlotState state) {
+        if (slot->state == state)
+                return;
+        assert(transitions[slot->state][state]);
+        log_debug("worker %u.%u: %s → %s%s%s",
+                  slot->number,
+                  slot->generation,
+                  state_names[slot->state],
+                  state_names[state],
+                  slot->why ? ": " : "",
+                  slot->why ?: "");
+        slot->state = state;
+        slot_arm(slot, slot_get_deadline(slot));
+        slot_assert_state(slot);
+}
+
+static void slot_emit(Slot *slot, EventKind kind, const char *why, const char *test) {
+        slot->context->handlers->on_event(slot, kind, why, test, slot->context->userdata);
+}
+
+/* ---- Stopping ---- */
+
+static void slot_set_cause(Slot *slot, SlotCause cause, const char *why) {
+        slot->cause = cause;
+        free(slot->why);
+        slot->why = why ? strdup(why) : NULL;
+}
+
+/* Ends the worker with the backend's means. The record comes first, so that it stands before the stop. */
+static void slot_fail(Slot *slot, SlotCause cause, const char *why) {
+        uint64_t started;
+        uint32_t test;
+        bool running = slot_get_running(slot, &test, &started);
+
+        if (slot->state == SLOT_EMPTY || slot->state == SLOT_LOST)
+                return;
+        if (slot->state == SLOT_STOPPING && slot->cause != SLOT_CAUSE_OVER &&
+            slot->cause != SLOT_CAUSE_INTERRUPTED)
+                return;
+        if (cause == SLOT_CAUSE_STUCK)
+                slot_emit(slot,
+                          EVENT_WORKER_STUCK,
+                          why,
+                          running ? slot->context->suite->tests[test]->address : NULL);
+        slot_set_cause(slot, cause, why);
+        slot_set_state(slot, SLOT_STOPPING);
+        slot_arm(slot, USEC_INFINITY);
+        backend_worker_begin_stop(slot->worker);
+}
+
+static void slot_send_stop(Slot *slot, bool now) {
+        int r = outbox_send(slot->outbox, &(Message){ .kind = MESSAGE_STOP, .stop.now = now });
+
+        if (r < 0)
+                log_debug("worker %u.%u: cannot be told to stop: %s",
+                          slot->number,
+                          slot->generation,
+                          strerror(-r));
+}
+
+void slot_begin_stop(Slot *slot, SlotCause cause) {
+        bool now = cause == SLOT_CAUSE_INTERRUPTED;
+
+        switch (slot->state) {
+        case SLOT_HELD:
+        case SLOT_STARTING:
+                slot_set_cause(slot, cause, "not needed any more");
+                slot_set_state(slot, SLOT_STOPPING);
+                slot_arm(slot, USEC_INFINITY);
+                backend_worker_begin_stop(slot->worker);
+                break;
+        case SLOT_IDLE:
+        case SLOT_BUSY:
+                slot_set_cause(slot, cause, now ? "interrupted" : NULL);
+                slot_set_state(slot, SLOT_STOPPING);
+                slot_send_stop(slot, now);
+                break;
+        case SLOT_STOPPING:
+                if (!now || slot->cause != SLOT_CAUSE_OVER)
+                        break;
+                slot_set_cause(slot, cause, "interrupted");
+                slot_arm(slot, slot_get_deadline(slot));
+                slot_send_stop(slot, true);
+                break;
+        default:
+                break;
+        }
+}
+
+/* ---- The end ---- */
+
+static void slot_clear(Slot *slot) {
+        slot->finish = sd_event_source_disable_unref(slot->finish);
+        slot->outbox = outbox_free(slot->outbox);
+        slot->worker = backend_worker_free(slot->worker);
+        slot->gate_fd = fd_close(slot->gate_fd);
+        slot->page_fd = fd_close(slot->page_fd);
+        slot->spill_fd = fd_close(slot->spill_fd);
+        if (slot->page)
+                munmap(slot->page, sizeof(*slot->page));
+        slot->page = NULL;
+        slot->pid = 0;
+        slot->in_flight = (InFlight){};
+        slot->said_hello = slot->closed = slot->gone = false;
+        free((char *)slot->end.error);
+        slot->end = (BackendWorkerEnd){};
+}
+
+static void slot_settle_task(
+                Slot *slot,
+                const InFlightTask *task,
+                Settlement settlement,
+                const PtestPage *page) {
+        const SlotContext *context = slot->context;
+        const Test *test = context->suite->tests[task->test];
+        _cleanup_(result_freep) Result *result = NULL;
+        int r;
+
+        if (settlement == SETTLEMENT_UNSTARTED) {
+                context->handlers->on_returned(slot, task->test, context->userdata);
+                return;
+        }
+        r = settle_make_result(
+                        test,
+                        &(SettleInput){
+                                        .settlement = settlement,
+                                        .cause = slot->cause,
+                                        .why = slot->why,
+                                        .end = slot->end,
+                                        .ran_usec = clock_monotonic() -
+                                                        MIN(page->started_usec, clock_monotonic()),
+                        },
+                        &result);
+        if (r < 0) {
+                log_error_errno(r, "Failed to make the result of %s: %m", test->address);
+                return;
+        }
+        result->slot = slot->number;
+        result->generation = slot->generation;
+        result->attempt = task->attempt;
+        context->handlers->on_result(slot, task->test, TAKE_PTR(result), context->userdata);
+}
+
+static void slot_settle(Slot *slot) {
+        PtestPage page = slot_read_page(slot);
+        InFlight in_flight = slot->in_flight;
+
+        slot->in_flight.n_tasks = 0;
+        for (size_t i = 0; i < in_flight.n_tasks; i++)
+                slot_settle_task(
+                                slot,
+                                &in_flight.tasks[i],
+                                in_flight_settle(&in_flight, i, &page),
+                                &page);
+}
+
+static void slot_describe_end(Slot *slot) {
+        char *text;
+
+        if (slot->why || slot->cause == SLOT_CAUSE_OVER)
+                return;
+        text = settle_describe_end(&slot->end);
+        slot_set_cause(slot, slot->cause, text);
+        free(text);
+}
+
+static int slot_on_finish(sd_event_source *source, void *userdata) {
+        Slot *slot = userdata;
+        bool started = slot->said_hello;
+
+        slot_describe_end(slot);
+        if (slot->in_flight.n_tasks > 0)
+                slot_settle(slot);
+        slot_emit(slot, EVENT_WORKER_STOPPED, slot->why, NULL);
+        slot_clear(slot);
+        slot_set_state(slot, SLOT_EMPTY);
+        slot_set_cause(slot, SLOT_CAUSE_NONE, NULL);
+        slot->context->handlers->on_empty(slot, started, slot->context->userdata);
+        return 0;
+}
+
+/* Gone, and read to the end: from the loop, because the handlers may start the next worker. */
+static void slot_try_finish(Slot *slot) {
+        int r;
+
+        if (!slot->gone || slot->finish)
+                return;
+        if (slot->said_hello && !slot->closed) {
+                slot_arm(slot, clock_monotonic() + SLOT_DRAIN_TIMEOUT);
+                return;
+        }
+        r = sd_event_add_defer(slot->context->event, &slot->finish, slot_on_finish, slot);
+        if (r < 0)
+                log_error_errno(r, "Failed to schedule the end of worker %u: %m", slot->number);
+}
+
+static void slot_on_gone(BackendWorker *worker, const BackendWorkerEnd *end, void *userdata) {
+        Slot *slot = userdata;
+
+        slot->gone = true;
+        slot->end = *end;
+        slot->end.error = end->error ? strdup(end->error) : NULL;
+        if (slot->state != SLOT_STOPPING) {
+                slot_set_cause(slot, SLOT_CAUSE_DIED, end->error);
+                slot_set_state(slot, SLOT_STOPPING);
+        }
+        slot_arm(slot, USEC_INFINITY);
+        slot_try_finish(slot);
+}
+
+static void slot_on_lost(BackendWorker *worker, const char *why, void *userdata) {
+        Slot *slot = userdata;
+
+        if (slot->state != SLOT_STOPPING) {
+                slot_set_cause(slot, SLOT_CAUSE_DIED, why);
+                slot_set_state(slot, SLOT_STOPPING);
+        }
+        /* With its gate closed it ends itself, should it ever run again. */
+        slot->gate_fd = fd_close(slot->gate_fd);
+        slot_settle(slot);
+        slot_set_state(slot, SLOT_LOST);
+        slot_emit(slot, EVENT_WORKER_LOST, why, NULL);
+        slot->context->handlers->on_lost(slot, why, slot->context->userdata);
+}
+
+/* ---- Deadlines ---- */
+
+static void slot_on_busy_deadline(Slot *slot) {
+        _cleanup_free_ char *why = NULL;
+        char buffer[FORMAT_MAX];
+        uint64_t started;
+        uint32_t test;
+
+        if (slot_get_busy_deadline(slot) > clock_monotonic()) {
+                slot_arm(slot, slot_get_deadline(slot));
+                return;
+        }
+        if (slot_get_running(slot, &test, &started))
+                text_setf(&why,
+                          "did not end its test, whose limit is %s",
+                          format_time(buffer, slot->context->suite->tests[test]->timeout_usec));
+        else
+                text_setf(&why, "started none of its %zu tasks", slot->in_flight.n_tasks);
+        slot_fail(slot, SLOT_CAUSE_STUCK, why);
+}
+
+static int slot_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        Slot *slot = userdata;
+
+        switch (slot->state) {
+        case SLOT_STARTING:
+                slot_fail(slot, SLOT_CAUSE_STUCK, "did not say hello");
+                break;
+        case SLOT_BUSY:
+                slot_on_busy_deadline(slot);
+                break;
+        case SLOT_STOPPING:
+                if (slot->gone) {
+                        log_warning("The connection of worker %u.%u did not end with it",
+                                    slot->number,
+                                    slot->generation);
+                        slot->closed = true;
+                        slot_try_finish(slot);
+                } else if (slot->cause == SLOT_CAUSE_OVER)
+                        slot_fail(slot, SLOT_CAUSE_STUCK, "did not end when it was asked to");
+                else
+                        backend_worker_begin_stop(slot->worker);
+                break;
+        default:
+                break;
+        }
+        return 0;
+}
+
+/* ---- What the worker says ---- */
+
+static void slot_on_hello(Slot *slot, const Message *message, const ChannelPacket *packet) {
+        if (slot->state != SLOT_STARTING || slot->said_hello) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "said hello twice");
+                return;
+        }
+        if (message->hello.slot != slot->number || message->hello.generation != slot->generation) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "said that it is another worker");
+                return;
+        }
+        slot->said_hello = true;
+        slot->pipe = packet->pipe;
+        slot_set_state(slot, SLOT_IDLE);
+        slot_emit(slot, EVENT_WORKER_STARTED, NULL, NULL);
+        slot->context->handlers->on_ready(slot, slot->context->userdata);
+}
+
+static void slot_on_finished(Slot *slot, Message *message) {
+        const SlotContext *context = slot->context;
+        Result *result = message->finished.result;
+        InFlightTask task;
+        int r;
+
+        r = in_flight_finish(&slot->in_flight, message->finished.id, &task);
+        if (r == -ENOENT) {
+                log_debug("worker %u.%u: late result %" PRIu64 " ignored",
+                          slot->number,
+                          slot->generation,
+                          message->finished.id);
+                return;
+        }
+        if (r < 0) {
+                slot_fail(slot,
+                          SLOT_CAUSE_BROKEN,
+                          "sent the result of a test that it had not come to");
+                return;
+        }
+        r = text_setf(&result->address, "%s", context->suite->tests[task.test]->address);
+        if (r < 0)
+                log_error_errno(r, "Failed to name a result: %m");
+        result->slot = slot->number;
+        result->generation = slot->generation;
+        result->attempt = task.attempt;
+        if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
+                slot_set_state(slot, SLOT_IDLE);
+        context->handlers->on_result(
+                        slot, task.test, TAKE_PTR(message->finished.result), context->userdata);
+}
+
+/* A result too large for the socket: it lies in the memory file that only this worker and we have. */
+static void slot_on_spilled(Slot *slot, const Message *message) {
+        _cleanup_(message_freep) Message *inner = NULL;
+        _cleanup_free_ char *data = malloc(message->spilled.size);
+        ssize_t n = -1;
+
+        if (data)
+                n = pread(slot->spill_fd,
+                          data,
+                          message->spilled.size,
+                          (off_t)message->spilled.offset);
+        if (n < 0 || (uint64_t)n != message->spilled.size ||
+            message_unpack(data, message->spilled.size, PTEST_SPILL_SIZE_MAX, &inner) < 0 ||
+            inner->kind != MESSAGE_FINISHED || inner->finished.id != message->spilled.id) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "spilled what is not a result");
+                return;
+        }
+        (void)fallocate(slot->spill_fd,
+                        FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                        (off_t)message->spilled.offset,
+                        (off_t)message->spilled.size);
+        slot_on_finished(slot, inner);
+}
+
+static void slot_on_cancelled(Slot *slot, const Message *message) {
+        const SlotContext *context = slot->context;
+
+        for (size_t i = 0; i < message->cancel.n_ids; i++) {
+                InFlightTask task;
+
+                if (in_flight_cancel(&slot->in_flight, message->cancel.ids[i], &task) < 0)
+                        continue;
+                context->handlers->on_returned(slot, task.test, context->userdata);
+        }
+        if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
+                slot_set_state(slot, SLOT_IDLE);
+}
+
+static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *packet) {
+        if (message->kind != MESSAGE_HELLO && (!slot->said_hello || slot->pipe != packet->pipe)) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "spoke before it said hello");
+                return;
+        }
+        switch (message->kind) {
+        case MESSAGE_HELLO:
+                slot_on_hello(slot, message, packet);
+                break;
+        case MESSAGE_FINISHED:
+                slot_on_finished(slot, message);
+                break;
+        case MESSAGE_SPILLED:
+                slot_on_spilled(slot, message);
+                break;
+        case MESSAGE_CANCELLED:
+                slot_on_cancelled(slot, message);
+                break;
+        case MESSAGE_BYE:
+                slot_send_stop(slot, true);
+                break;
+        default:
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a message that only a coordinator sends");
+                break;
+        }
+}
+
+void slot_on_packet(Slot *slot, const ChannelPacket *packet) {
+        _cleanup_(message_freep) Message *message = NULL;
+        int r;
+
+        if (!slot->worker || slot->state == SLOT_LOST)
+                return;
+        slot->active_usec = clock_monotonic();
+        r = message_unpack(packet->data, packet->size, PTEST_MESSAGE_SIZE_MAX, &message);
+        if (r == -EPROTONOSUPPORT) {
+                slot_fail(slot,
+                          SLOT_CAUSE_BROKEN,
+                          "speaks another version of the protocol: ptest-worker and ptest do not belong together");
+                return;
+        }
+        if (r < 0) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a broken message");
+                return;
+        }
+        slot_on_message(slot, message, packet);
+}
+
+void slot_on_closed(Slot *slot, uint32_t pipe) {
+        if (!slot->worker || !slot->said_hello || slot->pipe != pipe)
+                return;
+        slot->closed = true;
+        if (slot->gone)
+                slot_try_finish(slot);
+        else if (slot->state == SLOT_IDLE || slot->state == SLOT_BUSY)
+                slot_arm(slot,
+                         MIN(slot_get_deadline(slot), clock_monotonic() + SLOT_DRAIN_TIMEOUT));
+}
+
+/* ---- Starting ---- */
+
+static void slot_on_held(BackendWorker *worker, void *userdata) {
+        Slot *slot = userdata;
+
+        if (slot->state != SLOT_HELD)
+                return;
+        slot_set_state(slot, SLOT_STARTING);
+        if (send(slot->gate_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+                log_debug("worker %u.%u ended at its gate", slot->number, slot->generation);
+}
+
+static int slot_make_memory(const char *name, size_t size, int *ret_fd) {
+        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        if (ftruncate(fd, (off_t)size) < 0)
+                return -errno;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static int slot_prepare(Slot *slot) {
+        int r;
+
+        r = slot_make_memory("ptest-page", sizeof(PtestPage), &slot->page_fd);
+        if (r < 0)
+                return r;
+        r = slot_make_memory("ptest-spill", 0, &slot->spill_fd);
+        if (r < 0)
+                return r;
+        slot->page = mmap(
+                        NULL,
+                        sizeof(*slot->page),
+                        PROT_READ | PROT_WRITE,
+                        MAP_SHARED,
+                        slot->page_fd,
+                        0);
+        if (slot->page == MAP_FAILED) {
+                slot->page = NULL;
+                return -errno;
+        }
+        return outbox_new(
+                        slot->context->event,
+                        slot->context->directory,
+                        slot->number,
+                        slot->generation,
+                        slot->context->uid,
+                        &slot->outbox);
+}
+
+static int slot_spawn(Slot *slot, int gate_fd) {
+        static const BackendWorkerHandlers handlers = {
+                .on_ready = slot_on_held,
+                .on_gone = slot_on_gone,
+                .on_lost = slot_on_lost,
+        };
+        const SlotContext *context = slot->context;
+        _cleanup_strv_ char **argv = NULL;
+        int fds[] = { gate_fd, slot->page_fd, slot->spill_fd };
+        int r;
+
+        r = strv_extend(&argv, context->worker_path);
+        if (r >= 0)
+                r = strv_extendf(&argv, "--directory=%s", context->directory);
+        if (r >= 0)
+                r = strv_extendf(&argv, "--slot=%u", slot->number);
+        if (r >= 0)
+                r = strv_extendf(&argv, "--generation=%u", slot->generation);
+        if (r >= 0 && context->user)
+                r = strv_extendf(&argv, "--user=%s", context->user);
+        if (r < 0)
+                return r;
+        return backend_start_worker(
+                        context->backend,
+                        &(BackendWorkerSpec){
+                                        .slot = slot->number,
+                                        .generation = slot->generation,
+                                        .argv = argv,
+                                        .fds = fds,
+                                        .n_fds = ELEMENTSOF(fds),
+                        },
+                        &handlers,
+                        slot,
+                        &slot->worker);
+}
+
+int slot_start(Slot *slot) {
+        _cleanup_close_ int theirs = -1;
+        int pair[2], r;
+
+        assert(slot->state == SLOT_EMPTY);
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        slot->gate_fd = pair[0];
+        theirs = pair[1];
+        slot->generation++;
+        r = slot_prepare(slot);
+        if (r >= 0)
+                r = slot_spawn(slot, theirs);
+        if (r < 0) {
+                slot_clear(slot);
+                return r;
+        }
+        slot->pid = backend_worker_get_pid(slot->worker);
+        outbox_set_peer(slot->outbox, slot->pid, slot->context->uid);
+        slot_set_state(slot, SLOT_HELD);
+        return 0;
+}
+
+/* ---- Tasks ---- */
+
+bool slot_takes_tasks(const Slot *slot) {
+        return slot->state == SLOT_IDLE || slot->state == SLOT_BUSY;
+}
+
+int slot_send(Slot *slot,
+              const uint32_t *tests,
+              const unsigned *attempts,
+              size_t n,
+              size_t *ret_sent) {
+        const SlotContext *context = slot->context;
+        Task tasks[PTEST_TASKS_MAX];
+        size_t sent = 0;
+        int r;
+
+        assert(slot_takes_tasks(slot));
+        assert(n > 0);
+
+        n = MIN(n, ELEMENTSOF(tasks) - slot->in_flight.n_tasks);
+        for (size_t i = 0; i < n; i++)
+                tasks[i] = (Task){
+                        .id = *context->last_id + 1 + i,
+                        .attempt = attempts[i],
+                        .test = context->suite->tests[tests[i]],
+                };
+        r = outbox_send_tasks(slot->outbox, tasks, n, &sent);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < sent; i++) {
+                r = in_flight_add(
+                                &slot->in_flight,
+                                &(InFlightTask){ .id = tasks[i].id,
+                                                 .test = tests[i],
+                                                 .attempt = attempts[i] });
+                assert(r >= 0);
+        }
+        *context->last_id += sent;
+        slot->active_usec = clock_monotonic();
+        slot_set_state(slot, SLOT_BUSY);
+        *ret_sent = sent;
+        return 0;
+}
+
+void slot_recall(Slot *slot) {
+        uint64_t ids[PTEST_TASKS_MAX];
+        size_t n = 0;
+        int r;
+
+        if (slot->state != SLOT_BUSY || slot->in_flight.n_tasks < 2)
+                return;
+        for (size_t i = 1; i < slot->in_flight.n_tasks; i++)
+                ids[n++] = slot->in_flight.tasks[i].id;
+        r = outbox_send(slot->outbox,
+                        &(Message){
+                                        .kind = MESSAGE_CANCEL,
+                                        .cancel = {.ids = ids, .n_ids = n}
+        });
+        if (r < 0)
+                log_debug("worker %u.%u: cannot recall its tasks: %s",
+                          slot->number,
+                          slot->generation,
+                          strerror(-r));
+}
+
+/* ---- New, free, look ---- */
+
+int slot_new(const SlotContext *context, unsigned number, Slot **ret) {
+        _cleanup_(slot_freep) Slot *slot = calloc(1, sizeof(*slot));
+        int r;
+
+        if (!slot)
+                return -ENOMEM;
+        slot->context = context;
+        slot->number = number;
+        slot->gate_fd = slot->page_fd = slot->spill_fd = -1;
+        r = sd_event_add_time(
+                        context->event,
+                        &slot->deadline,
+                        CLOCK_MONOTONIC,
+                        0,
+                        USEC_PER_MSEC,
+                        slot_on_deadline,
+                        slot);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_description(slot->deadline, "slot-deadline");
+        r = sd_event_source_set_enabled(slot->deadline, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(slot);
+        return 0;
+}
+
+Slot *slot_free(Slot *slot) {
+        if (!slot)
+                return NULL;
+        slot_clear(slot);
+        sd_event_source_disable_unref(slot->deadline);
+        free(slot->why);
+        free(slot);
+        return NULL;
+}
+
+SlotState slot_get_state(const Slot *slot) {
+        return slot->state;
+}
+
+unsigned slot_get_number(const Slot *slot) {
+        return slot->number;
+}
+
+unsigned slot_get_generation(const Slot *slot) {
+        return slot->generation;
+}
+
+pid_t slot_get_pid(const Slot *slot) {
+        return slot->pid;
+}
+
+const char *slot_get_unit(const Slot *slot) {
+        return slot->worker ? backend_worker_get_unit(slot->worker) : NULL;
+}
+
+size_t slot_get_in_flight(const Slot *slot) {
+        return slot->in_flight.n_tasks;
+}
