@@ -44,6 +44,12 @@
 /* Nesting of a message: map → array of tasks → map → array of strings, and some room. */
 #define PTEST_MESSAGE_DEPTH_MAX 8U
 
+/* Values in one message, keys included: memory for 24 bytes each is taken before they are understood. */
+#define PTEST_MESSAGE_VALUES_MAX (128U * 1024U)
+
+/* Keys in one map. */
+#define PTEST_MESSAGE_KEYS_MAX 64U
+
 /* Tasks in one message, and tasks that a worker holds at once. */
 #define PTEST_TASKS_MAX 256U
 
@@ -53,8 +59,69 @@
 /* Bytes kept of each output stream of a test; head and tail are kept, the middle is counted. */
 #define PTEST_OUTPUT_MAX_DEFAULT (1024U * 1024U)
 
-#define PTEST_GATE_FD 3
-#define PTEST_PAGE_FD 4
+/*
+ * Keys. Types: u an unsigned integer, b a boolean, s text (UTF-8 without NUL), c bytes without NUL, o any
+ * bytes; c and o are packed as bin and may come as str. A value that is the default stays away; those
+ * without a default are required.
+ */
+#define PTEST_KEY_KIND "k" /* s: hello, tasks, finished, spilled, cancel, cancelled, stop, bye */
+
+#define PTEST_KEY_VERSION    "v" /* hello, u */
+#define PTEST_KEY_SLOT       "w" /* hello, u from 1 */
+#define PTEST_KEY_GENERATION "g" /* hello, u from 1 */
+#define PTEST_KEY_PID        "p" /* hello, u from 1 */
+
+#define PTEST_KEY_TASKS "t" /* tasks, array of maps of the following */
+
+#define PTEST_KEY_ID             "i" /* task, finished, spilled; u from 1 */
+#define PTEST_KEY_ATTEMPT        "a" /* u from 1; 1 */
+#define PTEST_KEY_ADDRESS        "n" /* s, an address */
+#define PTEST_KEY_ARGV           "c" /* array of c, the first not empty */
+#define PTEST_KEY_ENV            "e" /* array of arrays [EnvOpKind u, name c, value c, separator c]; none */
+#define PTEST_KEY_WORKDIR        "d"  /* c, absolute; none */
+#define PTEST_KEY_PROTOCOL       "p"  /* u, TestProtocol; 0 */
+#define PTEST_KEY_SHOULD_FAIL    "f"  /* b; false */
+#define PTEST_KEY_TIMEOUT        "to" /* u, microseconds; PTEST_WIRE_TIMEOUT */
+#define PTEST_KEY_GRACE          "g"  /* u, microseconds; PTEST_WIRE_GRACE */
+#define PTEST_KEY_TIMEOUT_SIGNAL "s"  /* u, 1 to 64; PTEST_WIRE_TIMEOUT_SIGNAL */
+#define PTEST_KEY_OUTPUT_MAX     "m"  /* u, bytes; PTEST_OUTPUT_MAX_DEFAULT */
+
+#define PTEST_KEY_OUTCOME     "o"  /* finished, u, PtestOutcome; and so all that follow */
+#define PTEST_KEY_MARKS       "m"  /* u, PtestMark bits; 0 */
+#define PTEST_KEY_REASON      "r"  /* s; none */
+#define PTEST_KEY_START       "st" /* u, microseconds of CLOCK_REALTIME; 0 */
+#define PTEST_KEY_DURATION    "du" /* u, microseconds; 0 */
+#define PTEST_KEY_CPU_USER    "cu" /* u, microseconds; 0 */
+#define PTEST_KEY_CPU_SYSTEM  "cs" /* u, microseconds; 0 */
+#define PTEST_KEY_MEMORY      "mp" /* u, bytes; unknown */
+#define PTEST_KEY_EXIT_STATUS "x"  /* u, 0 to 255; none */
+#define PTEST_KEY_SIGNAL      "sg" /* u, 1 to 64; none */
+#define PTEST_KEY_CORE        "cd" /* b; false */
+#define PTEST_KEY_POINTS \
+        "pt" /* array of [PtestOutcome u, number u, name s] or the same and reason s */
+#define PTEST_KEY_LEAKS        "lk"   /* array of s; none */
+#define PTEST_KEY_STDOUT       "out"  /* o; none */
+#define PTEST_KEY_STDOUT_TOTAL "outn" /* u, bytes written; the size of what is there */
+#define PTEST_KEY_STDERR       "err"
+#define PTEST_KEY_STDERR_TOTAL "errn"
+
+#define PTEST_KEY_OFFSET "off" /* spilled, u */
+#define PTEST_KEY_SIZE   "sz"  /* spilled, u from 1 */
+
+#define PTEST_KEY_IDS "ids" /* cancel, cancelled; array of u from 1 */
+
+#define PTEST_KEY_NOW "now" /* stop, b; false */
+
+/* What a task has if it does not say otherwise; part of this version. */
+#define PTEST_WIRE_TIMEOUT        300000000U /* 5 min */
+#define PTEST_WIRE_GRACE          5000000U   /* 5 s */
+#define PTEST_WIRE_TIMEOUT_SIGNAL 2          /* SIGINT */
+
+/* The largest number of a signal. */
+#define PTEST_SIGNAL_MAX 64
+
+#define PTEST_GATE_FD  3
+#define PTEST_PAGE_FD  4
 #define PTEST_SPILL_FD 5
 
 /*
@@ -63,7 +130,7 @@
  * (release and acquire). task_id 0 is no task: ids start at 1.
  */
 typedef struct PtestPage {
-        uint64_t task_id;        /* the task that runs now; written last at its start, 0 first at its end */
+        uint64_t task_id; /* the task that runs now; written last at its start, 0 first at its end */
         uint64_t started_usec;   /* CLOCK_MONOTONIC at that start */
         uint64_t started_count;  /* tasks started so far by this worker */
         uint64_t finished_count; /* results handed to nng so far */

@@ -9,8 +9,10 @@
 /*
  * Channels: the sockets that messages travel on, and the only users of nng
  *
- * All fds are for poll or an event loop: never read or close them. Nothing here blocks. Block signals before
- * the first of these calls: nng's threads inherit the mask. Never call any of this after a fork without exec.
+ * All fds are for poll or an event loop: never read or close them. Nothing at the coordinator blocks. Block
+ * signals before the first of these calls: nng's threads inherit the mask. Never call any of this after a fork
+ * without exec. The directory is the caller's: it exists, has mode 0700, and is removed after everything here
+ * was freed, which removes the sockets.
  */
 
 /* The coordinator's end for the events of all workers: a PULL socket that listens. */
@@ -24,7 +26,7 @@ typedef struct ChannelPacket {
         uid_t uid;
 } ChannelPacket;
 
-/* -ENAMETOOLONG: directory too long for a socket path */
+/* -ENAMETOOLONG: directory too long for a socket path; 90 bytes fit */
 int channel_hub_new(const char *directory, ChannelHub **ret);
 ChannelHub *channel_hub_free(ChannelHub *hub);
 DEFINE_CLEANUP(ChannelHub, channel_hub_free);
@@ -61,20 +63,36 @@ int channel_outlet_new(
 void channel_outlet_set_peer(ChannelOutlet *outlet, pid_t pid, uid_t uid);
 ChannelOutlet *channel_outlet_free(ChannelOutlet *outlet);
 DEFINE_CLEANUP(ChannelOutlet, channel_outlet_free);
-/* Copies the data. -EAGAIN: the peer is not there or does not take it now. */
+/*
+ * Copies the data. -EAGAIN: the peer is not there, or does not take it, or the message before is still on its
+ * way to the kernel, which takes some microseconds: wait for the fd, also between two sends in a row.
+ * -EMSGSIZE above PTEST_MESSAGE_SIZE_MAX.
+ */
 int channel_outlet_send(ChannelOutlet *outlet, const void *data, size_t size);
-/* Writable: the fd is readable (sic, as nng has it) when a send would not give -EAGAIN. */
+/*
+ * Writable: the fd is readable (sic, as nng has it) while a send would not give -EAGAIN. Watch it only while
+ * there is something to send.
+ */
 int channel_outlet_get_fd(ChannelOutlet *outlet);
 
 /* A worker's two ends in one: tasks in, events out. */
 typedef struct ChannelWorker ChannelWorker;
 
-/* Dials both sockets; they must exist. */
-int channel_worker_new(const char *directory, unsigned slot, unsigned generation, ChannelWorker **ret);
+/*
+ * Dials both sockets; they must exist, and the outlet must know this process by then. A connection that ends
+ * is not made again.
+ */
+int channel_worker_new(
+                const char *directory, unsigned slot, unsigned generation, ChannelWorker **ret);
 ChannelWorker *channel_worker_free(ChannelWorker *worker);
 DEFINE_CLEANUP(ChannelWorker, channel_worker_free);
 /* Readable while a message waits. */
 int channel_worker_get_fd(ChannelWorker *worker);
 int channel_worker_receive(ChannelWorker *worker, void **ret_data, size_t *ret_size); /* -EAGAIN */
-/* Waits at most timeout_usec for the coordinator to take it; -ETIMEDOUT then. */
-int channel_worker_send(ChannelWorker *worker, const void *data, size_t size, uint64_t timeout_usec);
+/*
+ * Returns when the message is in the kernel, from where no end of this process can take it back. Waits at most
+ * timeout_usec for that; -ETIMEDOUT then, and it may or may not arrive. -EPIPE: the coordinator has closed the
+ * connection. -EMSGSIZE above PTEST_MESSAGE_SIZE_MAX.
+ */
+int channel_worker_send(
+                ChannelWorker *worker, const void *data, size_t size, uint64_t timeout_usec);

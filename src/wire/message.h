@@ -53,7 +53,7 @@ typedef struct Message {
         struct {
                 uint64_t *ids;
                 size_t n_ids; /* 0 to PTEST_TASKS_MAX */
-        } cancel; /* and of cancelled */
+        } cancel;             /* and of cancelled */
         struct {
                 bool now;
         } stop;
@@ -69,7 +69,12 @@ DEFINE_CLEANUP(Message, message_free);
 int message_pack(const Message *message, void **ret_data, size_t *ret_size);
 
 /* As many of the tasks as fit into one message, in order; at least one, or -EMSGSIZE if the first alone does not fit. */
-int message_pack_tasks(const Task *tasks, size_t n_tasks, size_t *ret_packed, void **ret_data, size_t *ret_size);
+int message_pack_tasks(
+                const Task *tasks,
+                size_t n_tasks,
+                size_t *ret_packed,
+                void **ret_data,
+                size_t *ret_size);
 
 /* max is PTEST_MESSAGE_SIZE_MAX for what came over a socket, PTEST_SPILL_SIZE_MAX for what was spilled. */
 int message_unpack(const void *data, size_t size, size_t max, Message **ret);
