@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tests named by behaviour, as functions; TAP on stdout.
+
+    from behaviour import behaviour, main, skip
+
+    @behaviour
+    def a_stuck_worker_is_stopped_before_its_replacement_starts():
+        assert ...
+
+    main()
+
+`program [PATTERN...]` runs those whose name contains one of the patterns. A test fails by an exception; what
+it says is printed below its "not ok", as comment lines. Each test has a time limit, so that a hang of what is
+tested is one failed test.
+"""
+
+import signal
+import sys
+import time
+import traceback
+
+
+class Skip(Exception):
+    """Raised by skip()."""
+
+
+class TimedOut(Exception):
+    """The test ran longer than it may."""
+
+
+_tests = []
+
+
+def behaviour(function=None, *, seconds=120):
+    """Registers a test; its name with blanks for underscores is what is reported."""
+
+    def register(function):
+        _tests.append((function.__name__.replace("_", " "), function, seconds))
+        return function
+
+    return register(function) if function else register
+
+
+def add(name, function, seconds=120):
+    """Registers a test that is made at run time."""
+    _tests.append((name, function, seconds))
+
+
+def skip(reason):
+    raise Skip(reason)
+
+
+def eventually(condition, seconds=30, what="condition"):
+    """The condition's first true value; waits for it, generously, because machines are slow."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {seconds} s")
+        time.sleep(0.02)
+
+
+def _on_alarm(signum, frame):
+    raise TimedOut("the test ran longer than it may")
+
+
+def _run(number, name, function, seconds):
+    start = time.monotonic()
+    signal.signal(signal.SIGALRM, _on_alarm)
+    signal.alarm(seconds)
+    try:
+        function()
+    except Skip as why:
+        print(f"ok {number} - {name} # SKIP {why}", flush=True)
+        return True
+    except Exception:  # pylint: disable=broad-except
+        signal.alarm(0)
+        print(f"not ok {number} - {name}")
+        for line in traceback.format_exc().splitlines():
+            print(f"# {line}")
+        sys.stdout.flush()
+        return False
+    finally:
+        signal.alarm(0)
+    print(f"ok {number} - {name} # {time.monotonic() - start:.1f} s", flush=True)
+    return True
+
+
+def main():
+    patterns = sys.argv[1:]
+    chosen = [t for t in _tests if not patterns or any(p in t[0] or p in t[0].replace(" ", "_") for p in patterns)]
+    print(f"1..{len(chosen)}", flush=True)
+    good = [_run(i, *test) for i, test in enumerate(chosen, 1)]
+    sys.exit(0 if chosen and all(good) else 1)

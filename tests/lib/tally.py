@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""tally.py TIER COUNTS-FILE < OUTPUT: one line a test, from TAP or from what `meson test` prints.
+
+What is not a test's line is passed on only if it says why a test failed. Appends "passed failed skipped" to
+COUNTS-FILE. TAP whose plan does not fit is one more failure: a test program that dies must not pass.
+"""
+
+import re
+import sys
+
+TAP = re.compile(r"(?P<result>ok|not ok) (?P<number>\d+)(?: - (?P<name>.*?))?(?: # (?P<note>.*))?$")
+PLAN = re.compile(r"1\.\.(\d+)")
+MESON = re.compile(r"\s*\d+/\d+ (?P<name>.+?)\s{2,}(?P<result>[A-Z]+)\s+(?P<time>[\d.]+)\s?s(?P<note>.*)$")
+MESON_GOOD = {"OK", "EXPECTEDFAIL"}
+
+
+class Tally:
+    def __init__(self, tier):
+        self.tier = tier
+        self.counts = {"pass": 0, "FAIL": 0, "skip": 0}
+        self.plan = None
+
+    def report(self, result, name, note=""):
+        self.counts[result] += 1
+        print(f"{result}  {self.tier}: {name}{'  (' + note.strip() + ')' if note.strip() else ''}", flush=True)
+
+    def take(self, line):
+        tap = TAP.match(line)
+        meson = MESON.match(line)
+        if tap:
+            note = tap["note"] or ""
+            skipped = note.upper().startswith("SKIP")
+            result = "FAIL" if tap["result"] != "ok" else "skip" if skipped else "pass"
+            self.report(result, tap["name"] or tap["number"], note)
+        elif meson:
+            good = meson["result"] in MESON_GOOD
+            result = "pass" if good else "skip" if meson["result"] == "SKIP" else "FAIL"
+            name = meson["name"].removeprefix("ptest:").replace(" - ptest:", ": ")
+            self.report(result, name, "" if good else meson["result"] + meson["note"])
+        elif PLAN.match(line):
+            self.plan = int(PLAN.match(line)[1])
+        elif line.startswith("#"):
+            print("      " + line, flush=True)
+
+    def finish(self):
+        done = sum(self.counts.values())
+        if self.plan is not None and self.plan != done:
+            self.report("FAIL", f"planned {self.plan} tests and reported {done}")
+        elif done == 0:
+            self.report("FAIL", "no test was run")
+
+
+def main():
+    tally = Tally(sys.argv[1])
+    for line in sys.stdin:
+        tally.take(line.rstrip("\r\n"))
+    tally.finish()
+    with open(sys.argv[2], "a", encoding="utf-8") as counts:
+        print(*tally.counts.values(), file=counts)
+    sys.exit(1 if tally.counts["FAIL"] else 0)
+
+
+main()

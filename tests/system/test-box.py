@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What only a real systemd can show, in a container: D-Bus, scopes, the journal, units. Run by tests/run."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+# Each of these adds its tests.
+import machine_is_real  # noqa: E402,F401
+from behaviour import main  # noqa: E402
+
+main()
