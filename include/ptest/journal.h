@@ -9,59 +9,71 @@
  * MESSAGE_ID, PRIORITY and SYSLOG_IDENTIFIER=ptest. Ids are 128 bits as 32 lower-case hexadecimal digits.
  */
 
-#define PTEST_MESSAGE_RUN_STARTED "990e3766e42d4f2580a80353c734d7b1"
-#define PTEST_MESSAGE_RUN_FINISHED "451a4dd723e94002b6d6997f0a1eec37"
-#define PTEST_MESSAGE_TEST_FINISHED "6c5658d8b5124b0b8f2d169b43d56922"
+#define PTEST_MESSAGE_RUN_STARTED    "990e3766e42d4f2580a80353c734d7b1"
+#define PTEST_MESSAGE_RUN_FINISHED   "451a4dd723e94002b6d6997f0a1eec37"
+#define PTEST_MESSAGE_TEST_FINISHED  "6c5658d8b5124b0b8f2d169b43d56922"
 #define PTEST_MESSAGE_WORKER_STARTED "ea90ff70dd2f4bafacad90679fcaf2fc"
 #define PTEST_MESSAGE_WORKER_STOPPED "624e515375194234a9c8325890dad4ef"
-#define PTEST_MESSAGE_WORKER_STUCK "3dceb16c0c1f458886147a95e7855406"
-#define PTEST_MESSAGE_WORKER_LOST "dd278add1ae7483eb1ecb5fd7789b848"
+#define PTEST_MESSAGE_WORKER_STUCK   "3dceb16c0c1f458886147a95e7855406"
+#define PTEST_MESSAGE_WORKER_LOST    "dd278add1ae7483eb1ecb5fd7789b848"
 
 /* In every record */
 #define PTEST_FIELD_RUN_ID "PTEST_RUN_ID"
-#define PTEST_FIELD_SUITE "PTEST_SUITE"
-/* Realtime and monotonic microseconds of the event itself, as the coordinator saw it */
-#define PTEST_FIELD_TIME "PTEST_TIME_USEC"
+#define PTEST_FIELD_SUITE  "PTEST_SUITE"
+/* CLOCK_REALTIME of the event itself, as the coordinator saw it */
+#define PTEST_FIELD_TIME   "PTEST_TIME_USEC"
 
 /* Run started */
 #define PTEST_FIELD_DESCRIPTION "PTEST_DESCRIPTION"
-#define PTEST_FIELD_VERSION "PTEST_VERSION"
-#define PTEST_FIELD_PLANNED "PTEST_PLANNED"         /* tests planned; also in run finished */
-#define PTEST_FIELD_WORKERS "PTEST_WORKERS"         /* slots */
-#define PTEST_FIELD_BACKEND "PTEST_BACKEND"         /* system, user, plain */
-#define PTEST_FIELD_CAPABILITY "PTEST_CAPABILITY"   /* repeated: name=yes|no, as ptest doctor prints it */
+#define PTEST_FIELD_VERSION     "PTEST_VERSION"
+#define PTEST_FIELD_PLANNED     "PTEST_PLANNED" /* tests planned; also in run finished */
+#define PTEST_FIELD_WORKERS     "PTEST_WORKERS" /* slots */
+#define PTEST_FIELD_BACKEND     "PTEST_BACKEND" /* system, user, plain */
+#define PTEST_FIELD_CAPABILITY \
+        "PTEST_CAPABILITY" /* repeated: name=yes|no, as ptest doctor prints it */
 #define PTEST_FIELD_HOSTNAME "PTEST_HOSTNAME"
-#define PTEST_FIELD_COMMAND "PTEST_COMMAND"         /* the command line, quoted for a shell */
+#define PTEST_FIELD_COMMAND  "PTEST_COMMAND" /* the command line, quoted for a shell */
 
 /* Test finished */
-#define PTEST_FIELD_TEST "PTEST_TEST"               /* the address */
+#define PTEST_FIELD_TEST    "PTEST_TEST" /* the address */
 #define PTEST_FIELD_OUTCOME "PTEST_OUTCOME"
-#define PTEST_FIELD_REASON "PTEST_REASON"           /* one line; absent for a plain pass */
-#define PTEST_FIELD_MARK "PTEST_MARK"               /* repeated */
-#define PTEST_FIELD_ATTEMPT "PTEST_ATTEMPT"         /* from 1 */
-#define PTEST_FIELD_SLOT "PTEST_SLOT"               /* from 1; also in worker records */
-#define PTEST_FIELD_GENERATION "PTEST_GENERATION"   /* from 1; also in worker records */
-#define PTEST_FIELD_START "PTEST_START_USEC"        /* CLOCK_REALTIME */
-#define PTEST_FIELD_DURATION "PTEST_DURATION_USEC"  /* also in run finished */
-#define PTEST_FIELD_CPU_USER "PTEST_CPU_USER_USEC"
+#define PTEST_FIELD_REASON \
+        "PTEST_REASON" /* one line; absent for a plain pass; also in run finished */
+#define PTEST_FIELD_MARK       "PTEST_MARK"          /* repeated */
+#define PTEST_FIELD_ATTEMPT    "PTEST_ATTEMPT"       /* from 1 */
+#define PTEST_FIELD_SLOT       "PTEST_SLOT"          /* from 1; also in worker records */
+#define PTEST_FIELD_GENERATION "PTEST_GENERATION"    /* from 1; also in worker records */
+#define PTEST_FIELD_START      "PTEST_START_USEC"    /* CLOCK_REALTIME */
+#define PTEST_FIELD_DURATION   "PTEST_DURATION_USEC" /* also in run finished */
+#define PTEST_FIELD_CPU_USER   "PTEST_CPU_USER_USEC"
 #define PTEST_FIELD_CPU_SYSTEM "PTEST_CPU_SYSTEM_USEC"
-#define PTEST_FIELD_MEMORY_PEAK "PTEST_MEMORY_PEAK" /* bytes; of the largest process unless the cgroup is measured */
+#define PTEST_FIELD_MEMORY_PEAK \
+        "PTEST_MEMORY_PEAK" /* bytes; of the largest process unless the cgroup is measured */
 #define PTEST_FIELD_EXIT_STATUS "PTEST_EXIT_STATUS"
-#define PTEST_FIELD_SIGNAL "PTEST_SIGNAL"           /* its name, SIGSEGV */
-#define PTEST_FIELD_CORE "PTEST_CORE_DUMPED"        /* 1 or absent */
-#define PTEST_FIELD_POINT "PTEST_POINT"             /* repeated: "outcome number name" or "outcome number name # reason" */
-#define PTEST_FIELD_LEAK "PTEST_LEAK"               /* repeated: "pid command line" */
-#define PTEST_FIELD_STDOUT "PTEST_STDOUT"           /* as the test wrote it, any bytes; absent if empty */
+#define PTEST_FIELD_SIGNAL      "PTEST_SIGNAL"      /* its name, SIGSEGV */
+#define PTEST_FIELD_CORE        "PTEST_CORE_DUMPED" /* 1 or absent */
+/*
+ * Lists stand in one field with one item a line: the journal keeps neither the order nor the duplicates of
+ * repeated fields, and takes at most 1024 fields an entry. Newlines and backslashes in an item are written
+ * as \n and \\; '#' in a point's name as \#.
+ */
+#define PTEST_FIELD_POINTS \
+        "PTEST_POINTS" /* lines: "outcome number name" or "outcome number name # reason" */
+#define PTEST_FIELD_LEAKS  "PTEST_LEAKS"  /* lines: "pid command line" */
+#define PTEST_FIELD_STDOUT "PTEST_STDOUT" /* as the test wrote it, any bytes; absent if empty */
 #define PTEST_FIELD_STDERR "PTEST_STDERR"
-#define PTEST_FIELD_STDOUT_SIZE "PTEST_STDOUT_SIZE" /* bytes written, where that is more than was kept */
+#define PTEST_FIELD_STDOUT_SIZE \
+        "PTEST_STDOUT_SIZE" /* bytes written, where that is more than was kept */
 #define PTEST_FIELD_STDERR_SIZE "PTEST_STDERR_SIZE"
 
-/* Worker started, stopped, stuck, lost */
-#define PTEST_FIELD_PID "PTEST_PID"
-#define PTEST_FIELD_UNIT "PTEST_UNIT"               /* the scope; absent on the plain backend */
-#define PTEST_FIELD_WHY "PTEST_WHY"                 /* one line */
+/* Worker started, stopped, stuck, lost; PTEST_TEST in stuck is the test that it was at */
+#define PTEST_FIELD_PID  "PTEST_PID"
+#define PTEST_FIELD_UNIT "PTEST_UNIT" /* the scope; absent on the plain backend */
+#define PTEST_FIELD_WHY  "PTEST_WHY"  /* one line */
 
 /* Run finished */
-#define PTEST_FIELD_VERDICT "PTEST_VERDICT"         /* passed, failed, machinery-failed, nothing-to-run, incomplete */
-#define PTEST_FIELD_COUNT "PTEST_COUNT"             /* repeated: outcome=number */
+#define PTEST_FIELD_VERDICT \
+        "PTEST_VERDICT" /* passed, failed, machinery-failed, nothing-to-run, incomplete */
+#define PTEST_FIELD_COUNT \
+        "PTEST_COUNT" /* repeated: outcome=number, mark=number; zeros are absent */
 #define PTEST_FIELD_JOURNAL_LOST "PTEST_JOURNAL_LOST" /* records that the journal did not take */

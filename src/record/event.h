@@ -52,7 +52,7 @@ typedef struct Event {
         struct {
                 Tally tally;
                 Verdict verdict;
-                char *reason;           /* of a verdict that is not about tests: one line; may be NULL */
+                char *reason; /* of a verdict that is not about tests: one line; may be NULL */
                 uint64_t duration_usec;
                 size_t journal_lost;
         } run_finished;
@@ -64,6 +64,14 @@ int event_new(EventKind kind, sd_id128_t run_id, const char *suite, Event **ret)
 Event *event_free(Event *event);
 DEFINE_CLEANUP(Event, event_free);
 
+/* "run started", "test finished"; never NULL */
+const char *event_kind_to_string(EventKind kind);
+
 int event_to_record(const Event *event, Record **ret);
-/* -EBADMSG: not one of our records, or one that lacks what it must have */
+/* The same into an empty record, whose memory is used again: for the many */
+int event_fill_record(const Event *event, Record *record);
+/*
+ * -EBADMSG: not one of our records, or one that lacks what it must have. Fields and marks that are not known
+ * are skipped.
+ */
 int event_from_record(const Record *record, Event **ret);

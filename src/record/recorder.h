@@ -2,6 +2,7 @@
 #pragma once
 
 #include "record/event.h"
+#include "record/state.h"
 
 /*
  * Writes the events of one run: to the run file, which is the truth, and to the journal
@@ -11,8 +12,16 @@
 
 typedef struct Recorder Recorder;
 
-/* state_dir NULL: state_dir_get(). journal: send there too. */
-int recorder_new(const char *state_dir, const char *suite, sd_id128_t run_id, bool journal, Recorder **ret);
+/*
+ * state_dir NULL: state_dir_get(). journal: send there too, if there is one: without a journald nothing is
+ * sent, and nothing counts as lost.
+ */
+int recorder_new(
+                const char *state_dir,
+                const char *suite,
+                sd_id128_t run_id,
+                bool journal,
+                Recorder **ret);
 Recorder *recorder_free(Recorder *recorder);
 DEFINE_CLEANUP(Recorder, recorder_free);
 
@@ -26,6 +35,3 @@ const char *recorder_get_path(const Recorder *recorder);
 size_t recorder_get_journal_lost(const Recorder *recorder);
 /* fsync() of the run file; before the verdict is told */
 int recorder_sync(Recorder *recorder);
-
-/* $STATE_DIRECTORY, /var/lib/ptest for root, $XDG_STATE_HOME/ptest or ~/.local/state/ptest; $TMPDIR/ptest-<uid> if none can be written. */
-int state_dir_get(char **ret);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From records back to events. A record may come from anybody who can write to the journal, or from a
+ * damaged file: each value is checked.
+ */
+
+#include "record/event.h"
+
+#include "ptest/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "model/address.h"
+#include "record/event-kind.h"
+#include "record/event-list.h"
+
+/* Untouched if the field is not there. */
+static int get_string(const Record *record, const char *name, char **ret) {
+        const char *value;
+        char *s;
+
+        if (!record_find(record, name))
+                return 0;
+        value = record_get(record, name);
+        if (!value)
+                return -EBADMSG;
+        s = strdup(value);
+        if (!s)
+                return -ENOMEM;
+        free(*ret);
+        *ret = s;
+        return 0;
+}
+
+/* Untouched if the field is not there. */
+static int get_number(const Record *record, const char *name, uint64_t max, uint64_t *ret) {
+        const char *value;
+        uint64_t n;
+
+        if (!record_find(record, name))
+                return 0;
+        value = record_get(record, name);
+        if (!value || parse_uint64(value, &n) < 0 || n > max)
+                return -EBADMSG;
+        *ret = n;
+        return 0;
+}
+
+static int get_time(const Record *record, const char *name, uint64_t *ret) {
+        return get_number(record, name, UINT64_MAX, ret);
+}
+
+static int get_unsigned(const Record *record, const char *name, unsigned *ret) {
+        uint64_t n = *ret;
+        int r;
+
+        r = get_number(record, name, UINT_MAX, &n);
+        if (r >= 0)
+                *ret = (unsigned)n;
+        return r;
+}
+
+static int get_size(const Record *record, const char *name, size_t *ret) {
+        uint64_t n = *ret;
+        int r;
+
+        r = get_number(record, name, SIZE_MAX, &n);
+        if (r >= 0)
+                *ret = (size_t)n;
+        return r;
+}
+
+static int get_run_started(const Record *record, Event *event) {
+        int r;
+
+        r = get_string(record, PTEST_FIELD_DESCRIPTION, &event->run_started.description);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_VERSION, &event->run_started.version);
+        if (r >= 0)
+                r = get_size(record, PTEST_FIELD_PLANNED, &event->run_started.planned);
+        if (r >= 0)
+                r = get_unsigned(record, PTEST_FIELD_WORKERS, &event->run_started.workers);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_BACKEND, &event->run_started.backend);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_HOSTNAME, &event->run_started.hostname);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_COMMAND, &event->run_started.command);
+
+        for (const RecordField *field = record_find(record, PTEST_FIELD_CAPABILITY);
+             field && r >= 0;
+             field = record_find_next(record, field))
+                r = strv_extend(&event->run_started.capabilities, field->data);
+        return r;
+}
+
+/* "word=number"; words that are not known are of a newer version */
+static int tally_parse_count(Tally *tally, const char *text) {
+        const char *equals = strchr(text, '=');
+        Outcome outcome;
+        uint64_t count;
+        char word[32];
+
+        if (!equals || (size_t)(equals - text) >= sizeof(word) ||
+            parse_uint64(equals + 1, &count) < 0 || count > SIZE_MAX)
+                return -EBADMSG;
+        *(char *)mempcpy(word, text, (size_t)(equals - text)) = '\0';
+
+        outcome = outcome_from_string(word);
+        if (outcome >= 0) {
+                tally->count[outcome] = (size_t)count;
+                return 0;
+        }
+        switch (mark_from_string(word)) {
+        case PTEST_MARK_SLOW:
+                tally->marked_slow = (size_t)count;
+                break;
+        case PTEST_MARK_FLAKY:
+                tally->marked_flaky = (size_t)count;
+                break;
+        case PTEST_MARK_LEAKY:
+                tally->marked_leaky = (size_t)count;
+                break;
+        }
+        return 0;
+}
+
+static int get_run_finished(const Record *record, Event *event) {
+        const char *verdict = record_get(record, PTEST_FIELD_VERDICT);
+        int r;
+
+        event->run_finished.verdict = verdict ? verdict_from_string(verdict) : VERDICT_INVALID;
+        if (event->run_finished.verdict < 0)
+                return -EBADMSG;
+
+        r = get_string(record, PTEST_FIELD_REASON, &event->run_finished.reason);
+        if (r >= 0)
+                r = get_size(record, PTEST_FIELD_PLANNED, &event->run_finished.tally.planned);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_DURATION, &event->run_finished.duration_usec);
+        if (r >= 0)
+                r = get_size(record, PTEST_FIELD_JOURNAL_LOST, &event->run_finished.journal_lost);
+        for (const RecordField *field = record_find(record, PTEST_FIELD_COUNT); field && r >= 0;
+             field = record_find_next(record, field))
+                r = tally_parse_count(&event->run_finished.tally, field->data);
+        return r;
+}
+
+static int get_output(
+                const Record *record,
+                const char *name,
+                const char *size_name,
+                ResultOutput *output) {
+        const RecordField *field = record_find(record, name);
+
+        if (field && field->size > 0) {
+                output->data = malloc(field->size + 1);
+                if (!output->data)
+                        return -ENOMEM;
+                memcpy(output->data, field->data, field->size + 1);
+                output->size = field->size;
+        }
+        output->total = output->size;
+        return get_time(record, size_name, &output->total);
+}
+
+static int get_end(const Record *record, Result *result) {
+        const char *name = record_get(record, PTEST_FIELD_SIGNAL);
+        uint64_t status = UINT64_MAX;
+        int r;
+
+        r = get_number(record, PTEST_FIELD_EXIT_STATUS, INT_MAX, &status);
+        if (r < 0)
+                return r;
+        if (status != UINT64_MAX)
+                result->exit_status = (int)status;
+        if (name && parse_signal(name, &result->signal) < 0)
+                return -EBADMSG;
+        result->core_dumped = record_find(record, PTEST_FIELD_CORE);
+        return 0;
+}
+
+static int get_where_and_when(const Record *record, Result *result) {
+        int r;
+
+        r = get_unsigned(record, PTEST_FIELD_ATTEMPT, &result->attempt);
+        if (r >= 0)
+                r = get_unsigned(record, PTEST_FIELD_SLOT, &result->slot);
+        if (r >= 0)
+                r = get_unsigned(record, PTEST_FIELD_GENERATION, &result->generation);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_START, &result->start_usec);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_DURATION, &result->duration_usec);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_CPU_USER, &result->cpu_user_usec);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_CPU_SYSTEM, &result->cpu_system_usec);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_MEMORY_PEAK, &result->memory_peak);
+        return r;
+}
+
+static int get_lists(const Record *record, Result *result) {
+        const RecordField *field;
+        int r = 0;
+
+        field = record_find(record, PTEST_FIELD_POINTS);
+        if (field)
+                r = event_list_parse_points(field->data, field->size, result);
+        field = record_find(record, PTEST_FIELD_LEAKS);
+        if (r >= 0 && field)
+                r = event_list_parse_leaks(field->data, field->size, result);
+        return r == -E2BIG ? -EBADMSG : r;
+}
+
+static int get_result(const Record *record, Result **ret) {
+        _cleanup_(result_freep) Result *result = NULL;
+        const char *address = record_get(record, PTEST_FIELD_TEST);
+        const char *outcome = record_get(record, PTEST_FIELD_OUTCOME);
+        int r;
+
+        if (!address || !address_is_valid(address) || !outcome || outcome_from_string(outcome) < 0)
+                return -EBADMSG;
+        r = result_new(address, &result);
+        if (r < 0)
+                return r;
+        result->outcome = outcome_from_string(outcome);
+        for (const RecordField *field = record_find(record, PTEST_FIELD_MARK); field;
+             field = record_find_next(record, field))
+                result->marks |= mark_from_string(field->data);
+
+        r = get_string(record, PTEST_FIELD_REASON, &result->reason);
+        if (r >= 0)
+                r = get_where_and_when(record, result);
+        if (r >= 0)
+                r = get_end(record, result);
+        if (r >= 0)
+                r = get_lists(record, result);
+        if (r >= 0)
+                r = get_output(record, PTEST_FIELD_STDOUT, PTEST_FIELD_STDOUT_SIZE, &result->out);
+        if (r >= 0)
+                r = get_output(record, PTEST_FIELD_STDERR, PTEST_FIELD_STDERR_SIZE, &result->err);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(result);
+        return 0;
+}
+
+static int get_worker(const Record *record, EventWorker *worker) {
+        uint64_t pid = 0;
+        int r;
+
+        r = get_unsigned(record, PTEST_FIELD_SLOT, &worker->slot);
+        if (r >= 0)
+                r = get_unsigned(record, PTEST_FIELD_GENERATION, &worker->generation);
+        if (r >= 0)
+                r = get_number(record, PTEST_FIELD_PID, INT_MAX, &pid);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_UNIT, &worker->unit);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_WHY, &worker->why);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_TEST, &worker->test);
+        worker->pid = (pid_t)pid;
+        return r;
+}
+
+int event_from_record(const Record *record, Event **ret) {
+        _cleanup_(event_freep) Event *event = NULL;
+        const char *message_id = record_get(record, "MESSAGE_ID");
+        const char *run_id = record_get(record, PTEST_FIELD_RUN_ID);
+        const char *suite = record_get(record, PTEST_FIELD_SUITE);
+        EventKind kind;
+        sd_id128_t id;
+        int r;
+
+        assert(ret);
+
+        kind = message_id ? event_kind_from_message_id(message_id) : EVENT_KIND_INVALID;
+        if (kind < 0 || !suite || !run_id || sd_id128_from_string(run_id, &id) < 0)
+                return -EBADMSG;
+        r = event_new(kind, id, suite, &event);
+        if (r < 0)
+                return r;
+        r = get_time(record, PTEST_FIELD_TIME, &event->time_usec);
+        if (r < 0)
+                return r;
+
+        if (kind == EVENT_RUN_STARTED)
+                r = get_run_started(record, event);
+        else if (kind == EVENT_RUN_FINISHED)
+                r = get_run_finished(record, event);
+        else if (kind == EVENT_TEST_FINISHED)
+                r = get_result(record, &event->result);
+        else
+                r = get_worker(record, &event->worker);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(event);
+        return 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From events to records. A field that would say nothing (0, NULL, unknown) is left out, and means just that
+ * when it is read back.
+ */
+
+#include "record/event.h"
+
+#include "ptest/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "record/event-kind.h"
+#include "record/event-list.h"
+
+static int put_string(Record *record, const char *name, const char *value) {
+        return value ? record_add_string(record, name, value) : 0;
+}
+
+static int put_number(Record *record, const char *name, uint64_t value) {
+        return value > 0 ? record_addf(record, name, "%" PRIu64, value) : 0;
+}
+
+/* A line for a person, whatever is in the strings that it is made of. */
+static int put_message(Record *record, Buffer *line) {
+        if (buffer_error(line) < 0)
+                return buffer_error(line);
+        for (size_t i = 0; i < line->size; i++)
+                if ((unsigned char)line->data[i] < ' ' || line->data[i] == 0x7f)
+                        line->data[i] = ' ';
+        return record_add(record, "MESSAGE", line->data, line->size);
+}
+
+static int event_get_priority(const Event *event) {
+        switch (event->kind) {
+        case EVENT_TEST_FINISHED:
+                if (outcome_is_bad(event->result->outcome))
+                        return LOG_ERR;
+                if (event->result->outcome == PTEST_OUTCOME_NOT_RUN)
+                        return LOG_WARNING;
+                return event->result->marks != 0 ? LOG_NOTICE : LOG_INFO;
+        case EVENT_RUN_FINISHED:
+                return event->run_finished.verdict == VERDICT_PASSED ? LOG_NOTICE : LOG_ERR;
+        case EVENT_WORKER_STUCK:
+                return LOG_WARNING;
+        case EVENT_WORKER_LOST:
+                return LOG_ERR;
+        default:
+                return LOG_INFO;
+        }
+}
+
+static void message_add_result(Buffer *line, const Result *result) {
+        char duration[FORMAT_MAX];
+
+        buffer_addf(line, "%s: %s", result->address, outcome_to_string(result->outcome));
+        if (result->reason) {
+                buffer_add_string(line, ": ");
+                buffer_add_string(line, result->reason);
+        }
+        if (result->start_usec > 0)
+                buffer_addf(line, " (%s)", format_time(duration, result->duration_usec));
+        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+                if (result->marks & bit)
+                        buffer_addf(line, " [%s]", mark_to_string((PtestMark)bit));
+}
+
+static void message_add_run_finished(Buffer *line, const Event *event) {
+        const Tally *tally = &event->run_finished.tally;
+        char duration[FORMAT_MAX];
+
+        buffer_addf(line,
+                    "%s: run %s",
+                    event->suite,
+                    verdict_to_string(event->run_finished.verdict));
+        if (event->run_finished.reason) {
+                buffer_add_string(line, ": ");
+                buffer_add_string(line, event->run_finished.reason);
+        }
+        buffer_addf(line, "; %zu tests", tally->planned);
+        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
+                if (tally->count[outcome] > 0)
+                        buffer_addf(line,
+                                    ", %zu %s",
+                                    tally->count[outcome],
+                                    outcome_to_string(outcome));
+        buffer_addf(line, " (%s)", format_time(duration, event->run_finished.duration_usec));
+}
+
+static void message_add_worker(Buffer *line, const Event *event) {
+        const EventWorker *worker = &event->worker;
+
+        buffer_addf(line,
+                    "%s: %s: w%ug%u",
+                    event->suite,
+                    event_kind_to_string(event->kind),
+                    worker->slot,
+                    worker->generation);
+        if (worker->unit)
+                buffer_addf(line, " in %s", worker->unit);
+        if (worker->test)
+                buffer_addf(line, " at %s", worker->test);
+        if (worker->why)
+                buffer_addf(line, ": %s", worker->why);
+}
+
+static void message_add(Buffer *line, const Event *event) {
+        switch (event->kind) {
+        case EVENT_RUN_STARTED:
+                buffer_addf(line,
+                            "%s: run started: %zu tests, %u workers, %s backend",
+                            event->suite,
+                            event->run_started.planned,
+                            event->run_started.workers,
+                            event->run_started.backend ?: "unknown");
+                return;
+        case EVENT_RUN_FINISHED:
+                message_add_run_finished(line, event);
+                return;
+        case EVENT_TEST_FINISHED:
+                message_add_result(line, event->result);
+                return;
+        default:
+                message_add_worker(line, event);
+        }
+}
+
+static int put_head(Record *record, const Event *event) {
+        char id[SD_ID128_STRING_MAX];
+        _cleanup_buffer_ Buffer line = {};
+        int r;
+
+        message_add(&line, event);
+        r = put_message(record, &line);
+        if (r >= 0)
+                r = record_add_string(record, "MESSAGE_ID", event_kind_get_message_id(event->kind));
+        if (r >= 0)
+                r = record_addf(record, "PRIORITY", "%i", event_get_priority(event));
+        if (r >= 0)
+                r = record_add_string(record, "SYSLOG_IDENTIFIER", "ptest");
+        if (r >= 0)
+                r = record_add_string(
+                                record, PTEST_FIELD_RUN_ID, sd_id128_to_string(event->run_id, id));
+        if (r >= 0)
+                r = record_add_string(record, PTEST_FIELD_SUITE, event->suite);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_TIME, event->time_usec);
+        return r;
+}
+
+static int put_run_started(Record *record, const Event *event) {
+        int r;
+
+        r = put_string(record, PTEST_FIELD_DESCRIPTION, event->run_started.description);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_VERSION, event->run_started.version);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_PLANNED, event->run_started.planned);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_WORKERS, event->run_started.workers);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_BACKEND, event->run_started.backend);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_HOSTNAME, event->run_started.hostname);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_COMMAND, event->run_started.command);
+        strv_for_each(capability, event->run_started.capabilities)
+                if (r >= 0)
+                        r = record_add_string(record, PTEST_FIELD_CAPABILITY, *capability);
+        return r;
+}
+
+static int put_count(Record *record, const char *word, size_t count) {
+        return count > 0 ? record_addf(record, PTEST_FIELD_COUNT, "%s=%zu", word, count) : 0;
+}
+
+static int put_run_finished(Record *record, const Event *event) {
+        const Tally *tally = &event->run_finished.tally;
+        int r;
+
+        r = record_add_string(
+                        record,
+                        PTEST_FIELD_VERDICT,
+                        verdict_to_string(event->run_finished.verdict));
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_REASON, event->run_finished.reason);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_PLANNED, tally->planned);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_DURATION, event->run_finished.duration_usec);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_JOURNAL_LOST, event->run_finished.journal_lost);
+        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX && r >= 0; outcome++)
+                r = put_count(record, outcome_to_string(outcome), tally->count[outcome]);
+        if (r >= 0)
+                r = put_count(record, mark_to_string(PTEST_MARK_SLOW), tally->marked_slow);
+        if (r >= 0)
+                r = put_count(record, mark_to_string(PTEST_MARK_FLAKY), tally->marked_flaky);
+        if (r >= 0)
+                r = put_count(record, mark_to_string(PTEST_MARK_LEAKY), tally->marked_leaky);
+        return r;
+}
+
+static int put_output(
+                Record *record,
+                const char *name,
+                const char *size_name,
+                const ResultOutput *output) {
+        int r = 0;
+
+        if (output->size > 0)
+                r = record_add(record, name, output->data, output->size);
+        if (r >= 0 && output->total != output->size)
+                r = record_addf(record, size_name, "%" PRIu64, output->total);
+        return r;
+}
+
+static int put_lists(Record *record, const Result *result) {
+        _cleanup_buffer_ Buffer points = {}, leaks = {};
+        int r = 0;
+
+        for (size_t i = 0; i < result->n_points; i++)
+                event_list_add_point(&points, result->points + i);
+        strv_for_each(leak, result->leaks)
+                event_list_add_leak(&leaks, *leak);
+        if (buffer_error(&points) < 0 || buffer_error(&leaks) < 0)
+                return -ENOMEM;
+
+        if (points.size > 0)
+                r = record_add(record, PTEST_FIELD_POINTS, points.data, points.size);
+        if (r >= 0 && leaks.size > 0)
+                r = record_add(record, PTEST_FIELD_LEAKS, leaks.data, leaks.size);
+        return r;
+}
+
+static int put_where_and_when(Record *record, const Result *result) {
+        int r;
+
+        r = put_number(record, PTEST_FIELD_ATTEMPT, result->attempt);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_SLOT, result->slot);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_GENERATION, result->generation);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_START, result->start_usec);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_DURATION, result->duration_usec);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_CPU_USER, result->cpu_user_usec);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_CPU_SYSTEM, result->cpu_system_usec);
+        if (r >= 0 && result->memory_peak != SIZE_UNKNOWN)
+                r = record_addf(record, PTEST_FIELD_MEMORY_PEAK, "%" PRIu64, result->memory_peak);
+        return r;
+}
+
+static int put_result(Record *record, const Result *result) {
+        int r;
+
+        r = record_add_string(record, PTEST_FIELD_TEST, result->address);
+        if (r >= 0)
+                r = record_add_string(
+                                record, PTEST_FIELD_OUTCOME, outcome_to_string(result->outcome));
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_REASON, result->reason);
+        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY && r >= 0; bit <<= 1)
+                if (result->marks & bit)
+                        r = record_add_string(
+                                        record, PTEST_FIELD_MARK, mark_to_string((PtestMark)bit));
+        if (r >= 0)
+                r = put_where_and_when(record, result);
+        if (r >= 0 && result->exit_status >= 0)
+                r = record_addf(record, PTEST_FIELD_EXIT_STATUS, "%i", result->exit_status);
+        if (r >= 0 && result->signal > 0)
+                r = record_add_string(record, PTEST_FIELD_SIGNAL, signal_to_name(result->signal));
+        if (r >= 0 && result->core_dumped)
+                r = record_add_string(record, PTEST_FIELD_CORE, "1");
+        if (r >= 0)
+                r = put_lists(record, result);
+        if (r >= 0)
+                r = put_output(record, PTEST_FIELD_STDOUT, PTEST_FIELD_STDOUT_SIZE, &result->out);
+        if (r >= 0)
+                r = put_output(record, PTEST_FIELD_STDERR, PTEST_FIELD_STDERR_SIZE, &result->err);
+        return r;
+}
+
+static int put_worker(Record *record, const EventWorker *worker) {
+        int r;
+
+        r = put_number(record, PTEST_FIELD_SLOT, worker->slot);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_GENERATION, worker->generation);
+        if (r >= 0 && worker->pid > 0)
+                r = put_number(record, PTEST_FIELD_PID, (uint64_t)worker->pid);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_UNIT, worker->unit);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_WHY, worker->why);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_TEST, worker->test);
+        return r;
+}
+
+int event_fill_record(const Event *event, Record *record) {
+        int r;
+
+        assert(event);
+        assert(record && record->n_fields == 0);
+        assert(event->kind != EVENT_TEST_FINISHED || event->result);
+
+        r = put_head(record, event);
+        if (r < 0)
+                return r;
+        switch (event->kind) {
+        case EVENT_RUN_STARTED:
+                return put_run_started(record, event);
+        case EVENT_RUN_FINISHED:
+                return put_run_finished(record, event);
+        case EVENT_TEST_FINISHED:
+                return put_result(record, event->result);
+        default:
+                return put_worker(record, &event->worker);
+        }
+}
+
+int event_to_record(const Event *event, Record **ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        int r;
+
+        assert(ret);
+
+        r = record_new(&record);
+        if (r < 0)
+                return r;
+        r = event_fill_record(event, record);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(record);
+        return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "record/record.h"
+
+/*
+ * Reads the entries of a run file, or of anything in the Journal Export Format
+ *
+ * What is damaged is left out up to the next empty line, and told as a problem; what stands before and after
+ * it is read.
+ */
+
+typedef struct RunFileReader RunFileReader;
+
+int run_file_reader_new(const char *path, RunFileReader **ret);
+RunFileReader *run_file_reader_free(RunFileReader *reader);
+DEFINE_CLEANUP(RunFileReader, run_file_reader_free);
+
+/* Fills an empty record. 1: there was an entry, 0: the end */
+int run_file_reader_read(RunFileReader *reader, Record *record);
+
+/* What was wrong since the last call, one line each; a bounded number of them. The caller frees the vector. */
+char **run_file_reader_take_problems(RunFileReader *reader);

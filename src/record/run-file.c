@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "record/run-file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <systemd/sd-id128.h>
+
+#include "basic/clock.h"
+#include "basic/fd.h"
+#include "basic/file.h"
+#include "record/export.h"
+
+struct RunFile {
+        int fd;
+        char *path;
+        uint64_t size;  /* what stands in the file */
+        Buffer trusted; /* the fields that are the same in each entry */
+};
+
+RunFile *run_file_free(RunFile *file) {
+        if (!file)
+                return NULL;
+        fd_close(file->fd);
+        free(file->path);
+        buffer_done(&file->trusted);
+        free(file);
+        return NULL;
+}
+
+static int path_make_parent(const char *path) {
+        _cleanup_free_ char *parent = NULL;
+        const char *slash = strrchr(path, '/');
+
+        if (!slash || slash == path)
+                return 0;
+        parent = strndup(path, (size_t)(slash - path));
+        return parent ? dir_make(parent, 0755) : -ENOMEM;
+}
+
+/* What journald adds to an entry; a chroot may lack the ids, then they are left out. */
+static void trusted_add_fields(Buffer *trusted) {
+        char id[SD_ID128_STRING_MAX];
+        struct utsname uts;
+        sd_id128_t value;
+
+        if (sd_id128_get_boot(&value) >= 0)
+                buffer_addf(trusted, "_BOOT_ID=%s\n", sd_id128_to_string(value, id));
+        if (sd_id128_get_machine(&value) >= 0)
+                buffer_addf(trusted, "_MACHINE_ID=%s\n", sd_id128_to_string(value, id));
+        if (uname(&uts) >= 0)
+                export_add_field(trusted, "_HOSTNAME", uts.nodename, strlen(uts.nodename));
+        buffer_addf(trusted,
+                    "_TRANSPORT=journal\n_PID=%i\n_UID=%u\n_GID=%u\n",
+                    getpid(),
+                    getuid(),
+                    getgid());
+}
+
+int run_file_new(const char *path, RunFile **ret) {
+        _cleanup_(run_file_freep) RunFile *file = NULL;
+        int r;
+
+        assert(path);
+        assert(ret);
+
+        file = calloc(1, sizeof(RunFile));
+        if (!file)
+                return -ENOMEM;
+        file->fd = -1;
+        file->path = strdup(path);
+        trusted_add_fields(&file->trusted);
+        if (!file->path || buffer_error(&file->trusted) < 0)
+                return -ENOMEM;
+
+        r = path_make_parent(path);
+        if (r < 0)
+                return r;
+        file->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+        if (file->fd < 0)
+                return -errno;
+        *ret = TAKE_PTR(file);
+        return 0;
+}
+
+/* Writes all, in one call unless the kernel takes less. */
+static int fd_write_vector(int fd, struct iovec *iov, size_t n) {
+        while (n > 0) {
+                ssize_t done = writev(fd, iov, (int)n);
+
+                if (done < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+                for (; n > 0 && (size_t)done >= iov->iov_len; iov++, n--)
+                        done -= (ssize_t)iov->iov_len;
+                if (n > 0) {
+                        iov->iov_base = (char *)iov->iov_base + done;
+                        iov->iov_len -= (size_t)done;
+                }
+        }
+        return 0;
+}
+
+int run_file_write(RunFile *file, uint64_t realtime_usec, const Buffer *fields) {
+        char stamps[128];
+        struct iovec iov[4];
+        size_t size = 0;
+        int r, n;
+
+        if (buffer_error(fields) < 0)
+                return buffer_error(fields);
+
+        n = snprintf(stamps,
+                     sizeof(stamps),
+                     "__REALTIME_TIMESTAMP=%" PRIu64 "\n__MONOTONIC_TIMESTAMP=%" PRIu64 "\n",
+                     realtime_usec,
+                     clock_monotonic());
+        iov[0] = (struct iovec){ stamps, (size_t)n };
+        iov[1] = (struct iovec){ file->trusted.data, file->trusted.size };
+        iov[2] = (struct iovec){ fields->data, fields->size };
+        iov[3] = (struct iovec){ (char *)"\n", 1 };
+        for (size_t i = 0; i < ELEMENTSOF(iov); i++)
+                size += iov[i].iov_len;
+
+        r = fd_write_vector(file->fd, iov, ELEMENTSOF(iov));
+        if (r < 0) {
+                /* Best effort: a reader copes with half an entry too. */
+                if (ftruncate(file->fd, (off_t)file->size) < 0)
+                        return r;
+                return r;
+        }
+        file->size += size;
+        return 0;
+}
+
+int run_file_sync(RunFile *file) {
+        return fsync(file->fd) < 0 ? -errno : 0;
+}
+
+const char *run_file_get_path(const RunFile *file) {
+        return file->path;
+}
