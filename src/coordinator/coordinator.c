@@ -507,6 +507,7 @@ static void coordinator_get_progress(const Coordinator *coordinator, Coordinator
                 .bad = tally_bad(tally),
                 .elapsed_usec = clock_monotonic() - coordinator->started_usec,
                 .remaining_usec = USEC_INFINITY,
+                .slots = pool_get_size(coordinator->pool),
         };
 
         for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {

@@ -16,6 +16,7 @@
 typedef struct CoordinatorProgress {
         size_t planned, reported, bad;
         size_t running; /* tests that are running */
+        unsigned slots;
         uint64_t elapsed_usec;
         uint64_t remaining_usec; /* estimate; USEC_INFINITY: unknown */
 } CoordinatorProgress;

@@ -34,7 +34,7 @@ typedef struct TerminalRunning {
 typedef struct TerminalProgress {
         size_t planned, reported, bad;
         uint64_t elapsed_usec;
-        uint64_t remaining_usec; /* estimate; USEC_INFINITY: unknown */
+        uint64_t remaining_usec;        /* estimate; USEC_INFINITY: unknown */
         const TerminalRunning *running; /* oldest first */
         size_t n_running;
 } TerminalProgress;
@@ -43,3 +43,6 @@ int terminal_new(const TerminalOptions *options, Reporter **ret);
 
 /* Called a few times a second while a run goes on; draws the live line, or, without a tty, a heartbeat each minute. */
 void terminal_update(Reporter *reporter, const TerminalProgress *progress);
+
+/* A line of its own between the others, above the live line; nothing with TERMINAL_QUIET. */
+void terminal_print_notice(Reporter *reporter, const char *text);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cli/run-options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "cli/jobs.h"
+#include "model/pattern.h"
+
+enum {
+        OPTION_TIMEOUT = 0x100,
+        OPTION_TIMEOUT_MULTIPLIER,
+        OPTION_FAIL_FAST,
+        OPTION_MEMORY_MAX,
+        OPTION_BACKEND,
+        OPTION_USER,
+        OPTION_ALLOW_DEGRADED,
+        OPTION_ALLOW_NO_TESTS,
+        OPTION_COLOR,
+        OPTION_JUNIT,
+        OPTION_TAP,
+        OPTION_STATE_DIR,
+};
+
+static const struct argp_option options_table[] = {
+        {NULL,                                       0, NULL, 0, "What runs:", 1 },
+        { "keyword",
+         'k', "PATTERN",
+         0, "Run tests whose address matches: a glob, or a part of it; !PATTERN leaves out (repeatable)",
+         1 },
+        { "fail-fast",
+         OPTION_FAIL_FAST, "N",
+         OPTION_ARG_OPTIONAL, "Start nothing more after N failures (1)",
+         1 },
+        { "allow-no-tests",
+         OPTION_ALLOW_NO_TESTS, NULL,
+         0, "A run without any test is a success",
+         1 },
+        { NULL,                                        0, NULL, 0, "How it runs:", 2 },
+        { "jobs",
+         'j', "N",
+         0, "Run N workers (default: what the suite or the build asks for, else the CPUs)",
+         2 },
+        { "timeout",
+         OPTION_TIMEOUT, "TIME",
+         0, "Limit for tests that do not name their own: 30s, 5min, infinity",
+         2 },
+        { "timeout-multiplier",
+         OPTION_TIMEOUT_MULTIPLIER, "X",
+         0, "Multiply all limits, for slow machines",
+         2 },
+        { "memory-max",
+         OPTION_MEMORY_MAX, "SIZE",
+         0, "Memory limit of each worker: 512M, 2G, infinity",
+         2 },
+        { "backend", OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
+        { "user",                                         OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
+        { "allow-degraded",
+         OPTION_ALLOW_DEGRADED, NULL,
+         0, "Run even where a limit cannot be held",
+         2 },
+        { NULL,                                          0, NULL, 0, "What is printed and written:", 3 },
+        { "quiet",                                          'q', NULL, 0, "Print failures and the last line only", 3 },
+        { "verbose",                                      'v', NULL, 0, "Print a line for every test, and what workers do", 3 },
+        { "color",                                      OPTION_COLOR, "WHEN", 0, "auto (default), always or never", 3 },
+        { "junit",                            OPTION_JUNIT, "FILE", 0, "Write JUnit XML", 3 },
+        { "tap",
+         OPTION_TAP, "FILE",
+         OPTION_ARG_OPTIONAL, "Write TAP 13; without FILE to stdout, instead of the report",
+         3 },
+        { "state-dir",                                        OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
+        {                                         },
+};
+
+static int options_parse_fail_fast(RunOptions *options, const char *arg) {
+        options->fail_fast_given = true;
+        if (!arg) {
+                options->fail_fast = 1;
+                return 0;
+        }
+        return parse_unsigned(arg, UINT32_MAX, &options->fail_fast);
+}
+
+static int options_parse_backend(RunOptions *options, const char *arg) {
+        options->backend_auto = strcmp(arg, "auto") == 0;
+        if (options->backend_auto)
+                return 0;
+        options->backend = backend_kind_from_string(arg);
+        return options->backend < 0 ? -EINVAL : 0;
+}
+
+static int options_parse_color(RunOptions *options, const char *arg) {
+        static const char *const words[] = {
+                [COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcmp(arg, words[i]) == 0) {
+                        options->color = (ColorMode)i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int options_parse_positive(
+                const char *arg, int (*parse)(const char *, uint64_t *), uint64_t *ret) {
+        uint64_t value;
+        int r = parse(arg, &value);
+
+        if (r < 0)
+                return r;
+        if (value == 0)
+                return -ERANGE;
+        *ret = value;
+        return 0;
+}
+
+static int options_parse_jobs(RunOptions *options, const char *arg) {
+        unsigned n;
+        int r = parse_unsigned(arg, JOBS_MAX, &n);
+
+        if (r < 0)
+                return r;
+        if (n == 0)
+                return -ERANGE;
+        options->jobs = n;
+        return 0;
+}
+
+/* One that has a value which can be wrong. ARGP_ERR_UNKNOWN: another one; *ret_want is what would be right. */
+static int options_parse_value(
+                int key, const char *arg, RunOptions *options, const char **ret_want) {
+        switch (key) {
+        case 'j':
+                *ret_want = "a number from 1 to 1000";
+                return options_parse_jobs(options, arg);
+        case 'k':
+                *ret_want = "a glob or a part of an address, with ! in front to leave out";
+                return pattern_is_valid(arg) ? strv_extend(&options->patterns, arg) : -EINVAL;
+        case OPTION_TIMEOUT:
+                *ret_want = "a time above zero, such as 30s, 5min or infinity";
+                return options_parse_positive(arg, parse_time, &options->timeout_usec);
+        case OPTION_TIMEOUT_MULTIPLIER:
+                *ret_want = "a number above zero, such as 2.5";
+                return parse_factor(arg, &options->timeout_multiplier) < 0 ||
+                                                options->timeout_multiplier <= 0 ?
+                                -EINVAL :
+                                0;
+        case OPTION_FAIL_FAST:
+                *ret_want = "a number of failures, 0 for never";
+                return options_parse_fail_fast(options, arg);
+        case OPTION_MEMORY_MAX:
+                *ret_want = "a size above zero, such as 512M, 2G or infinity";
+                return options_parse_positive(arg, parse_size, &options->memory_max);
+        case OPTION_BACKEND:
+                *ret_want = "auto, system, user or plain";
+                return options_parse_backend(options, arg);
+        case OPTION_COLOR:
+                *ret_want = "auto, always or never";
+                return options_parse_color(options, arg);
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+/* "--tap results.tap" is meant as "--tap=results.tap", which is all that getopt knows of optional values. */
+static char *options_take_tap_path(struct argp_state *state) {
+        const char *next = state->next < state->argc ? state->argv[state->next] : NULL;
+
+        return next && next[0] != '-' && text_ends_with(next, ".tap") ? state->argv[state->next++] :
+                                                                        NULL;
+}
+
+static int options_parse_word(int key, char *arg, RunOptions *options, struct argp_state *state) {
+        switch (key) {
+        case OPTION_USER:
+                options->user = arg;
+                return 0;
+        case OPTION_ALLOW_DEGRADED:
+                options->allow_degraded = true;
+                return 0;
+        case OPTION_ALLOW_NO_TESTS:
+                options->allow_no_tests = true;
+                return 0;
+        case 'q':
+                options->verbosity = TERMINAL_QUIET;
+                return 0;
+        case 'v':
+                if (options->verbosity == TERMINAL_VERBOSE)
+                        log_set_level(LOG_DEBUG);
+                options->verbosity = TERMINAL_VERBOSE;
+                return 0;
+        case OPTION_JUNIT:
+                options->junit = arg;
+                return 0;
+        case OPTION_TAP:
+                options->tap = true;
+                arg = arg ?: options_take_tap_path(state);
+                options->tap_path = arg && strcmp(arg, "-") != 0 ? arg : NULL;
+                return 0;
+        case OPTION_STATE_DIR:
+                options->state_dir = arg;
+                return 0;
+        case ARGP_KEY_ARG:
+                return strv_extend(&options->targets, arg) < 0 ? ENOMEM : 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const char *options_get_name(int key) {
+        for (size_t i = 0; i < ELEMENTSOF(options_table); i++)
+                if (options_table[i].key == key && options_table[i].name)
+                        return options_table[i].name;
+        return "";
+}
+
+static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
+        RunOptions *options = state->input;
+        const char *want = NULL;
+        int r;
+
+        r = options_parse_value(key, arg, options, &want);
+        if (r == ARGP_ERR_UNKNOWN)
+                return options_parse_word(key, arg, options, state);
+        if (r < 0) {
+                log_error("--%s: \"%s\" is not %s", options_get_name(key), arg, want);
+                return EINVAL;
+        }
+        return 0;
+}
+
+int run_options_parse(int argc, char **argv, RunOptions *ret) {
+        static const struct argp argp = {
+                .options = options_table,
+                .parser = options_parse_one,
+                .args_doc = "SUITE...",
+                .doc = "Run suites and judge them."
+                       "\vA SUITE is the name of a suite file, a path to one, a meson build directory, a directory "
+                       "of .test files, or a directory of executables.\n\n"
+                       "Exit status: 0 all passed, 1 tests failed, 2 wrong use or an unreadable suite, 3 the "
+                       "machinery failed, 4 nothing to run, 5 incomplete.",
+        };
+        RunOptions options = { .timeout_multiplier = 1.0,
+                               .backend_auto = true,
+                               .verbosity = TERMINAL_NORMAL };
+        int r;
+
+        argp_err_exit_status = 2;
+        r = argp_parse(&argp, argc, argv, 0, NULL, &options);
+        if (r == 0 && !options.targets) {
+                log_error("Which suite? For example: ptest run glib, ptest run ./my.suite, ptest run build/");
+                r = EINVAL;
+        }
+        if (r != 0) {
+                run_options_done(&options);
+                return -r;
+        }
+        *ret = options;
+        return 0;
+}
+
+void run_options_done(RunOptions *options) {
+        options->targets = strv_free(options->targets);
+        options->patterns = strv_free(options->patterns);
+        free(options->degraded);
+        options->degraded = NULL;
+}

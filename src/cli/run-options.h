@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "backend/backend.h"
+#include "report/terminal.h"
+
+/*
+ * The options of "ptest run", as they were given: what was not given is 0, NULL or as noted
+ */
+
+typedef struct RunOptions {
+        char **targets;
+        char **patterns;
+        unsigned jobs;
+        uint64_t timeout_usec;     /* 0: not given */
+        double timeout_multiplier; /* 1.0 */
+        bool fail_fast_given;
+        unsigned fail_fast;  /* 0: never */
+        uint64_t memory_max; /* 0: not given; SIZE_INFINITY: none */
+        bool backend_auto;
+        BackendKind backend; /* unless auto */
+        const char *user;
+        bool allow_degraded;
+        bool allow_no_tests;
+        TerminalVerbosity verbosity;
+        ColorMode color;
+        const char *junit;
+        bool tap;
+        const char *tap_path; /* NULL: stdout, instead of the terminal's report */
+        const char *state_dir;
+        char *degraded; /* set later: the limits that are not held, in words; owned */
+} RunOptions;
+
+/* Exits by itself for --help; returns -EINVAL for wrong use, which was told. Strings are borrowed from argv. */
+int run_options_parse(int argc, char **argv, RunOptions *ret);
+void run_options_done(RunOptions *options);

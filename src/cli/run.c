@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * "ptest run": loads suites, chooses backend, user and limits, and lets a coordinator run them
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/capability.h"
+#include "basic/file.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "cli/jobs.h"
+#include "cli/run-options.h"
+#include "cli/run-reports.h"
+#include "cli/suite-load.h"
+#include "cli/verb.h"
+#include "cli/worker-user.h"
+#include "config.h"
+#include "coordinator/coordinator.h"
+#include "model/tally.h"
+
+#define EXIT_WRONG_USE 2
+
+typedef struct Run {
+        RunOptions options;
+        Suite *suite;
+        BackendKind backend;
+        WorkerUser user;
+        char *worker_path;
+        char *command;
+        char **capabilities;
+        Recorder *recorder;
+        RunReports *reports;
+} Run;
+
+static void run_done(Run *run) {
+        run->reports = run_reports_free(run->reports);
+        recorder_free(run->recorder);
+        strv_free(run->capabilities);
+        free(run->command);
+        free(run->worker_path);
+        free(run->user.name);
+        suite_free(run->suite);
+        run_options_done(&run->options);
+}
+
+/* $PTEST_WORKER, the one of the same build tree, or the one that is installed. */
+static int run_find_worker(char **ret) {
+        const char *given = getenv("PTEST_WORKER");
+        _cleanup_free_ char *path = NULL;
+        char self[PATH_MAX];
+        ssize_t n;
+        int r;
+
+        if (given && *given)
+                return path_make_absolute(given, ret);
+        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (n > 0) {
+                self[n] = 0;
+                *strrchr(self, '/') = 0;
+                r = text_setf(&path, "%s/../worker/ptest-worker", self);
+                if (r < 0)
+                        return r;
+                if (access(path, X_OK) == 0)
+                        return path_make_absolute(path, ret);
+        }
+        if (access(PTEST_WORKER_PATH, X_OK) < 0)
+                return -errno;
+        *ret = strdup(PTEST_WORKER_PATH);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int run_choose_backend(Run *run) {
+        _cleanup_free_ char *reason = NULL;
+        int r;
+
+        if (run->options.backend_auto) {
+                run->backend = backend_find_best();
+                return 0;
+        }
+        run->backend = run->options.backend;
+        r = backend_probe(run->backend, &reason);
+        if (r < 0)
+                return log_error_errno(
+                                r,
+                                "The %s backend cannot be used here: %s",
+                                backend_kind_to_string(run->backend),
+                                reason ?: strerror(-r));
+        return 0;
+}
+
+/* What cannot be held is refused, not ignored. */
+static int run_check_limits(Run *run) {
+        SuiteSettings *settings = &run->suite->settings;
+        _cleanup_free_ char *limits = NULL;
+        int r;
+
+        if (run->options.memory_max > 0)
+                settings->worker_memory_max = run->options.memory_max;
+        r = backend_find_unheld_limits(
+                        run->backend,
+                        &(BackendConfig){
+                                        .memory_max = settings->worker_memory_max,
+                                        .tasks_max = settings->worker_tasks_max,
+                        },
+                        &limits);
+        if (r < 0)
+                return log_error_errno(r, "Failed to find out which limits can be held: %m");
+        if (!limits)
+                return 0;
+        if (!run->options.allow_degraded) {
+                log_error("The %s backend cannot hold %s; --allow-degraded runs without, \"ptest doctor\" says why",
+                          backend_kind_to_string(run->backend),
+                          limits);
+                return -EOPNOTSUPP;
+        }
+        r = text_setf(&run->options.degraded,
+                      "The %s backend does not hold %s",
+                      backend_kind_to_string(run->backend),
+                      limits);
+        if (r < 0)
+                return r;
+        if (run->backend == BACKEND_PLAIN)
+                settings->worker_memory_max = settings->worker_tasks_max = SIZE_INFINITY;
+        return 0;
+}
+
+static int run_collect_capabilities(Run *run) {
+        Capability *capabilities = NULL;
+        size_t n = 0;
+        int r;
+
+        r = capability_probe(run->backend, &capabilities, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = strv_extendf(
+                                &run->capabilities,
+                                "%s=%s",
+                                capabilities[i].name,
+                                capabilities[i].holds ? "yes" : "no");
+        capability_free_many(capabilities, n);
+        return r;
+}
+
+static int run_prepare(Run *run, char **argv) {
+        int r;
+
+        r = run_choose_backend(run);
+        if (r < 0)
+                return r;
+        r = run_check_limits(run);
+        if (r < 0)
+                return r;
+        r = worker_user_find(
+                        run->backend,
+                        run->options.user ?: run->suite->settings.worker_user,
+                        &run->user);
+        if (r < 0)
+                return r;
+        r = run_find_worker(&run->worker_path);
+        if (r < 0)
+                return log_error_errno(
+                                r,
+                                "The program ptest-worker was not found (%s): %m",
+                                PTEST_WORKER_PATH);
+        r = run_collect_capabilities(run);
+        if (r < 0)
+                return log_error_errno(r, "Failed to find out what this machine can hold: %m");
+        run->command = text_quote_words(argv);
+        return run->command ? 0 : -ENOMEM;
+}
+
+/* ---- The run ---- */
+
+static void run_on_event(const Event *event, void *userdata) {
+        Run *run = userdata;
+
+        run_reports_on_event(run->reports, event);
+}
+
+static void run_on_progress(
+                Coordinator *coordinator, const CoordinatorProgress *progress, void *userdata) {
+        Run *run = userdata;
+
+        run_reports_on_progress(run->reports, coordinator, progress);
+}
+
+static void run_on_notice(const char *text, void *userdata) {
+        Run *run = userdata;
+
+        run_reports_on_notice(run->reports, text);
+}
+
+static unsigned run_get_workers(const Run *run) {
+        unsigned n = run->options.jobs > 0 ? run->options.jobs :
+                                             jobs_get_default(run->suite->settings.workers);
+
+        return (unsigned)MAX(MIN((size_t)n, run->suite->n_tests), 1U);
+}
+
+static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
+        static const CoordinatorHandlers handlers = {
+                .on_event = run_on_event,
+                .on_progress = run_on_progress,
+                .on_notice = run_on_notice,
+        };
+        const SuiteSettings *settings = &run->suite->settings;
+        _cleanup_(coordinator_freep) Coordinator *coordinator = NULL;
+        int r;
+
+        r = coordinator_new(
+                        &(CoordinatorConfig){
+                                        .run_id = run_id,
+                                        .backend = run->backend,
+                                        .workers = run_get_workers(run),
+                                        .fail_fast = run->options.fail_fast_given ?
+                                                        run->options.fail_fast :
+                                                        settings->fail_fast,
+                                        .allow_no_tests = run->options.allow_no_tests ||
+                                                        settings->allow_no_tests,
+                                        .run_timeout_usec = settings->run_timeout_usec,
+                                        .stop_usec = settings->stop_usec,
+                                        .memory_max = settings->worker_memory_max,
+                                        .tasks_max = settings->worker_tasks_max,
+                                        .worker_path = run->worker_path,
+                                        .user = run->user.name,
+                                        .uid = run->user.uid,
+                                        .gid = run->user.gid,
+                                        .version = PTEST_VERSION,
+                                        .command = run->command,
+                                        .capabilities = run->capabilities,
+                                        .handlers = &handlers,
+                                        .userdata = run,
+                        },
+                        run->suite,
+                        run->recorder,
+                        &coordinator);
+        if (r < 0)
+                return r;
+        return coordinator_run(coordinator, ret);
+}
+
+static int run_execute(Run *run, Verdict *ret) {
+        sd_id128_t run_id;
+        int r;
+
+        r = sd_id128_randomize(&run_id);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make a run id: %m");
+        r = recorder_new(run->options.state_dir, run->suite->name, run_id, true, &run->recorder);
+        if (r < 0)
+                return log_error_errno(
+                                r,
+                                "Cannot keep records of the run (--state-dir= chooses where): %m");
+        r = run_reports_new(&run->options, recorder_get_path(run->recorder), &run->reports);
+        if (r < 0)
+                return r;
+        r = run_coordinate(run, run_id, ret);
+        if (r < 0)
+                return r;
+        /* A report that was asked for and could not be written must not look like a pass. */
+        if (run_reports_get_error(run->reports) < 0 && *ret == VERDICT_PASSED)
+                *ret = VERDICT_MACHINERY_FAILED;
+        return 0;
+}
+
+/* Before the first thread is made: nng's threads inherit the mask, and must not take our signals. */
+static int run_block_signals(void) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
+
+int verb_run(int argc, char **argv) {
+        _cleanup_(run_done) Run run = {};
+        Verdict verdict;
+        int r;
+
+        r = run_options_parse(argc, argv, &run.options);
+        if (r < 0)
+                return EXIT_WRONG_USE;
+        r = run_block_signals();
+        if (r < 0) {
+                log_error_errno(r, "Failed to block signals: %m");
+                return verdict_to_exit_status(VERDICT_MACHINERY_FAILED);
+        }
+        r = suite_load(run.options.targets,
+                       run.options.patterns,
+                       &(LoadOptions){
+                                       .timeout_multiplier = run.options.timeout_multiplier,
+                                       .timeout_usec = run.options.timeout_usec,
+                       },
+                       &run.suite);
+        if (r < 0)
+                return EXIT_WRONG_USE;
+        r = run_prepare(&run, argv);
+        if (r == -EOPNOTSUPP || r == -EPERM || r == -ESRCH)
+                return EXIT_WRONG_USE;
+        if (r >= 0)
+                r = run_execute(&run, &verdict);
+        return verdict_to_exit_status(r < 0 ? VERDICT_MACHINERY_FAILED : verdict);
+}
