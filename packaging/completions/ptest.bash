@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bash completion of ptest(1)
+
+_ptest_suites() {
+        local dir dirs=/etc/ptest:/run/ptest:/usr/local/lib/ptest:/usr/lib/ptest file
+
+        while IFS= read -r -d : dir; do
+                for file in "$dir"/*.suite; do
+                        [[ -e $file ]] || continue
+                        file=${file##*/}
+                        printf '%s\n' "${file%.suite}"
+                done
+        done <<<"${PTEST_SUITE_PATH:-$dirs}:"
+}
+
+_ptest() {
+        local cur prev words cword
+        local verbs='run list results log doctor help'
+        local -A options=(
+                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --memory-max= --backend= --user=
+                        --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
+                [list]='--keyword= --json --help'
+                [results]='--help'
+                [log]='--help'
+                [doctor]='--json --help'
+        )
+
+        _init_completion -s || return
+
+        if ((cword == 1)); then
+                mapfile -t COMPREPLY < <(compgen -W "$verbs --help --version" -- "$cur")
+                return
+        fi
+
+        case $prev in
+        --backend)
+                mapfile -t COMPREPLY < <(compgen -W 'auto system user plain' -- "$cur")
+                return
+                ;;
+        --color)
+                mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
+                return
+                ;;
+        --junit | --tap)
+                _filedir
+                return
+                ;;
+        --state-dir)
+                _filedir -d
+                return
+                ;;
+        --user)
+                mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+                return
+                ;;
+        --jobs | -j | --keyword | -k | --timeout | --timeout-multiplier | --fail-fast | --memory-max)
+                return
+                ;;
+        esac
+
+        if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "${options[${words[1]}]}" -- "$cur")
+                [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+                return
+        fi
+
+        case ${words[1]} in
+        run | list)
+                _filedir
+                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_suites)" -- "$cur")
+                ;;
+        help)
+                mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+                ;;
+        results)
+                _filedir export
+                ;;
+        esac
+} &&
+        complete -F _ptest ptest

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# fish completion of ptest(1)
+
+function __ptest_suites
+    set -l dirs /etc/ptest /run/ptest /usr/local/lib/ptest /usr/lib/ptest
+    if set -q PTEST_SUITE_PATH
+        set dirs (string split : -- $PTEST_SUITE_PATH)
+    end
+    for dir in $dirs
+        for file in $dir/*.suite
+            string replace -r '.*/(.*)\.suite$' '$1' -- $file
+        end
+    end
+end
+
+set -l verbs run list results log doctor help
+set -l no_verb "not __fish_seen_subcommand_from $verbs"
+
+complete -c ptest -n $no_verb -f -a run -d 'Run suites and judge them'
+complete -c ptest -n $no_verb -f -a list -d "Print the addresses of a suite's tests"
+complete -c ptest -n $no_verb -f -a results -d 'Print how a run went'
+complete -c ptest -n $no_verb -f -a log -d 'Print what a test wrote'
+complete -c ptest -n $no_verb -f -a doctor -d 'Print what this machine can hold'
+complete -c ptest -n $no_verb -f -a help -d 'Explain a verb'
+complete -c ptest -n $no_verb -f -l version -d 'Print the version'
+complete -c ptest -l help -d 'Print the options'
+
+complete -c ptest -n '__fish_seen_subcommand_from run list' -a '(__ptest_suites)' -d Suite
+complete -c ptest -n '__fish_seen_subcommand_from run list' -s k -l keyword -x -d 'Tests whose address matches'
+complete -c ptest -n '__fish_seen_subcommand_from list doctor' -l json -d 'For machines'
+complete -c ptest -n '__fish_seen_subcommand_from help' -f -a "$verbs"
+
+set -l run '__fish_seen_subcommand_from run'
+complete -c ptest -n $run -s j -l jobs -x -d 'Number of workers'
+complete -c ptest -n $run -l timeout -x -d 'Limit for tests that do not name their own'
+complete -c ptest -n $run -l timeout-multiplier -x -d 'Multiply all limits'
+complete -c ptest -n $run -l fail-fast -d 'Start nothing more after a failure'
+complete -c ptest -n $run -l memory-max -x -d 'Memory limit of each worker'
+complete -c ptest -n $run -l backend -x -a 'auto system user plain' -d 'How workers are kept'
+complete -c ptest -n $run -l user -x -a '(__fish_complete_users)' -d 'Run tests as this user'
+complete -c ptest -n $run -l allow-degraded -d 'Run even where a limit cannot be held'
+complete -c ptest -n $run -l allow-no-tests -d 'A run without any test is a success'
+complete -c ptest -n $run -s q -l quiet -d 'Print failures and the last line only'
+complete -c ptest -n $run -s v -l verbose -d 'Print a line for every test'
+complete -c ptest -n $run -l color -x -a 'auto always never' -d 'When to use colours'
+complete -c ptest -n $run -l junit -r -d 'Write JUnit XML'
+complete -c ptest -n $run -l tap -d 'Write TAP'
+complete -c ptest -n $run -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep records there'
