@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "worker/descendants.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/process.h"
+#include "basic/strv.h"
+
+/* Each round meets the children of those that the round before did not stop in time. */
+#define STOP_ROUNDS_MAX 16
+
+/*
+ * By pid and not by pidfd: a pid of this list can only be used anew after its process was reaped, which for
+ * orphans only we do, and not meanwhile; for others it would have to happen within microseconds.
+ */
+static void pids_signal(const pid_t *pids, size_t count, int signo) {
+        for (size_t i = 0; i < count; i++)
+                (void)kill(pids[i], signo);
+}
+
+static int descendants_list(pid_t **ret_pids, size_t *ret_count) {
+        return process_list_descendants(getpid(), DESCENDANTS_MAX, ret_pids, ret_count);
+}
+
+void descendants_signal(int signo) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+
+        if (descendants_list(&pids, &count) < 0)
+                return;
+        pids_signal(pids, count, signo);
+        pids_signal(pids, count, SIGCONT);
+}
+
+void descendants_kill(void) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+
+        for (unsigned i = 0; i < STOP_ROUNDS_MAX; i++) {
+                _cleanup_free_ pid_t *now = NULL;
+                size_t count_now = 0;
+                bool same;
+
+                if (descendants_list(&now, &count_now) < 0)
+                        break;
+                pids_signal(now, count_now, SIGSTOP);
+                same = count == count_now && memcmp(pids, now, count * sizeof(pid_t)) == 0;
+                free(pids);
+                pids = TAKE_PTR(now);
+                count = count_now;
+                if (same || count == 0)
+                        break;
+        }
+        pids_signal(pids, count, SIGKILL);
+}
+
+int descendants_describe(char ***ret) {
+        _cleanup_strv_ char **texts = NULL;
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+        int r;
+
+        r = descendants_list(&pids, &count);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < count; i++) {
+                _cleanup_free_ char *command = NULL;
+
+                if (strv_length(texts) == DESCENDANTS_NAMED_MAX) {
+                        r = strv_extendf(&texts, "and %zu more", count - i);
+                        if (r < 0)
+                                return r;
+                        break;
+                }
+                r = process_get_command(pids[i], &command);
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0) /* gone since, or hidden from us */
+                        continue;
+                r = strv_extendf(&texts, "%d %s", (int)pids[i], command);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(texts);
+        return 0;
+}

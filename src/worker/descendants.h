@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "basic/macros.h"
+
+/*
+ * Descendants: all processes below this one, which is their sub-reaper
+ *
+ * Whatever a test does (sessions, double forks, closed fds), its processes stay below its worker, and a worker
+ * runs one test at a time: so they all are that test's.
+ */
+
+/* More than this are not seen at once: they are met in the next round. Above any sensible TasksMax. */
+#define DESCENDANTS_MAX 32768U
+
+/* Leaks named in a result; the rest is counted in its last line. */
+#define DESCENDANTS_NAMED_MAX 32U
+
+/* Once to each of them; one that is stopped is continued, so that it takes the signal. Best effort. */
+void descendants_signal(int signo);
+
+/*
+ * SIGKILL to all. First they are stopped until no new ones appear: who is killed one by one can fork faster.
+ * They are dead some time after: reap until -ECHILD, and call again while others appear.
+ */
+void descendants_kill(void);
+
+/* "pid command line" of each */
+int descendants_describe(char ***ret);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * ptest-worker: becomes what a worker must be, and works
+ *
+ * Started by a coordinator only, with the fds of ptest/protocol.h. Nothing happens before its gate is opened:
+ * until then it can be moved into its scope.
+ */
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "config.h"
+#include "ptest/protocol.h"
+#include "worker/identity.h"
+#include "worker/spawn.h"
+#include "worker/worker.h"
+
+const char *argp_program_version = "ptest-worker " PTEST_VERSION;
+
+typedef struct Arguments {
+        const char *directory;
+        const char *user;
+        unsigned slot, generation;
+} Arguments;
+
+enum {
+        OPTION_DIRECTORY = 256,
+        OPTION_SLOT,
+        OPTION_GENERATION,
+        OPTION_USER,
+};
+
+static const struct argp_option options[] = {
+        {"directory",                            OPTION_DIRECTORY, "DIR", 0, "Where the coordinator's sockets are", 0 },
+        { "slot",                                 OPTION_SLOT, "NUMBER", 0, "Slot of this worker, from 1", 0 },
+        { "generation", OPTION_GENERATION, "NUMBER", 0, "Generation in that slot, from 1", 0 },
+        { "user",                                     OPTION_USER, "NAME", 0, "Become this user first", 0 },
+        {                                    },
+};
+
+static error_t argument_parse(int key, char *value, struct argp_state *state) {
+        Arguments *arguments = state->input;
+
+        switch (key) {
+        case OPTION_DIRECTORY:
+                arguments->directory = value;
+                return 0;
+        case OPTION_SLOT:
+                if (parse_unsigned(value, UINT32_MAX, &arguments->slot) < 0)
+                        argp_error(state, "not a slot: %s", value);
+                return 0;
+        case OPTION_GENERATION:
+                if (parse_unsigned(value, UINT32_MAX, &arguments->generation) < 0)
+                        argp_error(state, "not a generation: %s", value);
+                return 0;
+        case OPTION_USER:
+                arguments->user = value;
+                return 0;
+        case ARGP_KEY_END:
+                if (!arguments->directory || arguments->slot == 0 || arguments->generation == 0)
+                        argp_error(state, "--directory, --slot and --generation are needed");
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const struct argp argp = {
+        .options = options,
+        .parser = argument_parse,
+        .doc = "Runs tests for a coordinator. Started by ptest, not by hand.",
+};
+
+/* ---- What was inherited ---- */
+
+static bool fd_is_of_type(int fd, mode_t type) {
+        struct stat st;
+
+        return fstat(fd, &st) >= 0 && (st.st_mode & S_IFMT) == type;
+}
+
+static int inherited_check(void) {
+        if (!fd_is_of_type(PTEST_GATE_FD, S_IFSOCK) || !fd_is_of_type(PTEST_PAGE_FD, S_IFREG) ||
+            !fd_is_of_type(PTEST_SPILL_FD, S_IFREG))
+                return -EBADF;
+
+        for (int fd = PTEST_GATE_FD; fd <= PTEST_SPILL_FD; fd++) {
+                int r = fd_set_cloexec(fd, true);
+
+                if (r < 0)
+                        return r;
+        }
+        /* Nothing else is ours. Before Linux 5.9 (ENOSYS) we trust who started us. */
+        (void)syscall(SYS_close_range, PTEST_SPILL_FD + 1, ~0U, 0);
+
+        /* No fd of a test may get one of the first three numbers. */
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) != fd)
+                        return -EBADF;
+        return 0;
+}
+
+/* True when it was opened, false when it was closed: the coordinator needs no worker any more. */
+static bool gate_wait(void) {
+        char byte;
+        ssize_t n;
+
+        do
+                n = read(PTEST_GATE_FD, &byte, 1);
+        while (n < 0 && errno == EINTR);
+        return n == 1;
+}
+
+/* ---- What it becomes ---- */
+
+/*
+ * Tests are killed before what supervises them, be it on this machine or in their scope: children inherit this.
+ * Their worker is as likely then, but small. Not being allowed to is no harm.
+ */
+static void oom_score_raise(void) {
+        _cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+        if (fd >= 0)
+                (void)fd_write_all(fd, "500", 3);
+}
+
+static int process_prepare(void) {
+        oom_score_raise();
+
+        /* A test of the same user must not be able to look into its worker, or to write there. */
+        if (prctl(PR_SET_DUMPABLE, 0) < 0)
+                return -errno;
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                return -errno;
+        /* A stopped worker must see its gate close: it wakes up when its coordinator dies. */
+        if (prctl(PR_SET_PDEATHSIG, SIGCONT) < 0)
+                return -errno;
+        return signals_prepare();
+}
+
+static int signal_fd_new(void) {
+        sigset_t mask;
+        int fd;
+
+        /* SIGINT is for the coordinator, who shares our terminal: it is blocked and never looked at. */
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGTERM);
+        fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        return fd < 0 ? -errno : fd;
+}
+
+static WorkerStatus run(const Arguments *arguments) {
+        _cleanup_strv_ char **environment = NULL;
+        int r, signal_fd;
+
+        if (arguments->user) {
+                r = identity_become(arguments->user);
+                if (r < 0) {
+                        log_error_errno(r, "Failed to become user %s: %m", arguments->user);
+                        return WORKER_STATUS_USER;
+                }
+        }
+        r = identity_make_environment(environ, arguments->user, &environment);
+        if (r < 0) {
+                log_error_errno(r, "Failed to make the environment of tests: %m");
+                return WORKER_STATUS_USER;
+        }
+
+        r = process_prepare();
+        signal_fd = r < 0 ? r : signal_fd_new();
+        if (signal_fd < 0) {
+                log_error_errno(signal_fd, "Failed to prepare the worker: %m");
+                return WORKER_STATUS_MACHINE;
+        }
+        return worker_run(&(WorkerOptions){
+                        .directory = arguments->directory,
+                        .slot = arguments->slot,
+                        .generation = arguments->generation,
+                        .environment = environment,
+                        .gate_fd = PTEST_GATE_FD,
+                        .page_fd = PTEST_PAGE_FD,
+                        .spill_fd = PTEST_SPILL_FD,
+                        .signal_fd = signal_fd,
+        });
+}
+
+int main(int argc, char **argv) {
+        Arguments arguments = {};
+        int r;
+
+        argp_err_exit_status = WORKER_STATUS_USAGE;
+        argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+
+        r = inherited_check();
+        if (r < 0) {
+                log_error_errno(r, "Worker was not started by ptest: %m");
+                return WORKER_STATUS_USAGE;
+        }
+        if (!gate_wait())
+                _exit(WORKER_STATUS_GOOD);
+
+        /* Not exit(): nng's threads are alive, and its handlers could wait for them. */
+        _exit(run(&arguments));
+}

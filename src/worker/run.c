@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "worker/run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/fd.h"
+#include "basic/process.h"
+#include "basic/strv.h"
+#include "model/escalation.h"
+#include "worker/descendants.h"
+#include "worker/judge.h"
+#include "worker/oom.h"
+#include "worker/output.h"
+#include "worker/spawn.h"
+
+/* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
+#define LINGER_USEC (200 * USEC_PER_MSEC)
+
+/* Between two rounds of killing what is left. */
+#define SWEEP_REPEAT_USEC (10 * USEC_PER_MSEC)
+
+/* A process that has not died of SIGKILL after this waits in the kernel, perhaps for ever. */
+#define SWEEP_MAX_USEC (2 * USEC_PER_SEC)
+
+/* A reason is one line; what is longer is no reason but an output. */
+#define SKIP_REASON_MAX 200
+
+typedef enum RunState {
+        RUN_RUNNING,
+        RUN_LINGERING,
+        RUN_SWEEPING,
+        RUN_ENDED,
+} RunState;
+
+/* Of RUN_FDS_MAX */
+enum {
+        RUN_FD_CHILD,
+        RUN_FD_OUT,
+        RUN_FD_ERR,
+};
+
+struct Runner {
+        Spawner *spawner;
+        OomWatch *oom;
+        char **environment;
+        int child_fd; /* signalfd: a child ended */
+        char *buffer; /* OUTPUT_BUFFER_SIZE */
+};
+
+struct Run {
+        Runner *runner;   /* weak: owned by the worker */
+        const Test *test; /* weak: owned by the task */
+        Result *result;
+        Output output;
+        char **environment;
+
+        RunState state;
+        Escalation escalation;
+        uint64_t deadline_usec; /* of this state; in RUN_RUNNING the escalation has it */
+        uint64_t started_usec;
+        uint64_t sweep_end_usec;
+
+        pid_t pid;   /* of the leader, 0 once it is reaped */
+        int status;  /* wait status of the leader, once it is reaped */
+        bool reaped; /* the leader is */
+        bool alone;  /* nothing is left of the test */
+        bool stuck;
+        bool interrupted;
+        bool sent_signal, sent_kill;
+        char *start_error;
+        uint64_t user_usec, system_usec;
+        long maxrss; /* KiB */
+};
+
+/* ---- Runner ---- */
+
+int runner_new(char *const *environment, Runner **ret) {
+        _cleanup_(runner_freep) Runner *runner = NULL;
+        sigset_t mask;
+        int r;
+
+        runner = calloc(1, sizeof(*runner));
+        if (!runner)
+                return -ENOMEM;
+        runner->child_fd = -1;
+
+        runner->environment = strv_copy(environment);
+        runner->buffer = malloc(OUTPUT_BUFFER_SIZE);
+        if (!runner->environment || !runner->buffer)
+                return -ENOMEM;
+        r = spawner_new(&runner->spawner);
+        if (r < 0)
+                return r;
+        r = oom_watch_new(&runner->oom);
+        if (r < 0)
+                return r;
+
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGCHLD);
+        runner->child_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (runner->child_fd < 0)
+                return -errno;
+
+        *ret = TAKE_PTR(runner);
+        return 0;
+}
+
+Runner *runner_free(Runner *runner) {
+        if (!runner)
+                return NULL;
+        spawner_free(runner->spawner);
+        oom_watch_free(runner->oom);
+        strv_free(runner->environment);
+        fd_close(runner->child_fd);
+        free(runner->buffer);
+        free(runner);
+        return NULL;
+}
+
+bool runner_kill_all(Runner *runner) {
+        uint64_t end = usec_add(clock_monotonic(), SWEEP_MAX_USEC);
+
+        do {
+                struct pollfd fd = { .fd = runner->child_fd, .events = POLLIN };
+                struct signalfd_siginfo info;
+
+                descendants_kill();
+                (void)poll(&fd, 1, (int)(SWEEP_REPEAT_USEC / USEC_PER_MSEC));
+                (void)!read(runner->child_fd, &info, sizeof(info));
+                while (waitpid(-1, NULL, WNOHANG) > 0)
+                        ;
+                if (waitpid(-1, NULL, WNOHANG) < 0)
+                        return true;
+        } while (clock_monotonic() < end);
+        return false;
+}
+
+/* ---- Start ---- */
+
+static int run_new(Runner *runner, const Test *test, Run **ret) {
+        _cleanup_(run_freep) Run *run = NULL;
+        int r;
+
+        run = malloc(sizeof(*run));
+        if (!run)
+                return -ENOMEM;
+        *run = (Run){
+                .runner = runner, .test = test, .output = {.out_fd = -1, .err_fd = -1}
+        };
+
+        r = result_new(test->address, &run->result);
+        if (r < 0)
+                return r;
+        r = output_init(&run->output, test, run->result, runner->buffer);
+        if (r < 0)
+                return r;
+
+        r = env_apply(runner->environment, test->env, test->n_env, &run->environment);
+        if (r < 0)
+                return r;
+        r = strv_extendf(&run->environment, "PTEST_ADDRESS=%s", test->address);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(run);
+        return 0;
+}
+
+static SpawnSpec run_get_spec(const Run *run) {
+        return (SpawnSpec){
+                .argv = run->test->argv,
+                .environment = run->environment,
+                .workdir = run->test->workdir,
+                .out_fd = -1,
+                .err_fd = -1,
+        };
+}
+
+static int run_spawn(Run *run) {
+        _cleanup_close_ int out_fd = -1, err_fd = -1;
+        SpawnSpec spec = run_get_spec(run);
+        int r;
+
+        r = output_open(&run->output, &out_fd, &err_fd);
+        if (r < 0)
+                return r;
+        spec.out_fd = out_fd;
+        spec.err_fd = err_fd;
+        return spawner_start(run->runner->spawner, &spec, &run->pid);
+}
+
+int run_start(Runner *runner, const Test *test, Run **ret) {
+        _cleanup_(run_freep) Run *run = NULL;
+        int r;
+
+        r = run_new(runner, test, &run);
+        if (r < 0)
+                return r;
+
+        run->result->start_usec = clock_realtime();
+        run->started_usec = clock_monotonic();
+        escalation_init(&run->escalation, test->timeout_usec, test->grace_usec, run->started_usec);
+
+        r = run_spawn(run);
+        if (r < 0) {
+                SpawnSpec spec = run_get_spec(run);
+
+                r = spawn_explain_error(&spec, r, &run->start_error);
+                if (r < 0)
+                        return r;
+                run->alone = true;
+                run->state = RUN_ENDED;
+        }
+        *ret = TAKE_PTR(run);
+        return 0;
+}
+
+Run *run_free(Run *run) {
+        if (!run)
+                return NULL;
+        if (run->pid > 0 && !run->alone)
+                descendants_kill();
+        output_done(&run->output);
+        result_free(run->result);
+        strv_free(run->environment);
+        free(run->start_error);
+        free(run);
+        return NULL;
+}
+
+pid_t run_get_pid(const Run *run) {
+        return run->pid;
+}
+
+/* ---- Ends ---- */
+
+static uint64_t timeval_to_usec(const struct timeval *tv) {
+        return (uint64_t)tv->tv_sec * USEC_PER_SEC + (uint64_t)tv->tv_usec;
+}
+
+/* Takes every process that has ended. The orphans of a test count for its use of CPU and memory. */
+static void run_reap(Run *run) {
+        for (;;) {
+                struct rusage usage;
+                int status;
+                pid_t pid = wait4(-1, &status, WNOHANG, &usage);
+
+                if (pid <= 0) {
+                        run->alone = pid < 0; /* ECHILD */
+                        return;
+                }
+                run->user_usec += timeval_to_usec(&usage.ru_utime);
+                run->system_usec += timeval_to_usec(&usage.ru_stime);
+                run->maxrss = MAX(run->maxrss, usage.ru_maxrss);
+                if (pid == run->pid) {
+                        run->result->duration_usec = clock_monotonic() - run->started_usec;
+                        run->status = status;
+                        run->reaped = true;
+                }
+        }
+}
+
+static void run_set_state(Run *run, RunState state, uint64_t deadline_usec) {
+        run->state = state;
+        run->deadline_usec = deadline_usec;
+}
+
+static int run_end(Run *run) {
+        run_set_state(run, RUN_ENDED, 0);
+        return output_close(&run->output);
+}
+
+/* Who was asked to end, by the clock or a user, was not left the time to clean up: that is no leak. */
+static int run_note_leaks(Run *run) {
+        int r;
+
+        if (escalation_has_begun(&run->escalation))
+                return 0;
+        r = descendants_describe(&run->result->leaks);
+        if (r < 0 && r != -ENOMEM) /* no /proc: they are killed by their group, unnamed */
+                r = 0;
+        if (strv_length(run->result->leaks) > 0)
+                run->result->marks |= PTEST_MARK_LEAKY;
+        return r;
+}
+
+static int run_begin_sweep(Run *run, uint64_t now) {
+        int r;
+
+        r = run_note_leaks(run);
+        if (r < 0)
+                return r;
+        r = output_close(&run->output);
+        if (r < 0)
+                return r;
+        run->sweep_end_usec = usec_add(now, SWEEP_MAX_USEC);
+        run_set_state(run, RUN_SWEEPING, usec_add(now, SWEEP_REPEAT_USEC));
+        descendants_kill();
+        return 0;
+}
+
+static int run_dispatch_sweep(Run *run, uint64_t now) {
+        if (now >= run->sweep_end_usec) {
+                run->stuck = true;
+                return run_end(run);
+        }
+        if (now >= run->deadline_usec) {
+                descendants_kill();
+                run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
+        }
+        return 0;
+}
+
+/* ---- Time ---- */
+
+static void run_kill(Run *run) {
+        run->sent_kill = true;
+        /* The leader is not reaped, so its pid cannot be another's; setsid() made it the group's id. */
+        (void)kill(-run->pid, SIGKILL);
+        descendants_kill();
+}
+
+static bool run_catches_signal(const Run *run) {
+        bool catches = false;
+
+        return run->sent_signal &&
+                        process_catches_signal(run->pid, run->test->timeout_signal, &catches) >=
+                        0 &&
+                        catches;
+}
+
+static int run_escalate(Run *run, uint64_t now) {
+        for (;;) {
+                bool due = escalation_get_deadline(&run->escalation) <= now;
+
+                /* Looking up whether it catches is not for free. */
+                switch (escalation_next(&run->escalation, now, due && run_catches_signal(run))) {
+                case ESCALATION_NONE:
+                        return 0;
+                case ESCALATION_SIGNAL:
+                        run->sent_signal = true;
+                        descendants_signal(run->test->timeout_signal);
+                        break;
+                case ESCALATION_KILL:
+                        run_kill(run);
+                        break;
+                case ESCALATION_GIVE_UP:
+                        run->stuck = true;
+                        run->result->duration_usec = now - run->started_usec;
+                        return run_end(run);
+                }
+        }
+}
+
+void run_interrupt(Run *run) {
+        if (run->state != RUN_RUNNING || escalation_has_begun(&run->escalation))
+                return;
+        run->interrupted = true;
+        escalation_interrupt(&run->escalation, clock_monotonic());
+}
+
+/* ---- Events ---- */
+
+void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]) {
+        fds[RUN_FD_CHILD] = (struct pollfd){ .fd = run->runner->child_fd, .events = POLLIN };
+        fds[RUN_FD_OUT] = (struct pollfd){ .fd = run->output.out_fd, .events = POLLIN };
+        fds[RUN_FD_ERR] = (struct pollfd){ .fd = run->output.err_fd, .events = POLLIN };
+}
+
+uint64_t run_get_deadline(const Run *run) {
+        return run->state == RUN_RUNNING ? escalation_get_deadline(&run->escalation) :
+                                           run->deadline_usec;
+}
+
+static void run_take_child_signal(Run *run) {
+        struct signalfd_siginfo info;
+
+        /* Signals of several children are one. */
+        (void)!read(run->runner->child_fd, &info, sizeof(info));
+        run_reap(run);
+}
+
+int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
+        uint64_t now;
+        int r;
+
+        if (fds[RUN_FD_CHILD].revents)
+                run_take_child_signal(run);
+        if (fds[RUN_FD_OUT].revents) {
+                r = output_read_out(&run->output);
+                if (r < 0)
+                        return r;
+        }
+        if (fds[RUN_FD_ERR].revents) {
+                r = output_read_err(&run->output);
+                if (r < 0)
+                        return r;
+        }
+
+        if (run->alone)
+                return run_end(run);
+
+        now = clock_monotonic();
+        switch (run->state) {
+        case RUN_RUNNING:
+                if (!run->reaped)
+                        return run_escalate(run, now);
+                run_set_state(run, RUN_LINGERING, usec_add(now, LINGER_USEC));
+                return 0;
+        case RUN_LINGERING:
+                return now >= run->deadline_usec ? run_begin_sweep(run, now) : 0;
+        case RUN_SWEEPING:
+                return run_dispatch_sweep(run, now);
+        default:
+                return 0;
+        }
+}
+
+bool run_has_ended(const Run *run) {
+        return run->state == RUN_ENDED;
+}
+
+bool run_is_stuck(const Run *run) {
+        return run->stuck;
+}
+
+/* ---- The result ---- */
+
+/*
+ * What a process used before it became its program counts in the kernel's number, and that was our memory: a
+ * peak below our own says nothing of the test.
+ */
+static uint64_t run_get_memory_peak(const Run *run) {
+        struct rusage own;
+
+        if (run->maxrss <= 0 || getrusage(RUSAGE_SELF, &own) < 0 || run->maxrss <= own.ru_maxrss)
+                return SIZE_UNKNOWN;
+        return (uint64_t)run->maxrss * KIB;
+}
+
+static void run_fill_usage(Run *run) {
+        Result *result = run->result;
+        uint64_t timeout = run->test->timeout_usec;
+
+        result->cpu_user_usec = run->user_usec;
+        result->cpu_system_usec = run->system_usec;
+        result->memory_peak = run_get_memory_peak(run);
+        if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
+                result->marks |= PTEST_MARK_SLOW;
+}
+
+static void run_fill_status(Run *run, JudgeFacts *facts) {
+        Result *result = run->result;
+
+        if (!run->reaped || run->start_error)
+                return;
+        if (WIFEXITED(run->status)) {
+                facts->code = CLD_EXITED;
+                facts->status = result->exit_status = WEXITSTATUS(run->status);
+                return;
+        }
+        facts->code = WCOREDUMP(run->status) ? CLD_DUMPED : CLD_KILLED;
+        facts->status = result->signal = WTERMSIG(run->status);
+        result->core_dumped = WCOREDUMP(run->status);
+}
+
+static int run_find_start_error(Run *run) {
+        SpawnSpec spec = run_get_spec(run);
+
+        if (run->start_error || !run->reaped || !WIFEXITED(run->status))
+                return 0;
+        return spawner_explain(run->runner->spawner, &spec, &run->start_error);
+}
+
+static int run_find_last_line(const Run *run, char **ret) {
+        int r;
+
+        r = capture_find_last_line(&run->result->out, SKIP_REASON_MAX, ret);
+        if (r < 0 || *ret)
+                return r;
+        return capture_find_last_line(&run->result->err, SKIP_REASON_MAX, ret);
+}
+
+static int run_judge(Run *run, const Report *report) {
+        _cleanup_free_ char *last_line = NULL, *reason = NULL;
+        bool begun = escalation_has_begun(&run->escalation);
+        OomEvidence oom;
+        JudgeFacts facts = {
+                .protocol = run->test->protocol,
+                .should_fail = run->test->should_fail,
+                .start_error = run->start_error,
+                .timed_out = begun && !run->interrupted,
+                .interrupted = begun && run->interrupted,
+                .timeout_usec = run->test->timeout_usec,
+                .sent_signal = run->sent_signal ? run->test->timeout_signal : 0,
+                .sent_kill = run->sent_kill,
+                .report = report,
+                .duration_usec = run->result->duration_usec,
+        };
+        int r;
+
+        run_fill_status(run, &facts);
+        oom_watch_look(run->runner->oom, &oom);
+        facts.oom_kill = oom.kill;
+        facts.oom_own = oom.own;
+        facts.memory_max = oom.memory_max;
+        facts.memory_peak = oom.memory_peak;
+
+        r = run_find_last_line(run, &last_line);
+        if (r < 0)
+                return r;
+        facts.last_line = last_line;
+
+        r = judge(&facts, &run->result->outcome, &reason);
+        if (r < 0)
+                return r;
+        free(run->result->reason);
+        run->result->reason = TAKE_PTR(reason);
+        return 0;
+}
+
+int run_finish(Run *run, Result **ret) {
+        _cleanup_(report_done) Report report = {};
+        int r;
+
+        assert(run->state == RUN_ENDED);
+        assert(run->result);
+
+        r = run_find_start_error(run);
+        if (r < 0)
+                return r;
+        r = output_finish(&run->output, run->result, &report);
+        if (r < 0)
+                return r;
+        r = run_judge(run, r > 0 ? &report : NULL);
+        if (r < 0)
+                return r;
+        run_fill_usage(run);
+        *ret = TAKE_PTR(run->result);
+        return 0;
+}

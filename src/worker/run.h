@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+
+#include "model/result.h"
+#include "model/test.h"
+
+/*
+ * Run: one test from its start to its result, without ever blocking
+ *
+ *      run_start() ─▶ RUNNING ─leader's exit─▶ LINGERING ─200 ms─▶ SWEEPING ─▶ ENDED ─▶ run_finish()
+ *                        │                        └─ nothing is left ──────────▲
+ *                        └─ cannot be ended, not even by SIGKILL ──────────────┘
+ *
+ *      RUNNING    the test's process lives; its time limit is watched (model/escalation.h)
+ *      LINGERING  it has ended, others of the test have not: they may be about to; what they print still counts
+ *      SWEEPING   they did not: they are noted as leaks, and killed again and again until nothing is left
+ *      ENDED      nothing is left, or what is left does not die: see run_is_stuck()
+ *
+ * The end of a test is the exit of its process, never the end of a pipe. The process must be the sub-reaper
+ * of its descendants, and must have no children but those of the one run at a time.
+ */
+
+/* What all runs of a worker share. */
+typedef struct Runner Runner;
+
+/* environment: of every test, before its own changes; copied. Signals must be prepared: signals_prepare(). */
+int runner_new(char *const *environment, Runner **ret);
+Runner *runner_free(Runner *runner);
+DEFINE_CLEANUP(Runner, runner_free);
+
+/*
+ * Kills all descendants of this process and waits until they are gone, at most two seconds: false then. For a
+ * worker that ends at once.
+ */
+bool runner_kill_all(Runner *runner);
+
+typedef struct Run Run;
+
+/* A program that cannot be started gives a run that ends at once, with its outcome. The test is borrowed. */
+int run_start(Runner *runner, const Test *test, Run **ret);
+/* Also kills what runs, without waiting. */
+Run *run_free(Run *run);
+DEFINE_CLEANUP(Run, run_free);
+
+pid_t run_get_pid(const Run *run);
+
+/* For poll(), in this order on every call; unused ones have the fd -1. */
+#define RUN_FDS_MAX 3
+void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]);
+/* When to call run_dispatch() at the latest; USEC_INFINITY: only when an fd is ready */
+uint64_t run_get_deadline(const Run *run);
+
+/* After each poll(). Reads a bounded amount, so that no flood starves the rest. -ENOMEM */
+int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]);
+
+/* Asks the test to end, as at its time limit: a run is stopped. */
+void run_interrupt(Run *run);
+
+bool run_has_ended(const Run *run);
+/* Something of the test could not be killed: this process should make room for another. */
+bool run_is_stuck(const Run *run);
+
+/* After the end, once. Slot, generation and attempt are not set. */
+int run_finish(Run *run, Result **ret);
