@@ -11,8 +11,8 @@
  */
 
 typedef struct LoadOptions {
-        double timeout_multiplier;  /* on top of the suite's own; 1.0 */
-        uint64_t timeout_usec;      /* overrides the default of tests that do not name their own; 0: not given */
+        double timeout_multiplier; /* on top of the suite's own; 1.0 */
+        uint64_t timeout_usec; /* overrides the default of tests that do not name their own; 0: not given */
 } LoadOptions;
 
 /*
@@ -28,10 +28,17 @@ void load_problems_done(LoadProblems *problems);
  * Loads a target. Negative: it cannot be read, and problems says why (all of them, not only the first). A
  * listing that fails inside a suite that can be read is a test with a load_error, not a failure here.
  */
-int loader_load(const char *target, const LoadOptions *options, Suite **ret, LoadProblems *problems);
+int loader_load(const char *target,
+                const LoadOptions *options,
+                Suite **ret,
+                LoadProblems *problems);
 
 /* Where suite files are looked for, first found wins; $PTEST_SUITE_PATH (colon-separated) replaces it. */
 char *const *loader_get_search_path(void);
 
-/* Several suites as one: addresses get the prefix "<suite>/". -EINVAL with a problem if their workers' settings differ. */
+/*
+ * Several suites as one: addresses get the prefix "<suite>/", also that of a single one. The tests move to the
+ * new suite; the suites themselves, then empty, stay the caller's to free. -EINVAL with a problem if their
+ * workers' settings differ. Timeouts stay as they are: the multipliers are applied by loader_load().
+ */
 int suite_merge(Suite **suites, size_t n_suites, Suite **ret, LoadProblems *problems);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Several suites as one run
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "loader/loader.h"
+#include "loader/problems.h"
+
+static bool strings_equal(const char *a, const char *b) {
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Workers are shared by all suites: what limits them must be the same. */
+static int merge_check(Suite **suites, size_t n_suites, LoadProblems *problems) {
+        const SuiteSettings *first = &suites[0]->settings;
+        size_t before = problems_count(problems);
+
+        for (size_t i = 1; i < n_suites; i++) {
+                const SuiteSettings *other = &suites[i]->settings;
+                const struct {
+                        const char *key;
+                        bool equal;
+                } checks[] = {
+                        {"MemoryMax",                                         first->worker_memory_max == other->worker_memory_max},
+                        {      "TasksMax", first->worker_tasks_max == other->worker_tasks_max                                                   },
+                        { "User",                                strings_equal(first->worker_user,                                                                                   other->worker_user) },
+                };
+
+                for (size_t j = 0; j < ELEMENTSOF(checks); j++)
+                        if (!checks[j].equal) {
+                                int r = problems_add(
+                                                problems,
+                                                suites[i]->path,
+                                                0,
+                                                "%s of [Worker] differs from that of %s; run the two after each other",
+                                                checks[j].key,
+                                                suites[0]->path);
+                                if (r < 0)
+                                        return r;
+                        }
+        }
+        return problems_count(problems) > before ? -EINVAL : 0;
+}
+
+/* Names that are unique among themselves: two build directories of one project have the same. */
+static int merge_name(Suite **suites, size_t n_suites, char ***ret) {
+        _cleanup_strv_ char **names = NULL;
+
+        for (size_t i = 0; i < n_suites; i++) {
+                _cleanup_free_ char *name = strdup(suites[i]->name);
+                int r = name ? 0 : -ENOMEM;
+
+                for (unsigned number = 2; r >= 0 && strv_contains(names, name); number++)
+                        r = text_setf(&name, "%s#%u", suites[i]->name, number);
+                if (r >= 0)
+                        r = strv_consume(&names, TAKE_PTR(name));
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+/* The most that any of them asks for; the limit of the whole run is that of all together, if each has one. */
+static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) {
+        settings->workers = MAX(settings->workers, other->workers);
+        settings->run_timeout_usec = usec_add(settings->run_timeout_usec, other->run_timeout_usec);
+        settings->stop_usec = MAX(settings->stop_usec, other->stop_usec);
+        if (settings->fail_fast == 0 ||
+            (other->fail_fast > 0 && other->fail_fast < settings->fail_fast))
+                settings->fail_fast = other->fail_fast;
+        settings->allow_no_tests = settings->allow_no_tests && other->allow_no_tests;
+}
+
+static int merge_move(Suite *merged, Suite *suite, const char *prefix) {
+        int r = 0;
+
+        for (size_t i = 0; i < suite->n_tests && r >= 0; i++) {
+                Test *test = TAKE_PTR(suite->tests[i]);
+                _cleanup_free_ char *address = NULL;
+
+                r = text_setf(&address, "%s/%s", prefix, test->address);
+                if (r < 0) {
+                        test_free(test);
+                        continue;
+                }
+                free(test->address);
+                test->address = TAKE_PTR(address);
+                r = suite_add(merged, test);
+        }
+        /* test_free() takes NULL: a suite that is half moved can be freed as well. */
+        if (r >= 0)
+                suite->n_tests = 0;
+        return r;
+}
+
+int suite_merge(Suite **suites, size_t n_suites, Suite **ret, LoadProblems *problems) {
+        _cleanup_(suite_freep) Suite *merged = NULL;
+        _cleanup_strv_ char **names = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = n_suites > 0 ? merge_check(suites, n_suites, problems) : -EINVAL;
+        if (r >= 0)
+                r = merge_name(suites, n_suites, &names);
+        if (r < 0)
+                return r;
+        name = strv_join(names, "+");
+        if (!name)
+                return -ENOMEM;
+        r = suite_new(name, &merged);
+        if (r < 0)
+                return r;
+
+        merged->settings = suites[0]->settings;
+        merged->settings.timeout_multiplier = 1.0; /* applied already, suite by suite */
+        merged->settings.worker_user = NULL;
+        if (suites[0]->settings.worker_user) {
+                merged->settings.worker_user = strdup(suites[0]->settings.worker_user);
+                if (!merged->settings.worker_user)
+                        return -ENOMEM;
+        }
+        for (size_t i = 0; i < n_suites; i++) {
+                if (i > 0)
+                        settings_merge(&merged->settings, &suites[i]->settings);
+                r = merge_move(merged, suites[i], names[i]);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(merged);
+        return 0;
+}

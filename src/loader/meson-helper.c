@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "loader/meson-helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/file.h"
+#include "basic/process.h"
+#include "basic/text.h"
+
+/* Importing meson takes 0.2 s, and each 10,000 tests another; a machine under load takes ten times as long. */
+#define HELPER_TIMEOUT_MSEC 30000
+
+/* Exit statuses of the script. */
+enum {
+        HELPER_NO_MESON = 10,
+        HELPER_OTHER_MESON = 11,
+};
+
+/*
+ * The first entry of sys.path is the working directory, where anything may lie: it goes before the first
+ * real import. A meson that is run from its source tree is found beside the program.
+ */
+static const char helper_script[] =
+                "import sys\n"
+                "sys.path = [p for p in sys.path if p]\n"
+                "import json, os, pickle, shutil\n"
+                "try:\n"
+                "    import mesonbuild.coredata\n"
+                "except ImportError:\n"
+                "    sys.path.append(os.path.dirname(os.path.realpath(shutil.which('meson') or '/')))\n"
+                "    try:\n"
+                "        import mesonbuild.coredata\n"
+                "    except ImportError:\n"
+                "        sys.exit(10)\n"
+                "version = mesonbuild.coredata.version\n"
+                "try:\n"
+                "    tests = pickle.load(open(sys.argv[1], 'rb'))\n"
+                "except (AttributeError, ImportError):\n"
+                "    sys.exit(11)\n"
+                "for t in tests:\n"
+                "    if t.version.split('.')[:2] != version.split('.')[:2]:\n"
+                "        sys.exit(11)\n"
+                "    env = [[m.__name__.strip('_'), n, s.join(v), s] for m, n, v, s in t.env.envvars]\n"
+                "    env += [['unset', n, '', ''] for n in getattr(t.env, 'unset_vars', ())]\n"
+                "    error, wrapper = None, []\n"
+                "    if t.cmd_is_exe and t.is_cross_built and t.needs_exe_wrapper:\n"
+                "        if t.exe_wrapper is None or not t.exe_wrapper.found():\n"
+                "            error = 'is built for another machine, and no exe_wrapper is there to run it'\n"
+                "        else:\n"
+                "            wrapper = t.exe_wrapper.get_command()\n"
+                "    if getattr(t, 'expected_exitcode', 0):\n"
+                "        error = 'expects exit status %s, which is not supported' % t.expected_exitcode\n"
+                "    fail = getattr(t, 'should_fail', False) or getattr(t, 'expected_fail', False)\n"
+                "    print(json.dumps({'name': t.name, 'should_fail': bool(fail), 'env': env,\n"
+                "                      'wrapper': wrapper, 'error': error}))\n";
+
+/*
+ * A pickle can do anything that the reader can. Whoever owns the build directory decides what its tests
+ * are, but root must not read it with more rights than that owner has.
+ */
+static void child_drop_privileges(const struct stat *st) {
+        if (geteuid() != 0 || st->st_uid == 0)
+                return;
+        if (setgroups(0, NULL) < 0 || setresgid(st->st_gid, st->st_gid, st->st_gid) < 0 ||
+            setresuid(st->st_uid, st->st_uid, st->st_uid) < 0)
+                _exit(127);
+}
+
+/* Between fork and exec: only async-signal-safe calls. */
+_Noreturn static void child_exec(
+                const char *python,
+                const char *pickle,
+                const struct stat *st,
+                int output_fd,
+                int null_fd) {
+        const char *const argv[] = { "python3", "-c", helper_script, pickle, NULL };
+        sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 ||
+            dup2(null_fd, STDERR_FILENO) < 0)
+                _exit(127);
+        child_drop_privileges(st);
+        execv(python, (char *const *)argv);
+        _exit(127);
+}
+
+static int child_wait(pid_t pid, int *ret_status) {
+        _cleanup_close_ int pidfd = -1;
+        int r, status;
+        bool late = false;
+
+        r = process_open(pid, &pidfd);
+        if (r >= 0) {
+                struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+                do
+                        r = poll(&p, 1, HELPER_TIMEOUT_MSEC);
+                while (r < 0 && errno == EINTR);
+                late = r == 0;
+        }
+        if (r <= 0)
+                kill(pid, SIGKILL);
+
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (late)
+                return -ETIMEDOUT;
+        *ret_status = status;
+        return 0;
+}
+
+static int helper_run(const char *python, const char *pickle, int *ret_fd, char **ret_reason) {
+        _cleanup_close_ int output = memfd_create("ptest-meson", MFD_CLOEXEC);
+        _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        struct stat st;
+        int r, status = 0;
+
+        if (output < 0 || null < 0 || stat(pickle, &st) < 0)
+                return -errno;
+
+        pid_t pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                child_exec(python, pickle, &st, output, null);
+
+        r = child_wait(pid, &status);
+        if (r == -ETIMEDOUT)
+                (void)text_setf(ret_reason, "Python did not answer in time");
+        if (r < 0)
+                return r;
+
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+                (void)text_setf(ret_reason,
+                                code == HELPER_NO_MESON ?
+                                                "Python has no module mesonbuild" :
+                                                code == HELPER_OTHER_MESON ?
+                                                "the build was set up by another version of meson" :
+                                                "Python could not read meson-private");
+                return -EOPNOTSUPP;
+        }
+        if (lseek(output, 0, SEEK_SET) < 0)
+                return -errno;
+        *ret_fd = TAKE_FD(output);
+        return 0;
+}
+
+int meson_helper_run(const char *build, int *ret_fd, char **ret_reason) {
+        _cleanup_free_ char *python = NULL, *pickle = NULL, *reason = NULL;
+        int r;
+
+        r = path_join(build, "meson-private/meson_test_setup.dat", &pickle);
+        if (r < 0)
+                return r;
+        r = path_find_program("python3", &python);
+        if (r < 0) {
+                (void)text_setf(ret_reason, "there is no python3");
+                return r;
+        }
+        r = helper_run(python, pickle, ret_fd, &reason);
+        if (r < 0)
+                *ret_reason = TAKE_PTR(reason);
+        return r;
+}

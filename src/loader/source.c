@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What is common to all sources: new tests, and addresses that are unique
+ */
+
+#include "loader/source.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "model/address.h"
+
+/* In the order in which they are tried: the most telling first. */
+static const Source *const sources[] = { &source_meson, &source_installed, &source_directory };
+
+const Source *source_find_by_name(const char *name, size_t length) {
+        for (size_t i = 0; i < ELEMENTSOF(sources); i++)
+                if (strlen(sources[i]->name) == length &&
+                    memcmp(sources[i]->name, name, length) == 0)
+                        return sources[i];
+        return NULL;
+}
+
+const Source *source_find_by_path(const char *path) {
+        for (size_t i = 0; i < ELEMENTSOF(sources); i++)
+                if (sources[i]->recognise(path))
+                        return sources[i];
+        return NULL;
+}
+
+int source_new_test(const SourceContext *context, const char *address, Test **ret) {
+        _cleanup_(test_freep) Test *test = NULL;
+        _cleanup_free_ char *clean = NULL;
+        const Test *defaults = context->defaults;
+        int r;
+
+        r = address_sanitize(address, &clean);
+        if (r < 0)
+                return r;
+        r = test_new(clean, &test);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < defaults->n_env; i++) {
+                const EnvOp *op = &defaults->env[i];
+
+                r = test_add_env(test, op->kind, op->name, op->value, op->separator);
+                if (r < 0)
+                        return r;
+        }
+        if (defaults->workdir) {
+                test->workdir = strdup(defaults->workdir);
+                if (!test->workdir)
+                        return -ENOMEM;
+        }
+        test->timeout_usec = defaults->timeout_usec;
+        test->grace_usec = defaults->grace_usec;
+        test->timeout_signal = defaults->timeout_signal;
+        test->output_max = defaults->output_max;
+
+        *ret = TAKE_PTR(test);
+        return 0;
+}
+
+int source_load_contained(
+                SourceContext *context, const Source *source, const char *spec, const char *path) {
+        _cleanup_problems_ LoadProblems problems = {};
+        _cleanup_(test_freep) Test *test = NULL;
+        SourceContext contained = *context;
+        size_t first = context->suite->n_tests;
+        int r;
+
+        contained.problems = &problems;
+        r = source->load(&contained, path);
+        if (r >= 0 || r == -ENOMEM)
+                return r;
+
+        /* Half a list says nothing about the other half. */
+        while (context->suite->n_tests > first)
+                test_free(context->suite->tests[--context->suite->n_tests]);
+
+        r = source_new_test(context, spec, &test);
+        if (r < 0)
+                return r;
+        test->load_error = problems.lines ? strv_join(problems.lines, "; ") : strdup(strerror(-r));
+        test->source = strdup(path);
+        if (!test->load_error || !test->source)
+                return -ENOMEM;
+        return suite_add(context->suite, TAKE_PTR(test));
+}
+
+/* ---- Addresses ---- */
+
+/* Sorts positions instead of tests: the suite keeps its order, and equal addresses theirs. */
+static int position_compare(const void *a, const void *b, void *userdata) {
+        Test *const *tests = userdata;
+        uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+        int r = strcmp(tests[x]->address, tests[y]->address);
+
+        return r != 0 ? r : (x > y) - (x < y);
+}
+
+static int positions_new(Test **tests, size_t n_tests, uint32_t **ret) {
+        uint32_t *positions = malloc(MAX(n_tests, 1U) * sizeof(uint32_t));
+
+        if (!positions)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_tests; i++)
+                positions[i] = (uint32_t)i;
+        qsort_r(positions, n_tests, sizeof(uint32_t), position_compare, tests);
+        *ret = positions;
+        return 0;
+}
+
+static bool positions_contain(
+                const uint32_t *positions, Test **tests, size_t n_tests, const char *address) {
+        size_t low = 0, high = n_tests;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int r = strcmp(tests[positions[middle]]->address, address);
+
+                if (r == 0)
+                        return true;
+                if (r < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return false;
+}
+
+/* The first "address#N" that no test has; N goes on from *number. */
+static int address_number(
+                const uint32_t *positions,
+                Test **tests,
+                size_t n_tests,
+                const char *address,
+                size_t *number,
+                char **ret) {
+        for (;;) {
+                _cleanup_free_ char *candidate = NULL;
+                char suffix[32];
+
+                snprintf(suffix, sizeof(suffix), "#%zu", ++*number);
+                /* An address at its limit gives way for the number. */
+                int kept = (int)MIN(strlen(address), ADDRESS_MAX - strlen(suffix));
+                while (kept > 0 && ((unsigned char)address[kept] & 0xc0) == 0x80)
+                        kept--; /* not within a character */
+                if (asprintf(&candidate, "%.*s%s", kept, address, suffix) < 0) {
+                        candidate = NULL;
+                        return -ENOMEM;
+                }
+                if (positions_contain(positions, tests, n_tests, candidate))
+                        continue;
+                *ret = TAKE_PTR(candidate);
+                return 0;
+        }
+}
+
+int source_make_addresses_unique(Test **tests, size_t n_tests) {
+        _cleanup_free_ uint32_t *positions = NULL;
+        _cleanup_strv_ char **renamed = NULL;
+        size_t n_positions = n_tests;
+        int r;
+
+        r = positions_new(tests, n_tests, &positions);
+        if (r < 0)
+                return r;
+
+        renamed = calloc(n_tests + 1, sizeof(char *));
+        if (!renamed)
+                return -ENOMEM;
+
+        /* New names are put in only after the search, which needs the old order. */
+        _cleanup_free_ Test **targets = calloc(MAX(n_tests, 1U), sizeof(Test *));
+        size_t n_renamed = 0, number = 1;
+        if (!targets)
+                return -ENOMEM;
+
+        for (size_t i = 1; i < n_positions; i++) {
+                Test *test = tests[positions[i]], *before = tests[positions[i - 1]];
+
+                if (strcmp(test->address, before->address) != 0) {
+                        number = 1;
+                        continue;
+                }
+                r = address_number(
+                                positions,
+                                tests,
+                                n_tests,
+                                test->address,
+                                &number,
+                                &renamed[n_renamed]);
+                if (r < 0)
+                        return r;
+                targets[n_renamed++] = test;
+        }
+
+        for (size_t i = 0; i < n_renamed; i++) {
+                free(targets[i]->address);
+                targets[i]->address = TAKE_PTR(renamed[i]);
+        }
+        return 0;
+}
+
+int source_find_duplicates(
+                Test **tests,
+                size_t n_tests,
+                int (*callback)(const Test *first, const Test *second, void *userdata),
+                void *userdata) {
+        _cleanup_free_ uint32_t *positions = NULL;
+        size_t first = 0;
+        int r;
+
+        r = positions_new(tests, n_tests, &positions);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 1; i < n_tests; i++) {
+                if (strcmp(tests[positions[i]]->address, tests[positions[first]]->address) != 0) {
+                        first = i;
+                        continue;
+                }
+                r = callback(tests[positions[first]], tests[positions[i]], userdata);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- Suites ---- */
+
+void suite_multiply_timeouts(Suite *suite, double multiplier) {
+        for (size_t i = 0; i < suite->n_tests; i++) {
+                Test *test = suite->tests[i];
+
+                if (test->timeout_usec == USEC_INFINITY)
+                        continue;
+
+                double product = (double)test->timeout_usec * multiplier;
+
+                /* 2^63 µs are 292,000 years: the rest of the range is not worth a doubtful conversion. */
+                if (product <= 0 || product >= 0x1p63)
+                        test->timeout_usec = USEC_INFINITY;
+                else
+                        test->timeout_usec = MAX((uint64_t)product, UINT64_C(1));
+        }
+}
+
+int suite_name_sanitize(const char *text, char **ret) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = address_sanitize(text, &name);
+        if (r < 0)
+                return r;
+        for (char *c = name; *c; c++)
+                if (*c == '/' || isspace((unsigned char)*c))
+                        *c = '-';
+        *ret = TAKE_PTR(name);
+        return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "loader/problems.h"
+#include "model/suite.h"
+
+/*
+ * What can be listed: the small interface behind which each kind of listing lives
+ *
+ * A source recognises a path by what is there, and adds the tests that it finds to a suite. Multipliers and
+ * [Match] sections come later, from who asked for the listing.
+ */
+
+typedef struct SourceContext {
+        Suite *suite;
+        const Test *defaults; /* what tests have that do not say otherwise; timeout_usec is resolved */
+        LoadProblems *problems;
+} SourceContext;
+
+typedef struct Source {
+        const char *name; /* as in From=NAME:PATH and in messages */
+        bool (*recognise)(const char *path);
+        /* A short name for the suite of this path alone. */
+        int (*name_suite)(const char *path, char **ret);
+        /*
+         * path is absolute. Negative: nothing could be listed, and at least one problem says why; a single
+         * test that cannot be read is a test with a load_error.
+         */
+        int (*load)(SourceContext *context, const char *path);
+} Source;
+
+extern const Source source_meson;
+extern const Source source_installed;
+extern const Source source_directory;
+
+const Source *source_find_by_name(const char *name, size_t length);
+/* NULL: nothing known is there */
+const Source *source_find_by_path(const char *path);
+
+/* A test with the defaults of the context; any text will do as its address. */
+int source_new_test(const SourceContext *context, const char *address, Test **ret);
+
+/* Lists a path. What fails is one test named by the listing, whose load_error is what the problems say. */
+int source_load_contained(
+                SourceContext *context, const Source *source, const char *spec, const char *path);
+
+/* Gives the later ones of tests with the same address the first free "#2", "#3", … in their order. */
+int source_make_addresses_unique(Test **tests, size_t n_tests);
+
+/* Calls back for each test whose address an earlier one (first) has already. */
+int source_find_duplicates(
+                Test **tests,
+                size_t n_tests,
+                int (*callback)(const Test *first, const Test *second, void *userdata),
+                void *userdata);
+
+/* A suite file by its absolute path; name becomes the suite's. */
+int suite_file_load(
+                const char *path,
+                const char *name,
+                const LoadOptions *options,
+                Suite **ret,
+                LoadProblems *problems);
+
+/* All finite timeouts × multiplier; 0 means none, as with meson. */
+void suite_multiply_timeouts(Suite *suite, double multiplier);
+
+/* Drops a name's characters that have a meaning elsewhere (a path's slash, white space). */
+int suite_name_sanitize(const char *text, char **ret);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "loader/keyfile.h"
+#include "loader/source.h"
+
+/*
+ * A suite file and its drop-ins, read but not yet turned into tests
+ */
+
+/* Which keys a section gave, so that what it did not give stays as it is. */
+typedef enum SpecGiven {
+        SPEC_PROTOCOL = 1 << 0,
+        SPEC_TIMEOUT = 1 << 1,
+        SPEC_GRACE = 1 << 2,
+        SPEC_SIGNAL = 1 << 3,
+        SPEC_SHOULD_FAIL = 1 << 4,
+        SPEC_EXCLUSIVE = 1 << 5,
+        SPEC_PRIORITY = 1 << 6,
+        SPEC_OUTPUT_MAX = 1 << 7,
+} SpecGiven;
+
+typedef enum SpecKind {
+        SPEC_SUITE, /* what [Suite] says about tests: the defaults of all */
+        SPEC_WORKER,
+        SPEC_TEST,
+        SPEC_MATCH,
+        SPEC_KIND_MAX,
+} SpecKind;
+
+/* What one section says about tests. */
+typedef struct Spec {
+        SpecKind kind;
+        char *name; /* of [Test NAME], [Match GLOB] */
+        char *path; /* where the section begins */
+        unsigned line;
+        Test *values;
+        unsigned given; /* SpecGiven bits; lists and strings are given if they are there */
+        char *exec_path;
+        unsigned exec_line;
+} Spec;
+
+/* One From= */
+typedef struct SuiteFrom {
+        char *value;
+        const Source *source; /* weak: static */
+        char *target;         /* absolute */
+        char *path;           /* where it is written */
+        unsigned line;
+} SuiteFrom;
+
+typedef struct SuiteFile {
+        char *path;      /* absolute */
+        char *directory; /* what relative paths are relative to, also those of drop-ins */
+        char *description;
+        SuiteSettings settings;
+        Spec *defaults;
+        SuiteFrom *from;
+        size_t n_from;
+        Spec **specs; /* [Test] and [Match] sections in their order */
+        size_t n_specs;
+
+        /* While it is read */
+        Spec *current; /* weak: in specs, or defaults; NULL: the section is unknown */
+        SpecKind section;
+        const char *current_path; /* weak: the file that is being read */
+        size_t n_specs_before;    /* of the files before this one */
+        LoadProblems *problems;
+} SuiteFile;
+
+/* A section may be written once in a file; this many are more than a person writes. */
+#define SUITE_FILE_SPECS_MAX 100000U
+#define SUITE_FILE_FROM_MAX  1000U
+
+/*
+ * Reads a suite file and its drop-ins. Negative only if it cannot be read at all (a problem says why) or
+ * for want of memory: what is wrong in it is in the problems.
+ */
+int suite_file_read(SuiteFile *file, const char *path, LoadProblems *problems);
+void suite_file_done(SuiteFile *file);
+
+/* One assignment of the current section; what is wrong goes to the problems. */
+int suite_file_assign(SuiteFile *file, const KeyfileLine *line);
+
+void suite_from_done(SuiteFrom *from);
+
+/* Writes what the section gives over what the test has. */
+int spec_apply(const Spec *spec, Test *test);
+
+/* "[Test foo]", "[Suite]": for messages. */
+const char *spec_kind_to_string(SpecKind kind);

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The keys of suite files: where each may stand, how its value is read, and what would be right
+ *
+ * A setter returns -EINVAL or -ERANGE for a value that is wrong; the words for it come from the table. An
+ * empty value takes back what was said before, as in unit files.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/file.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "loader/suite-file.h"
+
+/* More workers than that are a typo; the coordinator has one socket and some fds for each. */
+#define WORKERS_MAX 4096U
+
+typedef int (*KeySetter)(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+
+typedef struct Key {
+        const char *name;
+        unsigned sections; /* bits of SpecKind */
+        KeySetter set;
+        const char *expected;
+} Key;
+
+#define IN(kind) (1U << (kind))
+#define IN_TESTS (IN(SPEC_TEST) | IN(SPEC_MATCH))
+#define IN_ALL   (IN(SPEC_SUITE) | IN_TESTS)
+
+static bool value_is_empty(const KeyfileLine *line) {
+        return *line->value == 0;
+}
+
+static int string_set(char **field, const char *value) {
+        char *copy = NULL;
+
+        if (*value) {
+                copy = strdup(value);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
+static void spec_mark(Spec *spec, unsigned bit, bool given) {
+        spec->given = given ? spec->given | bit : spec->given & ~bit;
+}
+
+/* ---- What tests have ---- */
+
+static int set_description(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return string_set(
+                        spec->kind == SPEC_SUITE ? &file->description : &spec->values->description,
+                        line->value);
+}
+
+static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = strv_split_words(line->value, &argv);
+        if (r < 0)
+                return r;
+        if (argv && !*argv[0])
+                return -EINVAL;
+
+        strv_free(spec->values->argv);
+        spec->values->argv = TAKE_PTR(argv);
+        spec->exec_line = line->line;
+        return string_set(&spec->exec_path, line->path);
+}
+
+static int set_protocol(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        TestProtocol protocol = TEST_PROTOCOL_EXIT;
+
+        if (!value_is_empty(line)) {
+                protocol = test_protocol_from_string(line->value);
+                if (protocol < 0)
+                        return -EINVAL;
+        }
+        spec->values->protocol = protocol;
+        spec_mark(spec, SPEC_PROTOCOL, !value_is_empty(line));
+        return 0;
+}
+
+static void spec_clear_env(Spec *spec) {
+        for (size_t i = 0; i < spec->values->n_env; i++) {
+                free(spec->values->env[i].name);
+                free(spec->values->env[i].value);
+                free(spec->values->env[i].separator);
+        }
+        spec->values->n_env = 0;
+}
+
+static bool variable_is_valid(const char *name, size_t length) {
+        for (size_t i = 0; i < length; i++)
+                if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789",
+                            name[i]))
+                        return false;
+        return length > 0 && !strchr("0123456789", name[0]);
+}
+
+static int set_environment(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_strv_ char **words = NULL;
+        int r;
+
+        if (value_is_empty(line)) {
+                spec_clear_env(spec);
+                return 0;
+        }
+        r = strv_split_words(line->value, &words);
+        if (r < 0)
+                return r;
+
+        strv_for_each(word, words) {
+                char *equals = strchr(*word, '=');
+
+                if (!equals || !variable_is_valid(*word, (size_t)(equals - *word)))
+                        return -EINVAL;
+                *equals = 0;
+                r = test_add_env(spec->values, ENV_OP_SET, *word, equals + 1, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int set_working_directory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_free_ char *joined = NULL, *path = NULL;
+        int r;
+
+        if (!value_is_empty(line)) {
+                r = path_join(file->directory, line->value, &joined);
+                if (r >= 0)
+                        r = path_make_absolute(joined, &path);
+                if (r < 0)
+                        return r;
+        }
+        free(spec->values->workdir);
+        spec->values->workdir = TAKE_PTR(path);
+        return 0;
+}
+
+static int time_set(
+                Spec *spec, unsigned bit, const char *value, bool may_be_zero, uint64_t *field) {
+        uint64_t usec = 0;
+        int r;
+
+        if (*value) {
+                r = parse_time(value, &usec);
+                if (r < 0)
+                        return r;
+                if (usec == 0 && !may_be_zero)
+                        return -ERANGE;
+        }
+        *field = usec;
+        spec_mark(spec, bit, *value);
+        return 0;
+}
+
+static int set_timeout(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return time_set(spec, SPEC_TIMEOUT, line->value, false, &spec->values->timeout_usec);
+}
+
+static int set_grace(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return time_set(spec, SPEC_GRACE, line->value, true, &spec->values->grace_usec);
+}
+
+static int set_timeout_signal(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        int r, signo = 0;
+
+        if (!value_is_empty(line)) {
+                r = parse_signal(line->value, &signo);
+                if (r < 0)
+                        return r;
+        }
+        spec->values->timeout_signal = signo;
+        spec_mark(spec, SPEC_SIGNAL, !value_is_empty(line));
+        return 0;
+}
+
+static int flag_set(Spec *spec, unsigned bit, const char *value, bool *field) {
+        bool flag = false;
+        int r;
+
+        if (*value) {
+                r = parse_bool(value, &flag);
+                if (r < 0)
+                        return r;
+        }
+        *field = flag;
+        if (spec)
+                spec_mark(spec, bit, *value);
+        return 0;
+}
+
+static int set_should_fail(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return flag_set(spec, SPEC_SHOULD_FAIL, line->value, &spec->values->should_fail);
+}
+
+static int set_exclusive(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return flag_set(spec, SPEC_EXCLUSIVE, line->value, &spec->values->exclusive);
+}
+
+static int set_priority(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        int r, priority = 0;
+
+        if (!value_is_empty(line)) {
+                r = parse_int(line->value, &priority);
+                if (r < 0)
+                        return r;
+        }
+        spec->values->priority = priority;
+        spec_mark(spec, SPEC_PRIORITY, !value_is_empty(line));
+        return 0;
+}
+
+static int set_tags(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_strv_ char **words = NULL;
+        int r;
+
+        if (value_is_empty(line)) {
+                spec->values->tags = strv_free(spec->values->tags);
+                return 0;
+        }
+        r = strv_split_words(line->value, &words);
+        return r < 0 ? r : strv_extend_strv(&spec->values->tags, words);
+}
+
+static int set_output_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        uint64_t size = 0;
+        int r;
+
+        if (!value_is_empty(line)) {
+                r = parse_size(line->value, &size);
+                if (r < 0)
+                        return r;
+                if (size == SIZE_INFINITY)
+                        return -ERANGE;
+        }
+        spec->values->output_max = size;
+        spec_mark(spec, SPEC_OUTPUT_MAX, !value_is_empty(line));
+        return 0;
+}
+
+/* ---- [Suite] ---- */
+
+void suite_from_done(SuiteFrom *from) {
+        free(from->value);
+        free(from->target);
+        free(from->path);
+        *from = (SuiteFrom){};
+}
+
+static int from_init(SuiteFrom *from, const SuiteFile *file, const KeyfileLine *line) {
+        const char *colon = strchr(line->value, ':');
+        _cleanup_free_ char *joined = NULL;
+        int r;
+
+        if (!colon || !colon[1])
+                return -EINVAL;
+        from->source = source_find_by_name(line->value, (size_t)(colon - line->value));
+        if (!from->source)
+                return -EINVAL;
+
+        r = path_join(file->directory, colon + 1, &joined);
+        if (r >= 0)
+                r = path_make_absolute(joined, &from->target);
+        if (r < 0)
+                return r;
+        from->line = line->line;
+        from->value = strdup(line->value);
+        from->path = strdup(line->path);
+        return from->value && from->path ? 0 : -ENOMEM;
+}
+
+static int set_from(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_(suite_from_done) SuiteFrom from = {};
+        int r;
+
+        if (value_is_empty(line)) {
+                while (file->n_from > 0)
+                        suite_from_done(&file->from[--file->n_from]);
+                return 0;
+        }
+        if (file->n_from >= SUITE_FILE_FROM_MAX)
+                return -ERANGE;
+        r = from_init(&from, file, line);
+        if (r < 0)
+                return r;
+
+        SuiteFrom *grown = reallocarray(file->from, file->n_from + 1, sizeof(SuiteFrom));
+        if (!grown)
+                return -ENOMEM;
+        file->from = grown;
+        file->from[file->n_from++] = from;
+        from = (SuiteFrom){};
+        return 0;
+}
+
+static int set_workers(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        unsigned workers = 0;
+        int r;
+
+        if (!value_is_empty(line)) {
+                r = parse_unsigned(line->value, WORKERS_MAX, &workers);
+                if (r < 0)
+                        return r;
+                if (workers == 0)
+                        return -ERANGE;
+        }
+        file->settings.workers = workers;
+        return 0;
+}
+
+static int set_timeout_multiplier(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        file->settings.timeout_multiplier = 1.0;
+        return value_is_empty(line) ? 0 :
+                                      parse_factor(line->value, &file->settings.timeout_multiplier);
+}
+
+static int set_stop(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        file->settings.stop_usec = SUITE_STOP_DEFAULT;
+        return value_is_empty(line) ? 0 : parse_time(line->value, &file->settings.stop_usec);
+}
+
+static int set_run_timeout(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        uint64_t usec = USEC_INFINITY;
+        int r = value_is_empty(line) ? 0 : parse_time(line->value, &usec);
+
+        if (r < 0)
+                return r;
+        if (usec == 0)
+                return -ERANGE;
+        file->settings.run_timeout_usec = usec;
+        return 0;
+}
+
+/* "yes" is 1, and "1" is both: the two ways to write it agree. */
+static int set_fail_fast(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        unsigned limit = 0;
+        bool flag;
+        int r = 0;
+
+        if (!value_is_empty(line) && parse_unsigned(line->value, UINT32_MAX, &limit) < 0) {
+                r = parse_bool(line->value, &flag);
+                if (r < 0)
+                        return r;
+                limit = flag;
+        }
+        file->settings.fail_fast = limit;
+        return 0;
+}
+
+static int set_allow_no_tests(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return flag_set(NULL, 0, line->value, &file->settings.allow_no_tests);
+}
+
+/* ---- [Worker] ---- */
+
+static int parse_memory(const char *value, uint64_t *ret) {
+        _cleanup_free_ char *number = NULL;
+        long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+        double percent;
+        int r;
+
+        if (!text_ends_with(value, "%"))
+                return parse_size(value, ret);
+
+        number = strndup(value, strlen(value) - 1);
+        if (!number)
+                return -ENOMEM;
+        r = parse_factor(number, &percent);
+        if (r < 0)
+                return r;
+        if (percent > 100 || pages <= 0 || page_size <= 0)
+                return -ERANGE;
+        *ret = (uint64_t)((double)pages * (double)page_size * percent / 100);
+        return 0;
+}
+
+static int set_memory_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        uint64_t size = SIZE_INFINITY;
+        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
+
+        if (r < 0)
+                return r;
+        if (size == 0)
+                return -ERANGE;
+        file->settings.worker_memory_max = size;
+        return 0;
+}
+
+static int set_tasks_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        uint64_t tasks = UINT64_MAX;
+        int r = 0;
+
+        if (!value_is_empty(line) && strcmp(line->value, "infinity") != 0)
+                r = parse_uint64(line->value, &tasks);
+        if (r < 0)
+                return r;
+        if (tasks == 0)
+                return -ERANGE;
+        file->settings.worker_tasks_max = tasks;
+        return 0;
+}
+
+static int set_user(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        if (strpbrk(line->value, " \t:/"))
+                return -EINVAL;
+        return string_set(&file->settings.worker_user, line->value);
+}
+
+/* ---- The table ---- */
+
+#define EXPECT_TEXT    "a text"
+#define EXPECT_BOOL    "yes or no"
+#define EXPECT_TIME    "a time such as 30s, 5min 20s or infinity"
+#define EXPECT_TIMEOUT "a time above 0 such as 30s, 5min 20s or infinity"
+
+static const Key keys[] = {
+        {"AllowNoTests",       IN(SPEC_SUITE),  set_allow_no_tests,    EXPECT_BOOL                                                                     },
+        { "Description",       IN_ALL,          set_description,       EXPECT_TEXT                                                                     },
+        { "Environment",
+         IN_ALL,                                set_environment,
+         "words NAME=value, quoted where a value has spaces"                                                                                           },
+        { "Exclusive",         IN_TESTS,        set_exclusive,         EXPECT_BOOL                                                                     },
+        { "Exec",              IN(SPEC_TEST),   set_exec,              "a program and its arguments, with each quote closed"                           },
+        { "FailFast",
+         IN(SPEC_SUITE),
+         set_fail_fast,                                                "yes, no, or after how many failures to stop"                                   },
+        { "From",              IN(SPEC_SUITE),  set_from,              "meson:DIR, installed-tests:DIR or directory:DIR"                               },
+        { "GraceSec",          IN_ALL,          set_grace,             EXPECT_TIME                                                                     },
+        { "MemoryMax",
+         IN(SPEC_WORKER),
+         set_memory_max,                                               "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"},
+        { "OutputMax",         IN(SPEC_SUITE),  set_output_max,        "a size such as 64K or 1M"                                                      },
+        { "Priority",          IN_TESTS,        set_priority,          "a whole number, higher is earlier"                                             },
+        { "Protocol",          IN_TESTS,        set_protocol,          "exit, tap, gtest or rust"                                                      },
+        { "RunTimeoutSec",     IN(SPEC_SUITE),  set_run_timeout,       EXPECT_TIMEOUT                                                                  },
+        { "ShouldFail",        IN_TESTS,        set_should_fail,       EXPECT_BOOL                                                                     },
+        { "StopSec",           IN(SPEC_SUITE),  set_stop,              EXPECT_TIME                                                                     },
+        { "Tags",              IN_TESTS,        set_tags,              "words"                                                                         },
+        { "TasksMax",          IN(SPEC_WORKER), set_tasks_max,         "a number above 0, or infinity"                                                 },
+        { "TimeoutMultiplier",
+         IN(SPEC_SUITE),
+         set_timeout_multiplier,                                       "a number such as 2 or 0.5; 0 means no timeouts"                                },
+        { "TimeoutSec",        IN_ALL,          set_timeout,           EXPECT_TIMEOUT                                                                  },
+        { "TimeoutSignal",     IN_ALL,          set_timeout_signal,    "a signal such as SIGINT"                                                       },
+        { "User",              IN(SPEC_WORKER), set_user,              "the name of a user"                                                            },
+        { "Workers",           IN(SPEC_SUITE),  set_workers,           "a number from 1 to 4096"                                                       },
+        { "WorkingDirectory",  IN_ALL,          set_working_directory, "a directory"                                                                   },
+};
+
+const char *spec_kind_to_string(SpecKind kind) {
+        static const char *const names[SPEC_KIND_MAX] = {
+                [SPEC_SUITE] = "[Suite]",
+                [SPEC_WORKER] = "[Worker]",
+                [SPEC_TEST] = "[Test …]",
+                [SPEC_MATCH] = "[Match …]",
+        };
+
+        return names[kind];
+}
+
+static const Key *key_find(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcmp(keys[i].name, name) == 0)
+                        return &keys[i];
+        return NULL;
+}
+
+static int complain_unknown(SuiteFile *file, const KeyfileLine *line) {
+        const char *known[ELEMENTSOF(keys) + 1] = {}, *nearest;
+        _cleanup_free_ char *list = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (keys[i].sections & IN(file->section))
+                        known[n++] = keys[i].name;
+
+        nearest = problems_find_nearest(line->key, known, n);
+        if (nearest)
+                return problems_add(
+                                file->problems,
+                                line->path,
+                                line->line,
+                                "unknown key \"%s\" in [%s]; did you mean \"%s\"?",
+                                line->key,
+                                line->section,
+                                nearest);
+
+        list = strv_join((char *const *)known, ", ");
+        return problems_add(
+                        file->problems,
+                        line->path,
+                        line->line,
+                        "unknown key \"%s\" in [%s]; known there: %s",
+                        line->key,
+                        line->section,
+                        list ? list : "");
+}
+
+static int complain_misplaced(SuiteFile *file, const KeyfileLine *line, const Key *key) {
+        const char *places[SPEC_KIND_MAX + 1] = {};
+        _cleanup_free_ char *list = NULL;
+        size_t n = 0;
+
+        for (SpecKind kind = 0; kind < SPEC_KIND_MAX; kind++)
+                if (key->sections & IN(kind))
+                        places[n++] = spec_kind_to_string(kind);
+        list = strv_join((char *const *)places, " or ");
+        return problems_add(
+                        file->problems,
+                        line->path,
+                        line->line,
+                        "\"%s\" has no meaning in [%s]; it belongs in %s",
+                        line->key,
+                        line->section,
+                        list ? list : "");
+}
+
+int suite_file_assign(SuiteFile *file, const KeyfileLine *line) {
+        const Key *key = key_find(line->key);
+        int r;
+
+        if (!key)
+                return complain_unknown(file, line);
+        if (!(key->sections & IN(file->section)))
+                return complain_misplaced(file, line, key);
+
+        r = key->set(file, file->current, line);
+        if (r == -EINVAL || r == -ERANGE)
+                return problems_add(
+                                file->problems,
+                                line->path,
+                                line->line,
+                                "%s=%.100s is %s; write %s",
+                                line->key,
+                                line->value,
+                                r == -EINVAL ? "not understood" : "out of range",
+                                key->expected);
+        return r;
+}
