@@ -53,7 +53,7 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -u -- "$cur")
                 return
                 ;;
-        --jobs | -j | --keyword | -k | --timeout | --timeout-multiplier | --fail-fast | --memory-max)
+        --jobs | -j | --keyword | -k | --timeout | --timeout-multiplier | --memory-max)
                 return
                 ;;
         esac
