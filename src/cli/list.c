@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * ptest list: what a suite consists of
+ *
+ * Addresses one a line, so that other programs can read them, or all that is known of each test as JSON. A
+ * test that cannot be loaded is listed like the others, because running the suite will report it.
+ */
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "basic/log.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "cli/suite-load.h"
+#include "cli/verb.h"
+#include "model/pattern.h"
+
+typedef struct ListArguments {
+        char **patterns;
+        char **targets;
+        bool json;
+        int error;
+} ListArguments;
+
+static void list_arguments_done(ListArguments *arguments) {
+        strv_free(arguments->patterns);
+        strv_free(arguments->targets);
+}
+
+static const struct argp_option list_options[] = {
+        {"match",
+         'k', "PATTERN",
+         0, "Only tests whose address matches; !PATTERN excludes; repeatable",
+         0 },
+        { "json",                                                         'j', NULL, 0, "An array of objects with all that is known of each test", 0 },
+        {                                                                },
+};
+
+static error_t list_on_option(int key, char *value, struct argp_state *state) {
+        ListArguments *arguments = state->input;
+
+        switch (key) {
+        case 'k':
+                if (!pattern_is_valid(value))
+                        argp_error(state,
+                                   "\"%s\" is not a pattern; write a part of an address or a glob",
+                                   value);
+                arguments->error = strv_extend(&arguments->patterns, value);
+                break;
+        case 'j':
+                arguments->json = true;
+                break;
+        case ARGP_KEY_ARG:
+                arguments->error = strv_extend(&arguments->targets, value);
+                break;
+        case ARGP_KEY_NO_ARGS:
+                argp_error(state, "no suite given");
+                break;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+        return arguments->error < 0 ? -arguments->error : 0;
+}
+
+static const struct argp list_argp = {
+        .options = list_options,
+        .parser = list_on_option,
+        .args_doc = "SUITE...",
+        .doc = "Print the addresses of the tests of suites, in their order.\v"
+               "SUITE is the name of a suite file in the search path, a path to one, a meson build directory, "
+               "a directory of .test files or one of executables.",
+};
+
+/* ---- Printing ---- */
+
+/* JSON has no bytes, only text: what is not text is shown escaped. */
+static json_t *json_text(const char *text) {
+        if (!text)
+                return json_null();
+        if (text_is_utf8(text, strlen(text)))
+                return json_string_nocheck(text);
+
+        _cleanup_free_ char *escaped = text_escape(text, strlen(text));
+        return escaped ? json_string(escaped) : NULL;
+}
+
+static json_t *json_words(char *const *words) {
+        json_t *array = json_array();
+
+        strv_for_each(word, words)
+                if (json_array_append_new(array, json_text(*word)) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array;
+}
+
+static json_t *test_to_json(const Test *test) {
+        json_t *timeout = test->timeout_usec == USEC_INFINITY ?
+                        json_null() :
+                        json_integer((json_int_t)test->timeout_usec);
+
+        return json_pack(
+                        "{s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:o, s:b, s:o, s:o, s:o, s:o}",
+                        "address",
+                        json_text(test->address),
+                        "exec",
+                        json_words(test->argv),
+                        "workdir",
+                        json_text(test->workdir),
+                        "timeout_usec",
+                        timeout,
+                        "protocol",
+                        test_protocol_to_string(test->protocol),
+                        "exclusive",
+                        test->exclusive,
+                        "priority",
+                        test->priority,
+                        "tags",
+                        json_words(test->tags),
+                        "should_fail",
+                        test->should_fail,
+                        "source",
+                        json_text(test->source),
+                        "line",
+                        test->line > 0 ? json_integer(test->line) : json_null(),
+                        "description",
+                        json_text(test->description),
+                        "load_error",
+                        json_text(test->load_error));
+}
+
+/* One test at a time: the array of a large suite need not be in memory. */
+static int print_json(const Suite *suite) {
+        putchar('[');
+        for (size_t i = 0; i < suite->n_tests; i++) {
+                json_t *object = test_to_json(suite->tests[i]);
+
+                if (!object)
+                        return -ENOMEM;
+                fputs(i > 0 ? ",\n " : "\n ", stdout);
+                int r = json_dumpf(object, stdout, 0);
+                json_decref(object);
+                if (r < 0)
+                        return -EIO;
+        }
+        puts(suite->n_tests > 0 ? "\n]" : "]");
+        return 0;
+}
+
+static int print_suite(const Suite *suite, bool json) {
+        int r = 0;
+
+        if (json)
+                r = print_json(suite);
+        else
+                for (size_t i = 0; i < suite->n_tests; i++)
+                        puts(suite->tests[i]->address);
+
+        if (r >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+                r = errno > 0 ? -errno : -EIO;
+        return r;
+}
+
+int verb_list(int argc, char **argv) {
+        _cleanup_(list_arguments_done) ListArguments arguments = {};
+        _cleanup_(suite_freep) Suite *suite = NULL;
+        int r;
+
+        argp_err_exit_status = 2;
+        r = argp_parse(&list_argp, argc, argv, 0, NULL, &arguments);
+        if (r != 0) {
+                log_error("%s", strerror(r));
+                return 2;
+        }
+
+        r = suite_load(arguments.targets,
+                       arguments.patterns,
+                       &(LoadOptions){ .timeout_multiplier = 1.0 },
+                       &suite);
+        if (r < 0)
+                return 2;
+
+        r = print_suite(suite, arguments.json);
+        if (r < 0) {
+                log_error_errno(r, "Failed to write the list: %m");
+                return 2;
+        }
+        if (suite->n_tests == 0) {
+                if (arguments.patterns)
+                        log_error("No test of %s is selected", suite->name);
+                else
+                        log_error("%s has no tests", suite->path ?: suite->name);
+                return 1;
+        }
+        return 0;
+}
