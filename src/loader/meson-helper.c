@@ -21,6 +21,9 @@
 /* Importing meson takes 0.2 s, and each 10,000 tests another; a machine under load takes ten times as long. */
 #define HELPER_TIMEOUT_MSEC 30000
 
+/* The program meson is a script of a few lines. */
+#define MESON_PROGRAM_MAX (64U * 1024U)
+
 /* Exit statuses of the script. */
 enum {
         HELPER_NO_MESON = 10,
@@ -153,7 +156,7 @@ static int helper_run(const char *python, const char *pickle, int *ret_fd, char 
                                                 code == HELPER_OTHER_MESON ?
                                                 "the build was set up by another version of meson" :
                                                 "Python could not read meson-private");
-                return -EOPNOTSUPP;
+                return code == HELPER_NO_MESON ? -ENOPKG : -EOPNOTSUPP;
         }
         if (lseek(output, 0, SEEK_SET) < 0)
                 return -errno;
@@ -161,20 +164,51 @@ static int helper_run(const char *python, const char *pickle, int *ret_fd, char 
         return 0;
 }
 
+/*
+ * The Python that runs meson itself, by the first line of that program: the first python3 in $PATH may be
+ * another one, which has no meson. NULL: there is none.
+ */
+static char *find_python_of_meson(void) {
+        _cleanup_free_ char *meson = NULL, *text = NULL;
+        size_t size;
+
+        if (path_find_program("meson", &meson) < 0 ||
+            file_read(meson, MESON_PROGRAM_MAX, &text, &size) < 0 || !text_starts_with(text, "#!"))
+                return NULL;
+
+        text[strcspn(text, "\r\n")] = 0;
+        char *path = text_strip(text + strlen("#!"));
+        path[strcspn(path, " \t")] = 0;
+        /* "/usr/bin/env python3" is what $PATH has. */
+        if (*path != '/' || !text_starts_with(path_basename(path), "python"))
+                return NULL;
+        return strdup(path);
+}
+
 int meson_helper_run(const char *build, int *ret_fd, char **ret_reason) {
-        _cleanup_free_ char *python = NULL, *pickle = NULL, *reason = NULL;
+        _cleanup_free_ char *of_meson = find_python_of_meson(), *of_path = NULL, *pickle = NULL;
+        _cleanup_free_ char *reason = NULL;
         int r;
 
         r = path_join(build, "meson-private/meson_test_setup.dat", &pickle);
         if (r < 0)
                 return r;
-        r = path_find_program("python3", &python);
-        if (r < 0) {
-                (void)text_setf(ret_reason, "there is no python3");
-                return r;
+        r = -ENOENT;
+        (void)path_find_program("python3", &of_path);
+
+        const char *const candidates[] = { of_meson, of_path, "/usr/bin/python3" };
+        for (size_t i = 0; i < ELEMENTSOF(candidates); i++) {
+                if (!candidates[i] || access(candidates[i], X_OK) < 0)
+                        continue;
+                /* Only for want of meson is another Python worth the time. */
+                r = helper_run(candidates[i], pickle, ret_fd, &reason);
+                if (r != -ENOPKG)
+                        break;
         }
-        r = helper_run(python, pickle, ret_fd, &reason);
-        if (r < 0)
+        if (r < 0) {
+                if (!reason)
+                        (void)text_setf(&reason, "there is no Python that could tell");
                 *ret_reason = TAKE_PTR(reason);
+        }
         return r;
 }
