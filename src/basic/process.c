@@ -104,6 +104,18 @@ static int process_read_cmdline(pid_t pid, char *buf, size_t size, size_t *ret_l
         return 0;
 }
 
+/*
+ * Without the NUL that ends the last word; an empty last word stays. Programs that write a title over their
+ * arguments leave any number of NULs behind it, which are no words.
+ */
+static size_t command_trim(const char *buf, size_t length) {
+        size_t end = length;
+
+        while (end > 0 && buf[end - 1] == '\0')
+                end--;
+        return end > 0 && length - end == 2 ? end + 1 : end;
+}
+
 int process_get_command(pid_t pid, char **ret) {
         _cleanup_free_ char *buf = malloc(COMMAND_MAX + 1);
         _cleanup_strv_ char **words = NULL;
@@ -120,9 +132,7 @@ int process_get_command(pid_t pid, char **ret) {
         const bool cut = length > COMMAND_MAX;
 
         length = MIN(length, COMMAND_MAX);
-        /* Programs that write a title over their arguments leave any number of NULs at the end. */
-        while (length > 0 && buf[length - 1] == '\0')
-                length--;
+        length = command_trim(buf, length);
         if (length == 0)
                 return process_get_comm(pid, ret);
 
