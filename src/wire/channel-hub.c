@@ -9,8 +9,11 @@
  *
  * Why a close is told after the last packet: nng reads the next message of a connection, and so its end, only
  * when the one before it has been taken by channel_hub_receive(); and a peer that ends leaves its socket's
- * bytes to us. So a connection that ended by itself has been emptied when it is told. One that is dropped
- * loses what was not received, which is what dropping is for.
+ * bytes to us. So a connection that ended by itself has been emptied when it is told.
+ *
+ * Why dropping only turns a deaf ear: see socket_close() for what nng 1.5.2 makes of a connection that is
+ * closed while something travels on it. A dropped connection is told as closed at once, and its messages are
+ * thrown away until its peer, who is stopped for what it did, has ended.
  */
 
 #include "wire/channel.h"
@@ -31,12 +34,19 @@
 /* More than workers that one machine can hold, and few enough for a stranger to take no memory worth having. */
 #define CONNECTIONS_MAX 16384U
 
+/* What is thrown away of dropped connections before the caller gets its turn again. */
+#define DISCARD_MAX 64U
+
 typedef struct Connection {
         uint32_t pipe;
         pid_t pid;
         uid_t uid;
+        bool dropped; /* nothing of it is wanted any more */
+        bool ended;   /* nng has forgotten it */
+        bool queued;  /* in the list of what is to be told, or told already */
+        bool told;
         UT_hash_handle hh;
-        struct Connection *next; /* in the list of those that are closed */
+        struct Connection *next; /* in the list of what is to be told */
 } Connection;
 
 struct ChannelHub {
@@ -45,8 +55,8 @@ struct ChannelHub {
         int receive_fd; /* nng's */
         int closed_fd;
         pthread_mutex_t lock;    /* for the two below */
-        Connection *connections; /* owned; by pipe; also those that are closed and were not told yet */
-        Connection *closed;      /* weak: in connections; in the order in which they ended */
+        Connection *connections; /* owned; by pipe; until they have ended and that was told */
+        Connection *closed;      /* weak: in connections; what is to be told, in order */
 };
 
 /* ---- In nng's threads ---- */
@@ -80,6 +90,24 @@ static void connection_on_add(nng_pipe pipe, nng_pipe_ev event, void *userdata) 
         TAKE_PTR(connection);
 }
 
+/* Locked; queues a connection to be told, once. */
+static void hub_queue_closed(ChannelHub *hub, Connection *connection) {
+        if (connection->queued)
+                return;
+        connection->queued = true;
+        if (!hub->closed)
+                eventfd_write(hub->closed_fd, 1);
+        LL_APPEND(hub->closed, connection);
+}
+
+/* Locked; forgets a connection of which nothing more is to come or to be told. */
+static void hub_collect(ChannelHub *hub, Connection *connection) {
+        if (!connection->ended || !connection->told)
+                return;
+        HASH_DEL(hub->connections, connection);
+        free(connection);
+}
+
 static void connection_on_remove(nng_pipe pipe, nng_pipe_ev event, void *userdata) {
         ChannelHub *hub = userdata;
         uint32_t id = (uint32_t)nng_pipe_id(pipe);
@@ -88,9 +116,9 @@ static void connection_on_remove(nng_pipe pipe, nng_pipe_ev event, void *userdat
         pthread_mutex_lock(&hub->lock);
         HASH_FIND(hh, hub->connections, &id, sizeof(id), connection);
         if (connection) { /* else it was refused as it was added */
-                if (!hub->closed)
-                        eventfd_write(hub->closed_fd, 1);
-                LL_APPEND(hub->closed, connection);
+                connection->ended = true;
+                hub_queue_closed(hub, connection);
+                hub_collect(hub, connection);
         }
         pthread_mutex_unlock(&hub->lock);
 }
@@ -147,8 +175,8 @@ ChannelHub *channel_hub_free(ChannelHub *hub) {
                 return NULL;
 
         /* Ends all connections and returns when the last call of connection_on_remove() has. */
-        if (hub->open)
-                nng_close(hub->socket);
+        if (hub->open && socket_close(hub->socket) < 0)
+                return NULL; /* nng's threads may still come here */
 
         Connection *connection, *next;
         HASH_ITER(hh, hub->connections, connection, next) {
@@ -165,38 +193,47 @@ int channel_hub_get_fd(ChannelHub *hub) {
         return hub->receive_fd;
 }
 
-/* The connection may have ended since its message was taken, but it was not told yet: it is there. */
+/*
+ * Whose message it is; false for one that was dropped. The connection may have ended since the message was
+ * taken, but that was not told yet: it is there.
+ */
 static bool hub_find_peer(ChannelHub *hub, uint32_t pipe, ChannelPacket *packet) {
         Connection *connection;
+        bool wanted = false;
 
         pthread_mutex_lock(&hub->lock);
         HASH_FIND(hh, hub->connections, &pipe, sizeof(pipe), connection);
-        if (connection) {
+        if (connection && !connection->dropped) {
                 packet->pipe = pipe;
                 packet->pid = connection->pid;
                 packet->uid = connection->uid;
+                wanted = true;
         }
         pthread_mutex_unlock(&hub->lock);
-        return connection;
+        return wanted;
 }
 
 int channel_hub_receive(ChannelHub *hub, ChannelPacket *ret) {
-        nng_msg *message;
+        for (unsigned i = 0; i < DISCARD_MAX; i++) {
+                ChannelPacket packet = {};
+                nng_msg *message;
 
-        int r = nng_recvmsg(hub->socket, &message, NNG_FLAG_NONBLOCK);
-        if (r != 0)
-                return socket_error(r);
+                int r = nng_recvmsg(hub->socket, &message, NNG_FLAG_NONBLOCK);
+                if (r != 0)
+                        return socket_error(r);
 
-        ChannelPacket packet = {};
-        r = -EIO;
-        if (hub_find_peer(hub, (uint32_t)nng_pipe_id(nng_msg_get_pipe(message)), &packet))
-                r = socket_copy_message(message, &packet.data, &packet.size);
-        nng_msg_free(message);
-        if (r < 0)
-                return r;
-
-        *ret = packet;
-        return 0;
+                bool wanted = hub_find_peer(
+                                hub, (uint32_t)nng_pipe_id(nng_msg_get_pipe(message)), &packet);
+                r = wanted ? socket_copy_message(message, &packet.data, &packet.size) : 0;
+                nng_msg_free(message);
+                if (r < 0)
+                        return r;
+                if (wanted) {
+                        *ret = packet;
+                        return 0;
+                }
+        }
+        return -EAGAIN; /* the fd stays readable */
 }
 
 int channel_hub_get_closed_fd(ChannelHub *hub) {
@@ -204,28 +241,34 @@ int channel_hub_get_closed_fd(ChannelHub *hub) {
 }
 
 int channel_hub_next_closed(ChannelHub *hub, uint32_t *ret_pipe, pid_t *ret_pid) {
-        _cleanup_free_ Connection *connection = NULL;
+        int r = -EAGAIN;
 
         pthread_mutex_lock(&hub->lock);
-        connection = hub->closed;
+        Connection *connection = hub->closed;
         if (connection) {
                 LL_DELETE(hub->closed, connection);
-                HASH_DEL(hub->connections, connection);
                 if (!hub->closed) {
                         eventfd_t value;
                         eventfd_read(hub->closed_fd, &value);
                 }
+                *ret_pipe = connection->pipe;
+                *ret_pid = connection->pid;
+                connection->told = true;
+                hub_collect(hub, connection);
+                r = 0;
         }
         pthread_mutex_unlock(&hub->lock);
-        if (!connection)
-                return -EAGAIN;
-
-        *ret_pipe = connection->pipe;
-        *ret_pid = connection->pid;
-        return 0;
+        return r;
 }
 
 void channel_hub_drop(ChannelHub *hub, uint32_t pipe) {
-        /* If it ended meanwhile, nng does not know it any more, which is as good. */
-        nng_pipe_close((nng_pipe){ .id = pipe });
+        Connection *connection;
+
+        pthread_mutex_lock(&hub->lock);
+        HASH_FIND(hh, hub->connections, &pipe, sizeof(pipe), connection);
+        if (connection) { /* else it has ended by itself */
+                connection->dropped = true;
+                hub_queue_closed(hub, connection);
+        }
+        pthread_mutex_unlock(&hub->lock);
 }

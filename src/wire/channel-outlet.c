@@ -31,6 +31,7 @@ static void outlet_on_add(nng_pipe pipe, nng_pipe_ev event, void *userdata) {
         pid_t pid;
         uid_t uid;
 
+        /* Nothing travels on it yet: here a close is safe, see socket_close() */
         if (socket_get_peer(pipe, &pid, &uid) < 0 || pid == 0 ||
             atomic_load(&outlet->peer) != peer_pair(pid, uid))
                 nng_pipe_close(pipe);
@@ -89,8 +90,8 @@ ChannelOutlet *channel_outlet_free(ChannelOutlet *outlet) {
         if (!outlet)
                 return NULL;
 
-        if (outlet->open)
-                nng_close(outlet->socket);
+        if (outlet->open && socket_close(outlet->socket) < 0)
+                return NULL; /* nng's threads may still come here */
         free(outlet);
         return NULL;
 }

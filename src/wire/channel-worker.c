@@ -114,10 +114,10 @@ ChannelWorker *channel_worker_free(ChannelWorker *worker) {
         if (!worker)
                 return NULL;
 
-        if (worker->events_open)
-                nng_close(worker->events);
-        if (worker->tasks_open)
-                nng_close(worker->tasks);
+        int events = worker->events_open ? socket_close(worker->events) : 0;
+        int tasks = worker->tasks_open ? socket_close(worker->tasks) : 0;
+        if (events < 0 || tasks < 0)
+                return NULL; /* nng's threads may still come here */
         fd_close(worker->broken_fd);
         free(worker);
         return NULL;

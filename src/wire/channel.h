@@ -28,6 +28,7 @@ typedef struct ChannelPacket {
 
 /* -ENAMETOOLONG: directory too long for a socket path; 90 bytes fit */
 int channel_hub_new(const char *directory, ChannelHub **ret);
+/* After all peers have ended, if at all possible: see channel_outlet_free(). */
 ChannelHub *channel_hub_free(ChannelHub *hub);
 DEFINE_CLEANUP(ChannelHub, channel_hub_free);
 
@@ -43,7 +44,10 @@ int channel_hub_receive(ChannelHub *hub, ChannelPacket *ret);
 int channel_hub_get_closed_fd(ChannelHub *hub);
 int channel_hub_next_closed(ChannelHub *hub, uint32_t *ret_pipe, pid_t *ret_pid); /* -EAGAIN */
 
-/* Closes one connection (a peer that is not who it should be, a broken message). */
+/*
+ * Nothing more is received from this connection (a peer that is not who it should be, a broken message), and
+ * it is told as closed, if it was not yet. The peer itself is not cut off, and has to be stopped by the caller.
+ */
 void channel_hub_drop(ChannelHub *hub, uint32_t pipe);
 
 /* The coordinator's end for the tasks of one worker: a PUSH socket that listens. */
@@ -61,6 +65,11 @@ int channel_outlet_new(
                 uid_t uid,
                 ChannelOutlet **ret);
 void channel_outlet_set_peer(ChannelOutlet *outlet, pid_t pid, uid_t uid);
+/*
+ * After the peer has ended, if at all possible: nng 1.5.2 can hang when it closes a connection on which
+ * something travels. This then waits two seconds, leaves the memory to nng, and no end of another connection
+ * is told any more.
+ */
 ChannelOutlet *channel_outlet_free(ChannelOutlet *outlet);
 DEFINE_CLEANUP(ChannelOutlet, channel_outlet_free);
 /*

@@ -11,17 +11,25 @@
 
 #include "wire/socket.h"
 
+#include "basic/fd.h"
 #include "basic/macros.h"
 #include "ptest/protocol.h"
 
 #include <errno.h>
 #include <nng/transport/ipc/ipc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/un.h>
 
 /* The directory says who may connect; this holds should its mode be wrong. */
 #define SOCKET_MODE 0600
+
+/* A close takes a few milliseconds, or for ever. */
+#define CLOSE_PATIENCE_MSEC 2000
 
 /* nng has no way to say never. */
 #define RECONNECT_MSEC (60 * 60 * 1000)
@@ -114,6 +122,76 @@ int socket_listen(nng_socket socket, const char *url) {
                 return socket_error(r);
         return socket_error(nng_listener_start(listener, 0));
 }
+
+/* ---- Closing ---- */
+
+/* Shared by who waits and the thread that closes; freed by the last of the two. */
+typedef struct Closing {
+        nng_socket socket;
+        int done_fd;
+        atomic_uint n_users;
+} Closing;
+
+static Closing *closing_unref(Closing *closing) {
+        if (closing && atomic_fetch_sub(&closing->n_users, 1) == 1) {
+                fd_close(closing->done_fd);
+                free(closing);
+        }
+        return NULL;
+}
+
+DEFINE_CLEANUP(Closing, closing_unref);
+
+static void *closing_run(void *userdata) {
+        _cleanup_(closing_unrefp) Closing *closing = userdata;
+
+        nng_close(closing->socket);
+        eventfd_write(closing->done_fd, 1);
+        return NULL;
+}
+
+static int closing_start(Closing *closing) {
+        pthread_t thread;
+
+        atomic_fetch_add(&closing->n_users, 1);
+        int r = pthread_create(&thread, NULL, closing_run, closing);
+        if (r != 0) {
+                atomic_fetch_sub(&closing->n_users, 1);
+                return -r;
+        }
+        pthread_detach(thread);
+        return 0;
+}
+
+/*
+ * In nng 1.5.2, when a connection is closed between two steps of a transfer (the header of a message was read,
+ * its body is asked for), the second step is never completed, and the close waits for it for ever, with all
+ * later closes behind it. Who closes waits until his peer is gone, and does not meet that. When he could not,
+ * this keeps the program from hanging: the socket is left to its fate.
+ */
+int socket_close(nng_socket socket) {
+        _cleanup_(closing_unrefp) Closing *closing = calloc(1, sizeof(Closing));
+
+        if (!closing)
+                return -ENOMEM;
+        closing->socket = socket;
+        atomic_init(&closing->n_users, 1);
+        closing->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (closing->done_fd < 0)
+                return -errno;
+
+        int r = closing_start(closing);
+        if (r < 0)
+                return r;
+
+        struct pollfd fd = { .fd = closing->done_fd, .events = POLLIN };
+        do
+                r = poll(&fd, 1, CLOSE_PATIENCE_MSEC);
+        while (r < 0 && errno == EINTR);
+        return r == 1 ? 0 : -ETIMEDOUT;
+}
+
+/* ---- Using ---- */
 
 int socket_get_peer(nng_pipe pipe, pid_t *ret_pid, uid_t *ret_uid) {
         uint64_t pid, uid;

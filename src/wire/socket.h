@@ -30,6 +30,12 @@ int socket_make_outlet_url(
 int socket_configure(nng_socket socket);
 int socket_listen(nng_socket socket, const char *url);
 
+/*
+ * Closes and waits until no callback of the socket runs any more. -ETIMEDOUT: nng hangs in it; what the
+ * callbacks use must then stay.
+ */
+int socket_close(nng_socket socket);
+
 /* Who is at the other end, as the kernel knows it since the connection was made */
 int socket_get_peer(nng_pipe pipe, pid_t *ret_pid, uid_t *ret_uid);
 
