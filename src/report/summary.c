@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report/summary.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "basic/parse.h"
+#include "basic/text.h"
+#include "report/counts.h"
+
+/* Points that are named; the rest is seen in the test's output. */
+#define SUMMARY_POINTS_MAX          3U
+/* Addresses are padded to the widest, within reason. */
+#define SUMMARY_ADDRESS_COLUMNS_MAX 50U
+
+void summary_done(Summary *summary) {
+        for (size_t i = 0; i < summary->n_failures; i++) {
+                free(summary->failures[i].address);
+                free(summary->failures[i].what);
+        }
+        free(summary->failures);
+        free(summary->not_run_reason);
+        *summary = (Summary){};
+}
+
+static void add_points(Buffer *text, const Result *result) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < result->n_points; i++) {
+                const ResultPoint *point = result->points + i;
+
+                if (!outcome_is_bad(point->outcome))
+                        continue;
+                if (n == SUMMARY_POINTS_MAX) {
+                        buffer_add_string(text, ", ...");
+                        break;
+                }
+                buffer_add_string(text, n++ == 0 ? " (" : ", ");
+                if (point->number > 0)
+                        buffer_addf(text, "%" PRIu64 " ", point->number);
+                buffer_add_string(text, point->name);
+        }
+        if (n > 0)
+                buffer_add_string(text, ")");
+}
+
+static char *result_describe(const Result *result) {
+        _cleanup_buffer_ Buffer text = {};
+
+        buffer_add_string(&text, outcome_to_string(result->outcome));
+        if (result->reason)
+                buffer_addf(&text, ": %s", result->reason);
+        add_points(&text, result);
+        return buffer_error(&text) < 0 ? NULL : text_escape(text.data, text.size);
+}
+
+int summary_add(Summary *summary, const Result *result) {
+        SummaryFailure failure = { .outcome = result->outcome };
+
+        if (result->outcome == PTEST_OUTCOME_NOT_RUN && result->reason &&
+            !summary->not_run_reason) {
+                summary->not_run_reason = text_escape(result->reason, strlen(result->reason));
+                return summary->not_run_reason ? 0 : -ENOMEM;
+        }
+        if (!outcome_is_bad(result->outcome) || summary->n_bad++ >= SUMMARY_FAILURES_MAX)
+                return 0;
+
+        if (summary->n_failures == summary->n_allocated) {
+                size_t n = MAX(summary->n_allocated * 2, 16U);
+                SummaryFailure *grown = realloc(summary->failures, n * sizeof(SummaryFailure));
+
+                if (!grown)
+                        return -ENOMEM;
+                summary->failures = grown;
+                summary->n_allocated = n;
+        }
+        failure.address = text_escape(result->address, strlen(result->address));
+        failure.what = result_describe(result);
+        if (!failure.address || !failure.what) {
+                free(failure.address);
+                free(failure.what);
+                return -ENOMEM;
+        }
+        summary->failures[summary->n_failures++] = failure;
+        return 0;
+}
+
+static size_t failures_get_columns(const Summary *summary, const Style *style, size_t n) {
+        size_t widest = 0;
+
+        for (size_t i = 0; i < n; i++)
+                widest = MAX(widest, style_measure(style, summary->failures[i].address));
+        return MIN(widest, SUMMARY_ADDRESS_COLUMNS_MAX);
+}
+
+void summary_add_failures(
+                const Summary *summary,
+                const Style *style,
+                Buffer *text,
+                size_t columns,
+                size_t rows) {
+        size_t n = MIN(summary->n_failures, rows), address_columns;
+
+        if (summary->n_bad == 0)
+                return;
+        address_columns = failures_get_columns(summary, style, n);
+        buffer_addf(text,
+                    "\n%zu %s did not pass:\n",
+                    summary->n_bad,
+                    summary->n_bad == 1 ? "test" : "tests");
+
+        for (size_t i = 0; i < n; i++) {
+                const SummaryFailure *failure = summary->failures + i;
+                size_t width = style_measure(style, failure->address), used;
+
+                buffer_add_string(text, "  ");
+                style_add(style, text, STYLE_BAD, style->bad);
+                buffer_addf(text, " %s", failure->address);
+                buffer_fill(text, ' ', width < address_columns ? address_columns - width : 0);
+                buffer_add_string(text, "  ");
+                used = 4 + MAX(width, address_columns) + 2;
+                if (columns == 0)
+                        buffer_add_string(text, failure->what);
+                else if (used < columns)
+                        style_add_cut(style, text, STYLE_PLAIN, failure->what, columns - used);
+                buffer_add(text, "\n", 1);
+        }
+        if (summary->n_bad > n)
+                buffer_addf(text, "  %s and %zu more\n", style->ellipsis, summary->n_bad - n);
+}
+
+void summary_add_verdict(
+                const Summary *summary, const Style *style, Buffer *text, const Event *event) {
+        const Tally *tally = &event->run_finished.tally;
+        Verdict verdict = event->run_finished.verdict;
+        StyleColor color = verdict == VERDICT_PASSED ? STYLE_GOOD : STYLE_BAD;
+        _cleanup_free_ char *reason = NULL, *title = NULL;
+        size_t lost = event->run_finished.journal_lost;
+        char duration[FORMAT_MAX];
+
+        if (event->run_finished.reason)
+                reason = text_escape(
+                                event->run_finished.reason, strlen(event->run_finished.reason));
+        if (text_setf(&title,
+                      "%s %s: %s",
+                      verdict == VERDICT_PASSED ? style->good : style->bad,
+                      event->suite,
+                      verdict_to_sentence(verdict)) < 0) {
+                text->error = -ENOMEM;
+                return;
+        }
+        style_add(style, text, color, title);
+        if (reason)
+                buffer_addf(text, " (%s)", reason);
+        buffer_add_string(text, style->dot);
+        counts_add(text, tally);
+        buffer_addf(text, " in %s\n", format_time(duration, event->run_finished.duration_usec));
+
+        if (tally->count[PTEST_OUTCOME_NOT_RUN] > 0 && summary->not_run_reason)
+                buffer_addf(text,
+                            "%zu not run: %s\n",
+                            tally->count[PTEST_OUTCOME_NOT_RUN],
+                            summary->not_run_reason);
+        if (lost > 0)
+                buffer_addf(text,
+                            "The journal did not take %zu %s; the run file has all.\n",
+                            lost,
+                            lost == 1 ? "record" : "records");
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The reporter for people. Each event becomes one write: the live line is taken away, the text written, the
+ * line drawn again. The cursor stays at the begin of the live line, so that whatever else writes there, and
+ * a terminal that became narrower, leave nothing behind.
+ */
+
+#include "report/terminal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/text.h"
+#include "report/live-line.h"
+#include "report/output-tail.h"
+#include "report/style.h"
+#include "report/summary.h"
+
+/* Enough to see what went wrong; "ptest log" has all. */
+#define TAIL_LINES_MAX       20U
+#define TAIL_BYTES_MAX       (8U * 1024U)
+#define POINTS_MAX           10U
+/* Of the summary's list where there is no screen. */
+#define SUMMARY_ROWS_DEFAULT 50U
+#define HEARTBEAT_USEC       USEC_PER_MINUTE
+
+typedef struct Terminal {
+        Reporter reporter;
+        TerminalOptions options;
+        Style style;
+        Buffer text;         /* of the event at hand */
+        char *live;          /* the live line as last drawn; NULL: none */
+        bool live_is_hidden; /* while a message is written to stderr */
+        Tally tally;
+        Summary summary;
+        bool written;              /* since the last update */
+        uint64_t quiet_since_usec; /* run time of the last output */
+} Terminal;
+
+/* ---- Writing ---- */
+
+/* A terminal that is not UTF-8 may take bytes of it for control characters. */
+static void buffer_make_ascii(Buffer *text) {
+        size_t size = 0;
+
+        for (size_t i = 0; i < text->size; i++) {
+                unsigned char c = (unsigned char)text->data[i];
+
+                if ((c & 0xc0) != 0x80)
+                        text->data[size++] = c < 0x80 ? (char)c : '?';
+        }
+        text->size = size;
+}
+
+/* Waits where somebody made the terminal non-blocking. */
+static int fd_write_waiting(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EAGAIN) {
+                        struct pollfd wait = { .fd = fd, .events = POLLOUT };
+
+                        if (poll(&wait, 1, -1) < 0 && errno != EINTR)
+                                return -errno;
+                        continue;
+                }
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0) {
+                        data += n;
+                        size -= (size_t)n;
+                }
+        }
+        return 0;
+}
+
+static int terminal_write(Terminal *terminal, Buffer *text) {
+        if (buffer_error(text) < 0)
+                return buffer_error(text);
+        if (terminal->style.tty && !terminal->style.utf8)
+                buffer_make_ascii(text);
+        return fd_write_waiting(terminal->options.fd, text->data, text->size);
+}
+
+/* Writes the text above the live line. */
+static int terminal_flush(Terminal *terminal) {
+        _cleanup_buffer_ Buffer all = {};
+
+        if (terminal->text.size == 0 && buffer_error(&terminal->text) >= 0)
+                return 0;
+        terminal->written = true;
+        if (!terminal->live || terminal->live_is_hidden)
+                return terminal_write(terminal, &terminal->text);
+
+        buffer_add_string(&all, "\r\033[J");
+        buffer_add(&all, terminal->text.data, terminal->text.size);
+        buffer_addf(&all, "%s\r", terminal->live);
+        if (buffer_error(&terminal->text) < 0)
+                return buffer_error(&terminal->text);
+        return terminal_write(terminal, &all);
+}
+
+static void terminal_show_live(Terminal *terminal, bool show) {
+        _cleanup_buffer_ Buffer all = {};
+
+        if (!terminal->live || terminal->live_is_hidden == !show)
+                return;
+        terminal->live_is_hidden = !show;
+        buffer_add_string(&all, "\r\033[J");
+        if (show)
+                buffer_addf(&all, "%s\r", terminal->live);
+        terminal_write(terminal, &all);
+}
+
+static void terminal_on_log(void *userdata, int after) {
+        terminal_show_live(userdata, after);
+}
+
+/* ---- A test ---- */
+
+static const char *outcome_to_label(Outcome outcome) {
+        static const char *const labels[PTEST_OUTCOME_MAX] = {
+                [PTEST_OUTCOME_PASS] = "ok",         [PTEST_OUTCOME_FAIL] = "FAIL",
+                [PTEST_OUTCOME_SKIP] = "skip",       [PTEST_OUTCOME_XFAIL] = "xfail",
+                [PTEST_OUTCOME_XPASS] = "XPASS",     [PTEST_OUTCOME_ERROR] = "ERROR",
+                [PTEST_OUTCOME_TIMEOUT] = "TIMEOUT", [PTEST_OUTCOME_CRASH] = "CRASH",
+                [PTEST_OUTCOME_OOM] = "OOM",         [PTEST_OUTCOME_LOST] = "LOST",
+                [PTEST_OUTCOME_NOT_RUN] = "not-run",
+        };
+
+        return labels[outcome];
+}
+
+static void add_safe(Terminal *terminal, StyleColor color, const char *s) {
+        _cleanup_free_ char *safe = text_escape(s, strlen(s));
+
+        if (safe)
+                style_add(&terminal->style, &terminal->text, color, safe);
+        else
+                terminal->text.error = -ENOMEM;
+}
+
+static void add_tail(Terminal *terminal, const char *name, const ResultOutput *output) {
+        _cleanup_output_tail_ OutputTail tail = {};
+        const Style *style = &terminal->style;
+        Buffer *text = &terminal->text;
+        char *line, *rest;
+
+        if (output->size == 0)
+                return;
+        if (output_tail_init(&tail, output, TAIL_LINES_MAX, TAIL_BYTES_MAX) < 0) {
+                text->error = -ENOMEM;
+                return;
+        }
+        if (tail.n_lines == 0)
+                return;
+        buffer_add_string(text, "  ");
+        style_add(style, text, STYLE_DIM, name);
+        style_add(style, text, STYLE_DIM, tail.truncated ? ", its last lines:" : ":");
+        buffer_add(text, "\n", 1);
+        rest = tail.text;
+        while ((line = strsep(&rest, "\n"))) {
+                buffer_add_string(text, "  ");
+                style_add(style, text, STYLE_DIM, style->bar);
+                buffer_addf(text, " %s\n", line);
+        }
+}
+
+static void add_points(Terminal *terminal, const Result *result) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < result->n_points; i++) {
+                const ResultPoint *point = result->points + i;
+
+                if (!outcome_is_bad(point->outcome))
+                        continue;
+                if (n++ == POINTS_MAX) {
+                        buffer_addf(&terminal->text, "  %s\n", terminal->style.ellipsis);
+                        return;
+                }
+                buffer_add_string(&terminal->text, "  ");
+                add_safe(terminal, STYLE_BAD, outcome_to_string(point->outcome));
+                if (point->number > 0)
+                        buffer_addf(&terminal->text, " %" PRIu64, point->number);
+                buffer_add(&terminal->text, " ", 1);
+                add_safe(terminal, STYLE_PLAIN, point->name);
+                buffer_add(&terminal->text, "\n", 1);
+        }
+}
+
+static void add_duration_and_marks(Terminal *terminal, const Result *result) {
+        char duration[FORMAT_MAX];
+        Buffer *text = &terminal->text;
+
+        if (result->start_usec > 0 || result->duration_usec > 0) {
+                _cleanup_free_ char *part = NULL;
+
+                if (text_setf(&part, " (%s)", format_time(duration, result->duration_usec)) < 0) {
+                        text->error = -ENOMEM;
+                        return;
+                }
+                style_add(&terminal->style, text, STYLE_DIM, part);
+        }
+        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+                if (result->marks & bit) {
+                        buffer_add(text, " ", 1);
+                        style_add(&terminal->style,
+                                  text,
+                                  STYLE_WARNING,
+                                  mark_to_string((PtestMark)bit));
+                }
+}
+
+/* A tty: "✗ gobject/closure  fail: exit status 1 (420ms)" */
+static void add_screen_line(Terminal *terminal, const Result *result) {
+        StyleColor color = style_get_outcome_color(result->outcome);
+        Buffer *text = &terminal->text;
+
+        style_add(&terminal->style,
+                  text,
+                  color,
+                  style_get_outcome_symbol(&terminal->style, result->outcome));
+        buffer_add(text, " ", 1);
+        add_safe(terminal,
+                 outcome_is_bad(result->outcome) ? STYLE_BOLD : STYLE_PLAIN,
+                 result->address);
+        if (result->outcome != PTEST_OUTCOME_PASS) {
+                buffer_add_string(text, "  ");
+                style_add(&terminal->style, text, color, outcome_to_string(result->outcome));
+                if (result->reason) {
+                        buffer_add_string(text, ": ");
+                        add_safe(terminal, STYLE_PLAIN, result->reason);
+                }
+        }
+        add_duration_and_marks(terminal, result);
+        buffer_add(text, "\n", 1);
+}
+
+static int count_digits(size_t n) {
+        int digits = 1;
+
+        for (; n >= 10; n /= 10)
+                digits++;
+        return digits;
+}
+
+/* A log: "FAIL      12/1200 gobject/closure: exit status 1 (420ms)", "skip … # reason" */
+static void add_log_line(Terminal *terminal, const Result *result) {
+        Buffer *text = &terminal->text;
+        const char *label = outcome_to_label(result->outcome);
+        size_t reported = tally_reported(&terminal->tally), planned = terminal->tally.planned;
+
+        style_add(&terminal->style, text, style_get_outcome_color(result->outcome), label);
+        buffer_fill(text, ' ', strlen(label) < 8 ? 8 - strlen(label) : 1);
+        buffer_addf(text, "%*zu/%zu ", count_digits(planned), reported, planned);
+        add_safe(terminal, STYLE_PLAIN, result->address);
+        if (result->reason) {
+                buffer_add_string(text, outcome_is_bad(result->outcome) ? ": " : " # ");
+                add_safe(terminal, STYLE_PLAIN, result->reason);
+        }
+        add_duration_and_marks(terminal, result);
+        buffer_add(text, "\n", 1);
+}
+
+/* On a screen what is well needs no line; what was not run is told once, in the end. */
+static bool result_needs_line(const Terminal *terminal, const Result *result) {
+        if (outcome_is_bad(result->outcome) || terminal->options.verbosity == TERMINAL_VERBOSE)
+                return true;
+        if (terminal->options.verbosity == TERMINAL_QUIET ||
+            result->outcome == PTEST_OUTCOME_NOT_RUN)
+                return false;
+        return !terminal->style.tty;
+}
+
+static int terminal_on_test_finished(Terminal *terminal, const Result *result) {
+        int r;
+
+        tally_add(&terminal->tally, result->outcome, result->marks);
+        r = summary_add(&terminal->summary, result);
+        if (r < 0)
+                return r;
+        if (!result_needs_line(terminal, result))
+                return 0;
+
+        if (terminal->style.tty)
+                add_screen_line(terminal, result);
+        else
+                add_log_line(terminal, result);
+        if (outcome_is_bad(result->outcome)) {
+                add_points(terminal, result);
+                add_tail(terminal, "stdout", &result->out);
+                add_tail(terminal, "stderr", &result->err);
+        }
+        return terminal_flush(terminal);
+}
+
+/* ---- A run ---- */
+
+static int terminal_on_run_started(Terminal *terminal, const Event *event) {
+        Buffer *text = &terminal->text;
+
+        terminal->tally.planned = event->run_started.planned;
+        if (terminal->options.verbosity == TERMINAL_QUIET)
+                return 0;
+        add_safe(terminal, STYLE_BOLD, event->suite);
+        buffer_addf(text,
+                    ": %zu %s, %u %s, %s backend\n",
+                    event->run_started.planned,
+                    event->run_started.planned == 1 ? "test" : "tests",
+                    event->run_started.workers,
+                    event->run_started.workers == 1 ? "worker" : "workers",
+                    event->run_started.backend ?: "unknown");
+        return terminal_flush(terminal);
+}
+
+static int terminal_on_worker(Terminal *terminal, const Event *event) {
+        const EventWorker *worker = &event->worker;
+        bool trouble = event->kind == EVENT_WORKER_STUCK || event->kind == EVENT_WORKER_LOST;
+        _cleanup_buffer_ Buffer line = {};
+        _cleanup_free_ char *s = NULL;
+
+        if (terminal->options.verbosity != TERMINAL_VERBOSE &&
+            (!trouble || terminal->options.verbosity == TERMINAL_QUIET))
+                return 0;
+        buffer_addf(&line,
+                    "%s: w%ug%u",
+                    event_kind_to_string(event->kind),
+                    worker->slot,
+                    worker->generation);
+        if (worker->unit)
+                buffer_addf(&line, " in %s", worker->unit);
+        if (worker->test)
+                buffer_addf(&line, " at %s", worker->test);
+        if (worker->why)
+                buffer_addf(&line, ": %s", worker->why);
+        s = buffer_take_string(&line);
+        if (!s)
+                return -ENOMEM;
+        add_safe(terminal, trouble ? STYLE_WARNING : STYLE_DIM, s);
+        buffer_add(&terminal->text, "\n", 1);
+        return terminal_flush(terminal);
+}
+
+/* The failures again, where they would not be in sight anyhow: at most a screen of them. */
+static void add_failures(Terminal *terminal) {
+        size_t columns = 0, rows = SUMMARY_ROWS_DEFAULT;
+
+        if (terminal->style.tty) {
+                columns = style_get_columns(terminal->options.fd);
+                rows = style_get_rows(terminal->options.fd);
+                rows = rows > 18 ? rows - 8 : 10;
+        }
+        summary_add_failures(&terminal->summary, &terminal->style, &terminal->text, columns, rows);
+}
+
+static void add_records(Terminal *terminal) {
+        Buffer *text = &terminal->text;
+
+        if (!terminal->options.run_file)
+                return;
+        if (terminal->summary.n_bad > 0)
+                buffer_add_string(text, "ptest log ADDRESS shows a test's output; records in ");
+        else
+                buffer_add_string(text, "Records in ");
+        add_safe(terminal, STYLE_PLAIN, terminal->options.run_file);
+        buffer_add(text, "\n", 1);
+}
+
+static int terminal_on_run_finished(Terminal *terminal, const Event *event) {
+        bool quiet = terminal->options.verbosity == TERMINAL_QUIET;
+
+        terminal_show_live(terminal, false);
+        free(TAKE_PTR(terminal->live));
+        terminal->live_is_hidden = false;
+
+        if (!quiet) {
+                add_failures(terminal);
+                buffer_add(&terminal->text, "\n", 1);
+        }
+        summary_add_verdict(&terminal->summary, &terminal->style, &terminal->text, event);
+        if (!quiet)
+                add_records(terminal);
+        return terminal_flush(terminal);
+}
+
+static int terminal_on_event(Reporter *reporter, const Event *event) {
+        Terminal *terminal = (Terminal *)reporter;
+
+        buffer_reset(&terminal->text, 64 * KIB);
+        switch (event->kind) {
+        case EVENT_RUN_STARTED:
+                return terminal_on_run_started(terminal, event);
+        case EVENT_RUN_FINISHED:
+                return terminal_on_run_finished(terminal, event);
+        case EVENT_TEST_FINISHED:
+                return terminal_on_test_finished(terminal, event->result);
+        default:
+                return terminal_on_worker(terminal, event);
+        }
+}
+
+/* ---- Progress ---- */
+
+static void terminal_draw_live(Terminal *terminal, const TerminalProgress *progress) {
+        unsigned columns = style_get_columns(terminal->options.fd);
+        _cleanup_buffer_ Buffer line = {}, all = {};
+        char *s;
+
+        /* The last column stays free: some terminals go to the next line when it is written. */
+        live_line_add(&terminal->style, &line, progress, columns - 1);
+        s = buffer_take_string(&line);
+        if (!s)
+                return;
+        if (terminal->live && strcmp(terminal->live, s) == 0) {
+                free(s);
+                return;
+        }
+        free(terminal->live);
+        terminal->live = s;
+        if (terminal->live_is_hidden)
+                return;
+        buffer_addf(&all, "\r%s\033[J\r", s);
+        terminal_write(terminal, &all);
+}
+
+/* Time is the run's own, as the caller tells it. */
+static void terminal_beat(Terminal *terminal, const TerminalProgress *progress) {
+        if (terminal->written) {
+                terminal->written = false;
+                terminal->quiet_since_usec = progress->elapsed_usec;
+        }
+        if (progress->elapsed_usec < usec_add(terminal->quiet_since_usec, HEARTBEAT_USEC))
+                return;
+        terminal->quiet_since_usec = progress->elapsed_usec;
+        buffer_reset(&terminal->text, 64 * KIB);
+        heartbeat_add(&terminal->style, &terminal->text, progress);
+        terminal_write(terminal, &terminal->text);
+}
+
+void terminal_update(Reporter *reporter, const TerminalProgress *progress) {
+        Terminal *terminal = (Terminal *)reporter;
+
+        if (terminal->options.verbosity == TERMINAL_QUIET)
+                return;
+        if (terminal->style.tty)
+                terminal_draw_live(terminal, progress);
+        else
+                terminal_beat(terminal, progress);
+}
+
+/* ---- Life ---- */
+
+static void terminal_free(Reporter *reporter) {
+        Terminal *terminal = (Terminal *)reporter;
+
+        log_set_hook(NULL, NULL);
+        terminal_show_live(terminal, false);
+        free(terminal->live);
+        buffer_done(&terminal->text);
+        summary_done(&terminal->summary);
+        style_done(&terminal->style);
+        free(terminal);
+}
+
+int terminal_new(const TerminalOptions *options, Reporter **ret) {
+        static const ReporterVTable vtable = { .on_event = terminal_on_event,
+                                               .free = terminal_free };
+        Terminal *terminal;
+
+        assert(options && options->fd >= 0);
+        assert(ret);
+
+        terminal = calloc(1, sizeof(Terminal));
+        if (!terminal)
+                return -ENOMEM;
+        terminal->reporter.vtable = &vtable;
+        terminal->options = *options;
+        style_init(&terminal->style, options->fd, options->color);
+        log_set_hook(terminal_on_log, terminal);
+        *ret = &terminal->reporter;
+        return 0;
+}
