@@ -45,25 +45,25 @@ typedef struct BackendConfig {
         uint64_t tasks_max;        /* a worker's; UINT64_MAX: none */
         uint64_t stop_usec;        /* from SIGTERM to SIGKILL */
         uint64_t runtime_max_usec; /* dead man's switch on a scope; USEC_INFINITY: none */
-        uid_t uid;                 /* who the workers become by themselves; owner of delegated cgroups */
+        uid_t uid; /* who the workers become by themselves; owner of delegated cgroups */
         gid_t gid;
 } BackendConfig;
 
 typedef struct BackendWorkerSpec {
-        unsigned slot;         /* from 1 */
-        unsigned generation;   /* from 1 */
-        char *const *argv;     /* argv[0] is an absolute path */
-        const int *fds;        /* become 3, 4, … in the worker; borrowed */
+        unsigned slot;       /* from 1 */
+        unsigned generation; /* from 1 */
+        char *const *argv;   /* argv[0] is an absolute path */
+        const int *fds;      /* become 3, 4, … in the worker; borrowed */
         size_t n_fds;
 } BackendWorkerSpec;
 
 typedef struct BackendWorkerEnd {
-        bool started;          /* on_ready had been called */
-        const char *error;     /* why it could not be started; NULL otherwise */
-        int code;              /* CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0: never ran */
-        int status;            /* exit status or signal */
-        bool oom_kill;         /* the kernel killed something in the scope for lack of memory */
-        uint64_t memory_peak;  /* SIZE_UNKNOWN */
+        bool started;         /* on_ready had been called */
+        const char *error;    /* why it could not be started; NULL otherwise */
+        int code;             /* CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0: never ran */
+        int status;           /* exit status or signal */
+        bool oom_kill;        /* the kernel killed something in the scope for lack of memory */
+        uint64_t memory_peak; /* SIZE_UNKNOWN */
 } BackendWorkerEnd;
 
 typedef struct BackendWorkerHandlers {
@@ -78,7 +78,11 @@ typedef struct BackendWorkerHandlers {
  * for at most a few seconds, before the loop runs. On failure *ret_error (if not NULL) says what failed in
  * words; owned by the caller.
  */
-int backend_new(sd_event *event, BackendKind kind, const BackendConfig *config, Backend **ret, char **ret_error);
+int backend_new(sd_event *event,
+                BackendKind kind,
+                const BackendConfig *config,
+                Backend **ret,
+                char **ret_error);
 /* All workers must be gone, lost or freed. Stops the slice without waiting. */
 Backend *backend_free(Backend *backend);
 DEFINE_CLEANUP(Backend, backend_free);

@@ -8,10 +8,10 @@
  */
 
 typedef struct Capability {
-        const char *name;   /* "bus", "manager", "cgroup", "delegation", "memory-limit", "oom-verdict", "freeze", "journal", … */
-        const char *title;  /* what a person calls it */
+        const char *name; /* "bus", "manager", "cgroup", "delegation", "memory-limit", "oom-verdict", "freeze", "journal", … */
+        const char *title; /* what a person calls it */
         bool holds;
-        char *reason;       /* what was found, or why not and what would help; never NULL */
+        char *reason; /* what was found, or why not and what would help; never NULL */
 } Capability;
 
 /* Probes for one kind of backend. May block for a few seconds. */

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The plain backend: processes, without any manager
+ *
+ * The coordinator is the sub-reaper: what a worker leaves behind becomes our child when its parent ends. A process
+ * belongs to a worker if it descends from it, has the worker's mark in its environment, or is in its session. What
+ * did away with all three is a child of ours in a session that is not ours, and is killed when no worker is left that
+ * it could belong to. So children that the coordinator has itself must stay in its session; they are
+ * never touched, nor reaped.
+ *
+ * Signals go through a pidfd that was opened before the process was looked at, so that no reused pid is hit.
+ */
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "backend/child.h"
+#include "backend/ops.h"
+#include "backend/launch.h"
+#include "basic/fd.h"
+#include "basic/file.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/process.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+
+/* A sweep finds at most so many at once; the next one finds the rest. */
+#define SWEEP_MAX 4096U
+
+#define SWEEP_FIRST_USEC (2 * USEC_PER_MSEC)
+#define SWEEP_MAX_USEC   (100 * USEC_PER_MSEC)
+/* A process that is in uninterruptible sleep may still end within this. */
+#define KILL_USEC        (10 * USEC_PER_SEC)
+/* Zombies of what workers left behind are taken away so often. */
+#define REAP_USEC        (2 * USEC_PER_SEC)
+
+#define PROC_FILE_MAX (256U * 1024U)
+
+typedef enum PlainState {
+        PLAIN_STARTING, /* on_ready is due */
+        PLAIN_RUNNING,
+        PLAIN_STOPPING, /* SIGTERM was sent */
+        PLAIN_KILLING,  /* SIGKILL was sent; swept until nothing is left */
+        PLAIN_ENDED,    /* reported */
+        PLAIN_STATE_MAX,
+} PlainState;
+
+typedef struct Plain Plain;
+typedef struct PlainWorker PlainWorker;
+
+struct PlainWorker {
+        BackendWorker worker;
+        Plain *plain; /* weak; NULL when ended */
+        PlainState state;
+        Child child;
+        char *mark;
+        uint64_t sweep_usec;
+        sd_event_source *deadline;
+        sd_event_source *sweep_timer;
+        PlainWorker *prev, *next;
+};
+
+struct Plain {
+        Backend backend;
+        bool was_subreaper;
+        PlainWorker *workers; /* weak: each is owned by who started it */
+        sd_event_source *reap_timer;
+};
+
+/* ---- Looking at processes ---- */
+
+typedef struct ProcessInfo {
+        char state;
+        pid_t parent;
+        pid_t session;
+} ProcessInfo;
+
+static int process_read_info(pid_t pid, ProcessInfo *ret) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        int parent = 0, session = 0;
+        char state = 0;
+
+        if (asprintf(&path, "/proc/%d/stat", (int)pid) < 0)
+                return -ENOMEM;
+
+        int r = file_read(path, PROC_FILE_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+
+        /* The name may hold anything; the last parenthesis ends it. */
+        const char *rest = strrchr(text, ')');
+        if (!rest || sscanf(rest + 1, " %c %d %*d %d", &state, &parent, &session) != 3)
+                return -EBADMSG;
+
+        *ret = (ProcessInfo){ .state = state, .parent = parent, .session = session };
+        return 0;
+}
+
+/* The mark of the worker that a process descends from; NULL if it has none, or cannot be read. */
+static char *process_read_mark(pid_t pid) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        size_t size = 0;
+
+        if (asprintf(&path, "/proc/%d/environ", (int)pid) < 0 ||
+            file_read(path, 4 * MIB, &text, &size) < 0)
+                return NULL;
+
+        for (const char *s = text; s < text + size; s += strlen(s) + 1)
+                if (text_starts_with(s, LAUNCH_MARK_VARIABLE "="))
+                        return strdup(s + strlen(LAUNCH_MARK_VARIABLE "="));
+
+        return NULL;
+}
+
+typedef struct PidList {
+        pid_t *pids;
+        size_t n;
+} PidList;
+
+static void pid_list_done(PidList *list) {
+        free(list->pids);
+}
+
+static int pid_list_add(PidList *list, pid_t pid) {
+        if (list->n >= SWEEP_MAX)
+                return -E2BIG;
+
+        if (!list->pids) {
+                list->pids = calloc(SWEEP_MAX, sizeof(pid_t));
+                if (!list->pids)
+                        return -ENOMEM;
+        }
+
+        list->pids[list->n++] = pid;
+        return 0;
+}
+
+static void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+/* All processes whose parent we are, zombies too: those that are workers, those adopted and those of others */
+static int list_own_children(PidList *list) {
+        _cleanup_(closedirp) DIR *d = opendir("/proc");
+        pid_t self = getpid();
+
+        if (!d)
+                return -errno;
+
+        for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
+                ProcessInfo info;
+                int pid = 0;
+
+                if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
+                    parse_int(entry->d_name, &pid) < 0)
+                        continue;
+                if (process_read_info(pid, &info) >= 0 && info.parent == self &&
+                    pid_list_add(list, pid) < 0)
+                        break;
+        }
+
+        return 0;
+}
+
+/* ---- Whose is it ---- */
+
+static bool plain_is_worker(const Plain *plain, pid_t pid) {
+        PlainWorker *w;
+
+        DL_FOREACH(plain->workers, w)
+        if (w->child.pid == pid)
+                return true;
+
+        return false;
+}
+
+/* A child of ours that was adopted: none that we or the coordinator started */
+static bool plain_is_adopted(const Plain *plain, pid_t pid, const ProcessInfo *info) {
+        return info->parent == getpid() && info->session != getsid(0) &&
+                        !plain_is_worker(plain, pid);
+}
+
+/* Whether an adopted child comes from this worker, or may do so and there is no other one to ask */
+static bool worker_owns_adopted(const PlainWorker *w, pid_t pid, const ProcessInfo *info) {
+        _cleanup_free_ char *mark = process_read_mark(pid);
+
+        if (mark)
+                return strcmp(mark, w->mark) == 0;
+        if (w->worker.pid > 0 && info->session == w->worker.pid)
+                return true;
+
+        PlainWorker *other;
+        DL_FOREACH(w->plain->workers, other)
+        if (other != w && other->state != PLAIN_KILLING)
+                return false;
+
+        return true;
+}
+
+/* Adopted children of w that live; dead ones of anybody are reaped on the way. */
+static int worker_list_adopted(PlainWorker *w, PidList *ret) {
+        _cleanup_(pid_list_done) PidList children = {};
+
+        int r = list_own_children(&children);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < children.n; i++) {
+                ProcessInfo info;
+                pid_t pid = children.pids[i];
+
+                if (process_read_info(pid, &info) < 0 || !plain_is_adopted(w->plain, pid, &info))
+                        continue;
+
+                if (info.state == 'Z' || info.state == 'X')
+                        (void)waitpid(pid, NULL, WNOHANG);
+                else if (worker_owns_adopted(w, pid, &info))
+                        (void)pid_list_add(ret, pid);
+        }
+
+        return 0;
+}
+
+/* ---- Signals ---- */
+
+/* parent: whose child or deeper descendant it must (still) be; the walk upwards is bounded. */
+static bool process_descends_from(pid_t pid, pid_t ancestor) {
+        for (unsigned depth = 0; depth < 1024; depth++) {
+                ProcessInfo info;
+
+                if (pid == ancestor)
+                        return true;
+                if (pid <= 1 || process_read_info(pid, &info) < 0)
+                        return false;
+                pid = info.parent;
+        }
+
+        return false;
+}
+
+static void signal_descendant(pid_t pid, pid_t ancestor, int signo) {
+        _cleanup_close_ int pidfd = -1;
+
+        if (process_open(pid, &pidfd) >= 0 && process_descends_from(pid, ancestor))
+                (void)process_signal(pidfd, signo);
+}
+
+static void signal_tree(pid_t root, int signo) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        (void)process_list_descendants(root, SWEEP_MAX, &pids, &n);
+        signal_descendant(root, getpid(), signo);
+        for (size_t i = 0; i < n; i++)
+                signal_descendant(pids[i], getpid(), signo);
+}
+
+/* To all of a worker: its own process, all below it, and what we adopted of it. Returns how many it adopted. */
+static size_t worker_signal_all(PlainWorker *w, int signo) {
+        _cleanup_(pid_list_done) PidList adopted = {};
+
+        if (child_is_alive(&w->child))
+                signal_tree(w->child.pid, signo);
+
+        int r = worker_list_adopted(w, &adopted);
+        if (r < 0)
+                log_warning("Failed to look for what worker %u left behind: %s",
+                            w->worker.slot,
+                            strerror(-r));
+
+        for (size_t i = 0; i < adopted.n; i++)
+                signal_tree(adopted.pids[i], signo);
+
+        return adopted.n;
+}
+
+/* ---- States ---- */
+
+static int plain_on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
+static int plain_on_sweep(sd_event_source *source, uint64_t usec, void *userdata);
+
+static const unsigned transitions[PLAIN_STATE_MAX] = {
+        [PLAIN_STARTING] = 1U << PLAIN_RUNNING | 1U << PLAIN_KILLING | 1U << PLAIN_ENDED,
+        [PLAIN_RUNNING] = 1U << PLAIN_STOPPING | 1U << PLAIN_KILLING,
+        [PLAIN_STOPPING] = 1U << PLAIN_KILLING,
+        [PLAIN_KILLING] = 1U << PLAIN_ENDED,
+};
+
+static int worker_arm(
+                PlainWorker *w,
+                sd_event_source **source,
+                uint64_t usec,
+                sd_event_time_handler_t handler) {
+        *source = sd_event_source_disable_unref(*source);
+        if (usec == USEC_INFINITY)
+                return 0;
+
+        return sd_event_add_time_relative(
+                        w->plain->backend.event, source, CLOCK_MONOTONIC, usec, 0, handler, w);
+}
+
+static void worker_set_state(PlainWorker *w, PlainState state) {
+        uint64_t usec = state == PLAIN_STOPPING ? w->plain->backend.config.stop_usec :
+                        state == PLAIN_KILLING  ? KILL_USEC :
+                                                  USEC_INFINITY;
+
+        assert(transitions[w->state] & (1U << state));
+        log_debug("%s: state %d → %d", w->mark, (int)w->state, (int)state);
+        w->state = state;
+
+        int r = worker_arm(w, &w->deadline, usec, plain_on_deadline);
+        if (r < 0)
+                log_error("%s: failed to arm a deadline: %s", w->mark, strerror(-r));
+}
+
+static void worker_detach(PlainWorker *w) {
+        w->deadline = sd_event_source_disable_unref(w->deadline);
+        w->sweep_timer = sd_event_source_disable_unref(w->sweep_timer);
+        if (w->plain) {
+                DL_DELETE(w->plain->workers, w);
+                w->plain = NULL;
+        }
+}
+
+/* Kills what is left, and reports when nothing is; otherwise looks again soon. */
+static void worker_sweep(PlainWorker *w) {
+        size_t left = worker_signal_all(w, SIGKILL);
+
+        if (left == 0 && child_is_reaped(&w->child)) {
+                w->worker.end.code = w->child.code;
+                w->worker.end.status = w->child.status;
+                worker_set_state(w, PLAIN_ENDED);
+                worker_detach(w);
+                backend_worker_report_gone(&w->worker);
+                return;
+        }
+
+        w->sweep_usec = MIN(w->sweep_usec * 2, SWEEP_MAX_USEC);
+        int r = worker_arm(w, &w->sweep_timer, w->sweep_usec, plain_on_sweep);
+        if (r < 0)
+                log_error("%s: failed to arm a timer: %s", w->mark, strerror(-r));
+}
+
+static int plain_on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
+        worker_sweep(userdata);
+        return 0;
+}
+
+static int worker_enter_killing(PlainWorker *w) {
+        worker_set_state(w, PLAIN_KILLING);
+        w->sweep_usec = SWEEP_FIRST_USEC;
+
+        /* From a timer, so that no handler is called from within a call of the coordinator's. */
+        return worker_arm(w, &w->sweep_timer, 0, plain_on_sweep);
+}
+
+static int plain_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        PlainWorker *w = userdata;
+
+        switch (w->state) {
+        case PLAIN_STARTING:
+                if (!w->worker.error) {
+                        worker_set_state(w, PLAIN_RUNNING);
+                        backend_worker_report_ready(&w->worker);
+                        break;
+                }
+                worker_set_state(w, PLAIN_ENDED);
+                worker_detach(w);
+                backend_worker_report_gone(&w->worker);
+                break;
+        case PLAIN_STOPPING:
+                (void)worker_enter_killing(w);
+                break;
+        case PLAIN_KILLING:
+                worker_set_state(w, PLAIN_ENDED);
+                worker_detach(w);
+                backend_worker_report_lost(
+                                &w->worker, "processes of the worker are left after SIGKILL");
+                break;
+        default:
+                break;
+        }
+
+        return 0;
+}
+
+static void plain_on_child_exit(void *userdata) {
+        PlainWorker *w = userdata;
+
+        if (w->state == PLAIN_STARTING) {
+                _cleanup_free_ char *how = NULL;
+
+                (void)child_describe_end(&w->child, &how);
+                (void)text_setf(&w->worker.error,
+                                "The worker ended before it was released: %s",
+                                how ? how : "?");
+        }
+
+        if (w->state < PLAIN_KILLING)
+                worker_set_state(w, PLAIN_KILLING);
+        w->sweep_usec = SWEEP_FIRST_USEC;
+        worker_sweep(w);
+}
+
+/* ---- Operations ---- */
+
+static void plain_worker_begin_stop(BackendWorker *worker) {
+        PlainWorker *w = (PlainWorker *)worker;
+
+        if (w->state == PLAIN_STARTING)
+                (void)worker_enter_killing(w);
+        else if (w->state == PLAIN_RUNNING) {
+                worker_set_state(w, PLAIN_STOPPING);
+                (void)worker_signal_all(w, SIGTERM);
+                (void)worker_signal_all(w, SIGCONT);
+        }
+}
+
+static void plain_worker_kill(BackendWorker *worker) {
+        PlainWorker *w = (PlainWorker *)worker;
+
+        if (w->state < PLAIN_KILLING)
+                (void)worker_enter_killing(w);
+}
+
+static void plain_worker_free(BackendWorker *worker) {
+        PlainWorker *w = (PlainWorker *)worker;
+
+        if (w->plain && w->child.pid > 0)
+                (void)worker_signal_all(w, SIGKILL);
+
+        worker_detach(w);
+        child_done(&w->child);
+        free(w->mark);
+        backend_worker_done(&w->worker);
+        free(w);
+}
+
+static int plain_start_worker(
+                Backend *backend,
+                const BackendWorkerSpec *spec,
+                const BackendWorkerHandlers *handlers,
+                void *userdata,
+                BackendWorker **ret) {
+        Plain *plain = (Plain *)backend;
+        PlainWorker *w = calloc(1, sizeof(PlainWorker));
+        if (!w)
+                return -ENOMEM;
+
+        _cleanup_(backend_worker_freep) BackendWorker *worker = &w->worker;
+        w->child = CHILD_NULL;
+        backend_worker_init(worker, backend->ops, spec, handlers, userdata);
+        w->plain = plain;
+        DL_APPEND(plain->workers, w);
+
+        if (asprintf(&w->mark, "%s-w%ug%u", backend->run_id, spec->slot, spec->generation) < 0) {
+                w->mark = NULL;
+                return -ENOMEM;
+        }
+
+        int r = child_start(&w->child, backend->event, spec, w->mark, plain_on_child_exit, w);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                (void)text_setf(&worker->error,
+                                "Failed to execute %s: %s",
+                                spec->argv[0],
+                                strerror(-r));
+        else
+                worker->pid = w->child.pid;
+
+        /* on_ready, or on_gone with the error, comes from the loop. */
+        r = worker_arm(w, &w->deadline, 0, plain_on_deadline);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(worker);
+        return 0;
+}
+
+/* ---- Life ---- */
+
+static void plain_reap(Plain *plain) {
+        _cleanup_(pid_list_done) PidList children = {};
+
+        if (list_own_children(&children) < 0)
+                return;
+
+        for (size_t i = 0; i < children.n; i++) {
+                ProcessInfo info;
+                pid_t pid = children.pids[i];
+
+                if (process_read_info(pid, &info) >= 0 && plain_is_adopted(plain, pid, &info) &&
+                    (info.state == 'Z' || info.state == 'X'))
+                        (void)waitpid(pid, NULL, WNOHANG);
+        }
+}
+
+static int plain_on_reap(sd_event_source *source, uint64_t usec, void *userdata) {
+        Plain *plain = userdata;
+
+        plain_reap(plain);
+        (void)sd_event_source_set_time_relative(source, REAP_USEC);
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+static void plain_free(Backend *backend) {
+        Plain *plain = (Plain *)backend;
+
+        assert(!plain->workers);
+
+        plain_reap(plain);
+        sd_event_source_disable_unref(plain->reap_timer);
+        if (!plain->was_subreaper)
+                (void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+        backend_done(backend);
+        free(plain);
+}
+
+static const BackendOps plain_ops = {
+        .start_worker = plain_start_worker,
+        .worker_begin_stop = plain_worker_begin_stop,
+        .worker_kill = plain_worker_kill,
+        .worker_free = plain_worker_free,
+        .backend_free = plain_free,
+};
+
+int plain_new(sd_event *event, const BackendConfig *config, Backend **ret, char **ret_error) {
+        Plain *plain = calloc(1, sizeof(Plain));
+        if (!plain)
+                return -ENOMEM;
+
+        _cleanup_(backend_freep) Backend *backend = &plain->backend;
+        int subreaper = 0;
+        int r = backend_init(backend, &plain_ops, event, BACKEND_PLAIN, config);
+        if (r < 0)
+                return r;
+
+        (void)prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0, 0, 0);
+        plain->was_subreaper = subreaper != 0;
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
+                r = -errno;
+                if (ret_error)
+                        (void)text_setf(ret_error,
+                                        "Failed to become the sub-reaper: %s",
+                                        strerror(-r));
+                return r;
+        }
+
+        r = sd_event_add_time_relative(
+                        event,
+                        &plain->reap_timer,
+                        CLOCK_MONOTONIC,
+                        REAP_USEC,
+                        USEC_PER_SEC,
+                        plain_on_reap,
+                        plain);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(backend);
+        return 0;
+}

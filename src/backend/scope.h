@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "backend/child.h"
+#include "backend/systemd.h"
+
+/*
+ * The life of one scope
+ *
+ *                  turn at the manager      job done, membership verified
+ *      QUEUED ──────────────▶ CREATING ──────────────▶ RUNNING
+ *        │                       │                        │ begin_stop
+ *        │ died, asked to end    │ any failure            ▼
+ *        │                       │                     STOPPING ── worker's process ended,
+ *        ▼                       ▼                        │        deadline, kill
+ *        └──────────────────▶ KILLING ◀───────────────────┘
+ *                                │  process reaped, cgroup empty, unit down (also from STOPPING)
+ *                                ├────────▶ ENDING ──how it ended was read──▶ GONE
+ *                                └────────▶ LOST (deadline)
+ *
+ * QUEUED    the process is held at its gate; the manager knows nothing of it
+ * CREATING  StartTransientUnit was sent, or is to be sent again once the bus is back
+ * RUNNING   on_ready was called; cgroup is known
+ * STOPPING  StopUnit was sent, or waits for its turn or for the bus; SIGTERM
+ * KILLING   SIGKILL was sent to all that is known; StopUnit as before
+ * ENDING    nothing lives any more; Result and MemoryPeak are being read
+ * GONE, LOST  reported; the scope does not know its manager any more
+ */
+
+typedef enum ScopeState {
+        SCOPE_QUEUED,
+        SCOPE_CREATING,
+        SCOPE_RUNNING,
+        SCOPE_STOPPING,
+        SCOPE_KILLING,
+        SCOPE_ENDING,
+        SCOPE_GONE,
+        SCOPE_LOST,
+        SCOPE_STATE_MAX,
+} ScopeState;
+
+struct Scope {
+        BackendWorker worker;
+        Systemd *systemd; /* weak: outlives all that are not GONE or LOST; NULL for these */
+        ScopeState state;
+        char *unit;
+        char *unit_path; /* on the bus */
+        Child child;
+        Cgroup cgroup; /* empty until membership is verified */
+
+        char *job;       /* the job that is waited for; NULL: none, or not known */
+        bool created;    /* the manager may know the unit */
+        bool unit_down;  /* the manager said that it is not active */
+        bool kill_asked; /* a death by signal is nobody's fault */
+        bool has_turn;
+        bool waits_for_turn;
+        bool ref_lost; /* references end with a connection */
+        bool thawed;
+        bool resent;   /* StartTransientUnit may have been carried out before */
+        bool to_visit; /* for systemd.c, when all are visited */
+
+        sd_bus_slot *call_slot;  /* StartTransientUnit, StopUnit */
+        sd_bus_slot *query_slot; /* reading properties */
+        sd_event_source *deadline;
+        sd_event_source *
+                        poll_timer; /* looks whether the cgroup is empty where no signal will tell */
+        sd_event_source *memory_source;
+        int memory_fd; /* memory.events */
+
+        Scope *prev, *next;                 /* Systemd.scopes */
+        Scope *waiting_prev, *waiting_next; /* Systemd.waiting */
+};
+
+int scope_start(Systemd *systemd,
+                const BackendWorkerSpec *spec,
+                const BackendWorkerHandlers *handlers,
+                void *userdata,
+                BackendWorker **ret);
+void scope_begin_stop(BackendWorker *worker);
+void scope_kill(BackendWorker *worker);
+void scope_free(BackendWorker *worker);
+
+const char *scope_state_to_string(ScopeState state);
+
+/* ---- Called by systemd.c ---- */
+
+void scope_on_turn(Scope *scope);
+/* The manager finished a job of this unit. */
+void scope_on_job_removed(Scope *scope, const char *job, const char *result);
+/* The manager says that the unit is not active, or forgot it. */
+void scope_on_unit_down(Scope *scope);
+/* The state was read; NULL: not loaded */
+void scope_on_sync(Scope *scope, const char *active_state);
+void scope_on_bus_lost(Scope *scope);
