@@ -2,15 +2,19 @@
 """tally.py TIER COUNTS-FILE < OUTPUT: one line a test, from TAP or from what `meson test` prints.
 
 What is not a test's line is passed on only if it says why a test failed. Appends "passed failed skipped" to
-COUNTS-FILE. TAP whose plan does not fit is one more failure: a test program that dies must not pass.
+COUNTS-FILE. TAP whose plan does not fit is one more failure, and so is an exit status (which the last line
+tells) that no test explains: a test program that dies must not pass.
 """
 
 import re
 import sys
 
 TAP = re.compile(r"(?P<result>ok|not ok) (?P<number>\d+)(?: - (?P<name>.*?))?(?: # (?P<note>.*))?$")
+STATUS = re.compile(r"exit status of the tier: (\d+)$")
 PLAN = re.compile(r"1\.\.(\d+)")
-MESON = re.compile(r"\s*\d+/\d+ (?P<name>.+?)\s{2,}(?P<result>[A-Z]+)\s+(?P<time>[\d.]+)\s?s(?P<note>.*)$")
+MESON = re.compile(r"\s*(?P<number>\d+)/\d+ (?P<name>.+?)\s+"
+                   r"(?P<result>OK|EXPECTEDFAIL|SKIP|FAIL|TIMEOUT|ERROR|UNEXPECTEDPASS|INTERRUPT)\s+"
+                   r"[\d.]+\s?s(?P<note>.*)$")
 MESON_GOOD = {"OK", "EXPECTEDFAIL"}
 
 
@@ -19,6 +23,8 @@ class Tally:
         self.tier = tier
         self.counts = {"pass": 0, "FAIL": 0, "skip": 0}
         self.plan = None
+        self.status = None
+        self.seen = set()
 
     def report(self, result, name, note=""):
         self.counts[result] += 1
@@ -33,12 +39,18 @@ class Tally:
             result = "FAIL" if tap["result"] != "ok" else "skip" if skipped else "pass"
             self.report(result, tap["name"] or tap["number"], note)
         elif meson:
+            # meson repeats the failures at its end.
+            if meson["number"] in self.seen:
+                return
+            self.seen.add(meson["number"])
             good = meson["result"] in MESON_GOOD
             result = "pass" if good else "skip" if meson["result"] == "SKIP" else "FAIL"
             name = meson["name"].removeprefix("ptest:").replace(" - ptest:", ": ")
-            self.report(result, name, "" if good else meson["result"] + meson["note"])
+            self.report(result, name, "" if result != "FAIL" else meson["result"] + meson["note"])
         elif PLAN.match(line):
             self.plan = int(PLAN.match(line)[1])
+        elif match := STATUS.match(line):
+            self.status = int(match[1])
         elif line.startswith("#"):
             print("      " + line, flush=True)
 
@@ -48,6 +60,8 @@ class Tally:
             self.report("FAIL", f"planned {self.plan} tests and reported {done}")
         elif done == 0:
             self.report("FAIL", "no test was run")
+        elif self.status != 0 and not self.counts["FAIL"]:
+            self.report("FAIL", f"the tests ended with status {self.status}, and none says that it failed")
 
 
 def main():
