@@ -17,18 +17,16 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/parse.h"
-#include "basic/strv.h"
 #include "basic/text.h"
 #include "coordinator/directory.h"
 #include "coordinator/dispatch.h"
+#include "coordinator/event-log.h"
 #include "coordinator/notify.h"
 
 typedef enum RunPhase {
@@ -53,7 +51,7 @@ typedef struct SlotHealth {
 struct Coordinator {
         CoordinatorConfig config;
         const Suite *suite;
-        Recorder *recorder; /* weak: owned by the caller */
+        EventLog log;
         sd_event *event;
         Backend *backend;
         char *directory;
@@ -78,7 +76,7 @@ struct Coordinator {
         sd_event_source *limit;
 };
 
-/* ---- Records ---- */
+/* ---- Verdict ---- */
 
 static void coordinator_set_verdict_reason(Coordinator *coordinator, const char *reason) {
         /* The first trouble is the cause of the others. */
@@ -86,61 +84,12 @@ static void coordinator_set_verdict_reason(Coordinator *coordinator, const char 
                 coordinator->verdict_reason = strdup(reason);
 }
 
-static void coordinator_emit(Coordinator *coordinator, Event *event) {
-        int r = recorder_write(coordinator->recorder, event);
-
-        if (r < 0 && !coordinator->machinery) {
-                _cleanup_free_ char *reason = NULL;
-
-                (void)text_setf(&reason,
-                                "records could not be written to %s: %s",
-                                recorder_get_path(coordinator->recorder),
-                                strerror(-r));
-                log_error("%s", reason ?: "records could not be written");
-                coordinator->machinery = true;
-                coordinator_set_verdict_reason(
-                                coordinator, reason ?: "records could not be written");
-        }
-        coordinator->config.handlers->on_event(event, coordinator->config.userdata);
-}
-
-static int coordinator_new_event(Coordinator *coordinator, EventKind kind, Event **ret) {
-        return event_new(kind, coordinator->config.run_id, coordinator->suite->name, ret);
-}
-
-static int coordinator_record_start(Coordinator *coordinator) {
-        const CoordinatorConfig *config = &coordinator->config;
-        _cleanup_(event_freep) Event *event = NULL;
-        char hostname[HOST_NAME_MAX + 1] = "localhost";
-        int r;
-
-        r = coordinator_new_event(coordinator, EVENT_RUN_STARTED, &event);
-        if (r < 0)
-                return r;
-        (void)gethostname(hostname, sizeof(hostname) - 1);
-        event->run_started.planned = coordinator->suite->n_tests;
-        event->run_started.workers = config->workers;
-        event->run_started.description = coordinator->suite->description ?
-                        strdup(coordinator->suite->description) :
-                        NULL;
-        event->run_started.version = strdup(config->version);
-        event->run_started.backend = strdup(backend_kind_to_string(config->backend));
-        event->run_started.capabilities = strv_copy(config->capabilities);
-        event->run_started.hostname = strdup(hostname);
-        event->run_started.command = strdup(config->command);
-        if (!event->run_started.version || !event->run_started.backend ||
-            !event->run_started.hostname || !event->run_started.command)
-                return -ENOMEM;
-        coordinator_emit(coordinator, event);
-        return 0;
-}
-
 static Verdict coordinator_get_verdict(const Coordinator *coordinator) {
         const Tally *tally = plan_get_tally(coordinator->plan);
 
         if (coordinator->incomplete || !plan_is_complete(coordinator->plan))
                 return VERDICT_INCOMPLETE;
-        if (coordinator->machinery)
+        if (coordinator->machinery || coordinator->log.error)
                 return VERDICT_MACHINERY_FAILED;
         if (tally_bad(tally) > 0)
                 return VERDICT_FAILED;
@@ -151,29 +100,19 @@ static Verdict coordinator_get_verdict(const Coordinator *coordinator) {
 }
 
 /* The last record. A disk that is full only now still makes the run fail. */
-static int coordinator_record_end(Coordinator *coordinator, Verdict *ret) {
-        _cleanup_(event_freep) Event *event = NULL;
-        int r;
-
-        r = recorder_sync(coordinator->recorder);
-        if (r < 0 && !coordinator->machinery) {
-                coordinator->machinery = true;
-                coordinator_set_verdict_reason(
-                                coordinator, "records could not be written to the disk");
-        }
-        r = coordinator_new_event(coordinator, EVENT_RUN_FINISHED, &event);
-        if (r < 0)
-                return r;
-        event->run_finished.tally = *plan_get_tally(coordinator->plan);
-        event->run_finished.verdict = coordinator_get_verdict(coordinator);
-        event->run_finished.reason = coordinator->verdict_reason ?
-                        strdup(coordinator->verdict_reason) :
-                        NULL;
-        event->run_finished.duration_usec = clock_monotonic() - coordinator->started_usec;
-        event->run_finished.journal_lost = recorder_get_journal_lost(coordinator->recorder);
-        coordinator_emit(coordinator, event);
-        *ret = coordinator_get_verdict(coordinator);
-        return 0;
+static Verdict coordinator_finish(Coordinator *coordinator) {
+        event_log_sync(&coordinator->log);
+        event_log_finish(
+                        &coordinator->log,
+                        &(EventLogEnd){
+                                        .tally = plan_get_tally(coordinator->plan),
+                                        .verdict = coordinator_get_verdict(coordinator),
+                                        .reason = coordinator->verdict_reason ?:
+                                                        coordinator->log.error,
+                                        .duration_usec = clock_monotonic() -
+                                                        coordinator->started_usec,
+                        });
+        return coordinator_get_verdict(coordinator);
 }
 
 /* ---- Outcomes ---- */
@@ -186,7 +125,6 @@ static void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, co
 
 /* Takes the result. The one place where a test gets its outcome. */
 static void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *result) {
-        _cleanup_(event_freep) Event *event = NULL;
         unsigned limit = coordinator->config.fail_fast;
         int r;
 
@@ -197,15 +135,7 @@ static void coordinator_complete(Coordinator *coordinator, uint32_t test, Result
                 return;
         }
         coordinator_wake(coordinator);
-        r = coordinator_new_event(coordinator, EVENT_TEST_FINISHED, &event);
-        if (r < 0) {
-                log_error_errno(r, "Failed to record the result of %s: %m", result->address);
-                coordinator->machinery = true;
-                result_free(result);
-                return;
-        }
-        event->result = result;
-        coordinator_emit(coordinator, event);
+        event_log_result(&coordinator->log, result);
         if (limit > 0 && coordinator->phase == RUN_GOING &&
             tally_bad(plan_get_tally(coordinator->plan)) >= limit) {
                 _cleanup_free_ char *reason = NULL;
@@ -392,20 +322,8 @@ static void coordinator_on_slot_returned(Slot *slot, uint32_t test, void *userda
 static void coordinator_on_slot_event(
                 Slot *slot, EventKind kind, const char *why, const char *test, void *userdata) {
         Coordinator *coordinator = userdata;
-        _cleanup_(event_freep) Event *event = NULL;
-        const char *unit = slot_get_unit(slot);
 
-        if (coordinator_new_event(coordinator, kind, &event) < 0) {
-                coordinator->machinery = true;
-                return;
-        }
-        event->worker.slot = slot_get_number(slot);
-        event->worker.generation = slot_get_generation(slot);
-        event->worker.pid = slot_get_pid(slot);
-        event->worker.unit = unit ? strdup(unit) : NULL;
-        event->worker.why = why ? strdup(why) : NULL;
-        event->worker.test = test ? strdup(test) : NULL;
-        coordinator_emit(coordinator, event);
+        event_log_worker(&coordinator->log, kind, slot, why, test);
 }
 
 static void coordinator_on_slot_empty(Slot *slot, bool started, void *userdata) {
@@ -693,7 +611,9 @@ int coordinator_new(
                 return -ENOMEM;
         coordinator->config = *config;
         coordinator->suite = suite;
-        coordinator->recorder = recorder;
+        coordinator->log = (EventLog){ .config = &coordinator->config,
+                                       .suite = suite,
+                                       .recorder = recorder };
         coordinator->started_usec = clock_monotonic();
         r = sd_event_new(&coordinator->event);
         if (r < 0)
@@ -734,17 +654,15 @@ static void coordinator_complete_rest(Coordinator *coordinator) {
 }
 
 int coordinator_run(Coordinator *coordinator, Verdict *ret) {
-        int r, q;
+        int r;
 
-        r = coordinator_record_start(coordinator);
-        if (r < 0)
-                return log_error_errno(r, "Failed to record the start of the run: %m");
+        event_log_start(&coordinator->log);
         r = sd_event_loop(coordinator->event);
         if (r < 0)
                 log_error_errno(r, "The event loop failed: %m");
         coordinator_complete_rest(coordinator);
-        q = coordinator_record_end(coordinator, ret);
-        return r < 0 ? r : q;
+        *ret = coordinator_finish(coordinator);
+        return MIN(r, 0);
 }
 
 Coordinator *coordinator_free(Coordinator *coordinator) {
@@ -761,6 +679,7 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
         backend_free(coordinator->backend);
         run_directory_remove(coordinator->directory);
         sd_event_unref(coordinator->event);
+        event_log_done(&coordinator->log);
         free(coordinator->health);
         free(coordinator->not_run_reason);
         free(coordinator->verdict_reason);

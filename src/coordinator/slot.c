@@ -8,54 +8,19 @@
  * sent was read. What a result means, and whether a next worker is started, is left to the handlers.
  */
 
-#include "coordinator/slot.h"
+#include "coordinator/slot-internal.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/parse.h"
-#include "basic/strv.h"
 #include "basic/text.h"
-#include "coordinator/outbox.h"
 #include "coordinator/settle.h"
-#include "wire/message.h"
-
-struct Slot {
-        const SlotContext *context; /* weak: owned by the pool */
-        unsigned number;
-        unsigned generation;
-        SlotState state;
-        SlotCause cause;
-        char *why; /* of the cause, one line */
-
-        BackendWorker *worker;
-        Outbox *outbox;
-        int gate_fd;
-        int page_fd;
-        int spill_fd;
-        PtestPage *page;
-        pid_t pid;
-
-        bool said_hello;
-        uint32_t pipe; /* valid after hello */
-        bool closed;   /* the connection has ended and was read to its end */
-        bool gone;     /* the backend says so */
-        BackendWorkerEnd end;
-
-        InFlight in_flight;
-        uint64_t active_usec; /* when it last said something or was given something */
-        sd_event_source *deadline;
-        sd_event_source *finish; /* settles outside of the backend's callback */
-};
 
 static const char *const state_names[SLOT_STATE_MAX] = {
         [SLOT_EMPTY] = "empty", [SLOT_HELD] = "held", [SLOT_STARTING] = "starting",
@@ -86,7 +51,7 @@ static void slot_assert_state(const Slot *slot) {
         assert((slot->state != SLOT_IDLE && slot->state != SLOT_BUSY) || slot->said_hello);
 }
 
-static void slot_arm(Slot *slot, uint64_t at_usec) {
+void slot_arm(Slot *slot, uint64_t at_usec) {
         if (at_usec == USEC_INFINITY) {
                 sd_event_source_set_enabled(slot->deadline, SD_EVENT_OFF);
                 return;
@@ -137,7 +102,7 @@ static uint64_t slot_get_busy_deadline(const Slot *slot) {
         return usec_add(started, usec_add(t->timeout_usec, usec_add(t->grace_usec, SLOT_MARGIN)));
 }
 
-static uint64_t slot_get_deadline(const Slot *slot) {
+uint64_t slot_get_deadline(const Slot *slot) {
         uint64_t now = clock_monotonic();
 
         switch (slot->state) {
@@ -157,7 +122,7 @@ static uint64_t slot_get_deadline(const Slot *slot) {
         }
 }
 
-static void slot_set_state(Slot *slot, SlotState state) {
+void slot_set_state(Slot *slot, SlotState state) {
         if (slot->state == state)
                 return;
         assert(transitions[slot->state][state]);
@@ -173,7 +138,7 @@ static void slot_set_state(Slot *slot, SlotState state) {
         slot_assert_state(slot);
 }
 
-static void slot_emit(Slot *slot, EventKind kind, const char *why, const char *test) {
+void slot_emit(Slot *slot, EventKind kind, const char *why, const char *test) {
         slot->context->handlers->on_event(slot, kind, why, test, slot->context->userdata);
 }
 
@@ -185,8 +150,7 @@ static void slot_set_cause(Slot *slot, SlotCause cause, const char *why) {
         slot->why = why ? strdup(why) : NULL;
 }
 
-/* Ends the worker with the backend's means. The record comes first, so that it stands before the stop. */
-static void slot_fail(Slot *slot, SlotCause cause, const char *why) {
+void slot_fail(Slot *slot, SlotCause cause, const char *why) {
         uint64_t started;
         uint32_t test;
         bool running = slot_get_running(slot, &test, &started);
@@ -207,7 +171,7 @@ static void slot_fail(Slot *slot, SlotCause cause, const char *why) {
         backend_worker_begin_stop(slot->worker);
 }
 
-static void slot_send_stop(Slot *slot, bool now) {
+void slot_send_stop(Slot *slot, bool now) {
         int r = outbox_send(slot->outbox, &(Message){ .kind = MESSAGE_STOP, .stop.now = now });
 
         if (r < 0)
@@ -248,7 +212,7 @@ void slot_begin_stop(Slot *slot, SlotCause cause) {
 
 /* ---- The end ---- */
 
-static void slot_clear(Slot *slot) {
+void slot_clear(Slot *slot) {
         slot->finish = sd_event_source_disable_unref(slot->finish);
         slot->outbox = outbox_free(slot->outbox);
         slot->worker = backend_worker_free(slot->worker);
@@ -338,8 +302,7 @@ static int slot_on_finish(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-/* Gone, and read to the end: from the loop, because the handlers may start the next worker. */
-static void slot_try_finish(Slot *slot) {
+void slot_try_finish(Slot *slot) {
         int r;
 
         if (!slot->gone || slot->finish)
@@ -353,7 +316,7 @@ static void slot_try_finish(Slot *slot) {
                 log_error_errno(r, "Failed to schedule the end of worker %u: %m", slot->number);
 }
 
-static void slot_on_gone(BackendWorker *worker, const BackendWorkerEnd *end, void *userdata) {
+void slot_on_gone(BackendWorker *worker, const BackendWorkerEnd *end, void *userdata) {
         Slot *slot = userdata;
 
         slot->gone = true;
@@ -367,7 +330,7 @@ static void slot_on_gone(BackendWorker *worker, const BackendWorkerEnd *end, voi
         slot_try_finish(slot);
 }
 
-static void slot_on_lost(BackendWorker *worker, const char *why, void *userdata) {
+void slot_on_lost(BackendWorker *worker, const char *why, void *userdata) {
         Slot *slot = userdata;
 
         if (slot->state != SLOT_STOPPING) {
@@ -428,265 +391,6 @@ static int slot_on_deadline(sd_event_source *source, uint64_t usec, void *userda
         default:
                 break;
         }
-        return 0;
-}
-
-/* ---- What the worker says ---- */
-
-static void slot_on_hello(Slot *slot, const Message *message, const ChannelPacket *packet) {
-        if (slot->state != SLOT_STARTING || slot->said_hello) {
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "said hello twice");
-                return;
-        }
-        if (message->hello.slot != slot->number || message->hello.generation != slot->generation) {
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "said that it is another worker");
-                return;
-        }
-        slot->said_hello = true;
-        slot->pipe = packet->pipe;
-        slot_set_state(slot, SLOT_IDLE);
-        slot_emit(slot, EVENT_WORKER_STARTED, NULL, NULL);
-        slot->context->handlers->on_ready(slot, slot->context->userdata);
-}
-
-static void slot_on_finished(Slot *slot, Message *message) {
-        const SlotContext *context = slot->context;
-        Result *result = message->finished.result;
-        InFlightTask task;
-        int r;
-
-        r = in_flight_finish(&slot->in_flight, message->finished.id, &task);
-        if (r == -ENOENT) {
-                log_debug("worker %u.%u: late result %" PRIu64 " ignored",
-                          slot->number,
-                          slot->generation,
-                          message->finished.id);
-                return;
-        }
-        if (r < 0) {
-                slot_fail(slot,
-                          SLOT_CAUSE_BROKEN,
-                          "sent the result of a test that it had not come to");
-                return;
-        }
-        r = text_setf(&result->address, "%s", context->suite->tests[task.test]->address);
-        if (r < 0)
-                log_error_errno(r, "Failed to name a result: %m");
-        result->slot = slot->number;
-        result->generation = slot->generation;
-        result->attempt = task.attempt;
-        if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
-                slot_set_state(slot, SLOT_IDLE);
-        context->handlers->on_result(
-                        slot, task.test, TAKE_PTR(message->finished.result), context->userdata);
-}
-
-/* A result too large for the socket: it lies in the memory file that only this worker and we have. */
-static void slot_on_spilled(Slot *slot, const Message *message) {
-        _cleanup_(message_freep) Message *inner = NULL;
-        _cleanup_free_ char *data = malloc(message->spilled.size);
-        ssize_t n = -1;
-
-        if (data)
-                n = pread(slot->spill_fd,
-                          data,
-                          message->spilled.size,
-                          (off_t)message->spilled.offset);
-        if (n < 0 || (uint64_t)n != message->spilled.size ||
-            message_unpack(data, message->spilled.size, PTEST_SPILL_SIZE_MAX, &inner) < 0 ||
-            inner->kind != MESSAGE_FINISHED || inner->finished.id != message->spilled.id) {
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "spilled what is not a result");
-                return;
-        }
-        (void)fallocate(slot->spill_fd,
-                        FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                        (off_t)message->spilled.offset,
-                        (off_t)message->spilled.size);
-        slot_on_finished(slot, inner);
-}
-
-static void slot_on_cancelled(Slot *slot, const Message *message) {
-        const SlotContext *context = slot->context;
-
-        for (size_t i = 0; i < message->cancel.n_ids; i++) {
-                InFlightTask task;
-
-                if (in_flight_cancel(&slot->in_flight, message->cancel.ids[i], &task) < 0)
-                        continue;
-                context->handlers->on_returned(slot, task.test, context->userdata);
-        }
-        if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
-                slot_set_state(slot, SLOT_IDLE);
-}
-
-static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *packet) {
-        if (message->kind != MESSAGE_HELLO && (!slot->said_hello || slot->pipe != packet->pipe)) {
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "spoke before it said hello");
-                return;
-        }
-        switch (message->kind) {
-        case MESSAGE_HELLO:
-                slot_on_hello(slot, message, packet);
-                break;
-        case MESSAGE_FINISHED:
-                slot_on_finished(slot, message);
-                break;
-        case MESSAGE_SPILLED:
-                slot_on_spilled(slot, message);
-                break;
-        case MESSAGE_CANCELLED:
-                slot_on_cancelled(slot, message);
-                break;
-        case MESSAGE_BYE:
-                slot_send_stop(slot, true);
-                break;
-        default:
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a message that only a coordinator sends");
-                break;
-        }
-}
-
-void slot_on_packet(Slot *slot, const ChannelPacket *packet) {
-        _cleanup_(message_freep) Message *message = NULL;
-        int r;
-
-        if (!slot->worker || slot->state == SLOT_LOST)
-                return;
-        slot->active_usec = clock_monotonic();
-        r = message_unpack(packet->data, packet->size, PTEST_MESSAGE_SIZE_MAX, &message);
-        if (r == -EPROTONOSUPPORT) {
-                slot_fail(slot,
-                          SLOT_CAUSE_BROKEN,
-                          "speaks another version of the protocol: ptest-worker and ptest do not belong together");
-                return;
-        }
-        if (r < 0) {
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a broken message");
-                return;
-        }
-        slot_on_message(slot, message, packet);
-}
-
-void slot_on_closed(Slot *slot, uint32_t pipe) {
-        if (!slot->worker || !slot->said_hello || slot->pipe != pipe)
-                return;
-        slot->closed = true;
-        if (slot->gone)
-                slot_try_finish(slot);
-        else if (slot->state == SLOT_IDLE || slot->state == SLOT_BUSY)
-                slot_arm(slot,
-                         MIN(slot_get_deadline(slot), clock_monotonic() + SLOT_DRAIN_TIMEOUT));
-}
-
-/* ---- Starting ---- */
-
-static void slot_on_held(BackendWorker *worker, void *userdata) {
-        Slot *slot = userdata;
-
-        if (slot->state != SLOT_HELD)
-                return;
-        slot_set_state(slot, SLOT_STARTING);
-        if (send(slot->gate_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
-                log_debug("worker %u.%u ended at its gate", slot->number, slot->generation);
-}
-
-static int slot_make_memory(const char *name, size_t size, int *ret_fd) {
-        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        if (ftruncate(fd, (off_t)size) < 0)
-                return -errno;
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-static int slot_prepare(Slot *slot) {
-        int r;
-
-        r = slot_make_memory("ptest-page", sizeof(PtestPage), &slot->page_fd);
-        if (r < 0)
-                return r;
-        r = slot_make_memory("ptest-spill", 0, &slot->spill_fd);
-        if (r < 0)
-                return r;
-        slot->page = mmap(
-                        NULL,
-                        sizeof(*slot->page),
-                        PROT_READ | PROT_WRITE,
-                        MAP_SHARED,
-                        slot->page_fd,
-                        0);
-        if (slot->page == MAP_FAILED) {
-                slot->page = NULL;
-                return -errno;
-        }
-        return outbox_new(
-                        slot->context->event,
-                        slot->context->directory,
-                        slot->number,
-                        slot->generation,
-                        slot->context->uid,
-                        &slot->outbox);
-}
-
-static int slot_spawn(Slot *slot, int gate_fd) {
-        static const BackendWorkerHandlers handlers = {
-                .on_ready = slot_on_held,
-                .on_gone = slot_on_gone,
-                .on_lost = slot_on_lost,
-        };
-        const SlotContext *context = slot->context;
-        _cleanup_strv_ char **argv = NULL;
-        int fds[] = { gate_fd, slot->page_fd, slot->spill_fd };
-        int r;
-
-        r = strv_extend(&argv, context->worker_path);
-        if (r >= 0)
-                r = strv_extendf(&argv, "--directory=%s", context->directory);
-        if (r >= 0)
-                r = strv_extendf(&argv, "--slot=%u", slot->number);
-        if (r >= 0)
-                r = strv_extendf(&argv, "--generation=%u", slot->generation);
-        if (r >= 0 && context->user)
-                r = strv_extendf(&argv, "--user=%s", context->user);
-        if (r < 0)
-                return r;
-        return backend_start_worker(
-                        context->backend,
-                        &(BackendWorkerSpec){
-                                        .slot = slot->number,
-                                        .generation = slot->generation,
-                                        .argv = argv,
-                                        .fds = fds,
-                                        .n_fds = ELEMENTSOF(fds),
-                        },
-                        &handlers,
-                        slot,
-                        &slot->worker);
-}
-
-int slot_start(Slot *slot) {
-        _cleanup_close_ int theirs = -1;
-        int pair[2], r;
-
-        assert(slot->state == SLOT_EMPTY);
-
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return -errno;
-        slot->gate_fd = pair[0];
-        theirs = pair[1];
-        slot->generation++;
-        r = slot_prepare(slot);
-        if (r >= 0)
-                r = slot_spawn(slot, theirs);
-        if (r < 0) {
-                slot_clear(slot);
-                return r;
-        }
-        slot->pid = backend_worker_get_pid(slot->worker);
-        outbox_set_peer(slot->outbox, slot->pid, slot->context->uid);
-        slot_set_state(slot, SLOT_HELD);
         return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "model/queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <check.h>

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "coordinator/event-log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/log.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+
+void event_log_done(EventLog *log) {
+        free(log->error);
+        log->error = NULL;
+}
+
+static void event_log_fail(EventLog *log, int error) {
+        if (log->error)
+                return;
+        (void)text_setf(&log->error,
+                        "records could not be written to %s: %s",
+                        recorder_get_path(log->recorder),
+                        strerror(-error));
+        if (!log->error)
+                log->error = strdup("records could not be written");
+        log_error("%s", log->error ?: "records could not be written");
+}
+
+static void event_log_emit(EventLog *log, const Event *event) {
+        int r = recorder_write(log->recorder, event);
+
+        if (r < 0)
+                event_log_fail(log, r);
+        log->config->handlers->on_event(event, log->config->userdata);
+}
+
+static Event *event_log_new(EventLog *log, EventKind kind) {
+        Event *event;
+        int r = event_new(kind, log->config->run_id, log->suite->name, &event);
+
+        if (r < 0) {
+                event_log_fail(log, r);
+                return NULL;
+        }
+        return event;
+}
+
+void event_log_start(EventLog *log) {
+        const CoordinatorConfig *config = log->config;
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_RUN_STARTED);
+        char hostname[HOST_NAME_MAX + 1] = "localhost";
+
+        if (!event)
+                return;
+        (void)gethostname(hostname, sizeof(hostname) - 1);
+        event->run_started.planned = log->suite->n_tests;
+        event->run_started.workers = config->workers;
+        event->run_started.description = log->suite->description ? strdup(log->suite->description) :
+                                                                   NULL;
+        event->run_started.version = strdup(config->version);
+        event->run_started.backend = strdup(backend_kind_to_string(config->backend));
+        event->run_started.capabilities = strv_copy(config->capabilities);
+        event->run_started.hostname = strdup(hostname);
+        event->run_started.command = strdup(config->command);
+        event_log_emit(log, event);
+}
+
+void event_log_result(EventLog *log, Result *result) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_TEST_FINISHED);
+
+        if (!event) {
+                result_free(result);
+                return;
+        }
+        event->result = result;
+        event_log_emit(log, event);
+}
+
+void event_log_worker(
+                EventLog *log,
+                EventKind kind,
+                const Slot *slot,
+                const char *why,
+                const char *test) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, kind);
+        const char *unit = slot_get_unit(slot);
+
+        if (!event)
+                return;
+        event->worker.slot = slot_get_number(slot);
+        event->worker.generation = slot_get_generation(slot);
+        event->worker.pid = slot_get_pid(slot);
+        event->worker.unit = unit ? strdup(unit) : NULL;
+        event->worker.why = why ? strdup(why) : NULL;
+        event->worker.test = test ? strdup(test) : NULL;
+        event_log_emit(log, event);
+}
+
+void event_log_sync(EventLog *log) {
+        int r = recorder_sync(log->recorder);
+
+        if (r < 0)
+                event_log_fail(log, r);
+}
+
+void event_log_finish(EventLog *log, const EventLogEnd *end) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_RUN_FINISHED);
+
+        if (!event)
+                return;
+        event->run_finished.tally = *end->tally;
+        event->run_finished.verdict = end->verdict;
+        event->run_finished.reason = end->reason ? strdup(end->reason) : NULL;
+        event->run_finished.duration_usec = end->duration_usec;
+        event->run_finished.journal_lost = recorder_get_journal_lost(log->recorder);
+        event_log_emit(log, event);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "coordinator/coordinator.h"
+#include "coordinator/slot.h"
+
+/*
+ * The events of a run: each is recorded first, then told
+ *
+ * A record that could not be written is told to the user once, and kept: such a run is not a pass.
+ */
+
+typedef struct EventLog {
+        const CoordinatorConfig *config; /* weak: owned by the coordinator */
+        const Suite *suite;
+        Recorder *recorder;
+        char *error; /* the first, in words; NULL: all is well */
+} EventLog;
+
+void event_log_done(EventLog *log);
+
+void event_log_start(EventLog *log);
+/* Takes the result. */
+void event_log_result(EventLog *log, Result *result);
+void event_log_worker(
+                EventLog *log, EventKind kind, const Slot *slot, const char *why, const char *test);
+
+typedef struct EventLogEnd {
+        const Tally *tally;
+        Verdict verdict;
+        const char *reason; /* may be NULL */
+        uint64_t duration_usec;
+} EventLogEnd;
+
+/* Brings all records to the disk, so that the verdict over the run can still depend on that. */
+void event_log_sync(EventLog *log);
+void event_log_finish(EventLog *log, const EventLogEnd *end);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a slot's worker says. It is believed only what fits: a worker that sends anything else is ended, and
+ * costs nobody but itself and the test that it was at.
+ */
+
+#include "coordinator/slot-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "basic/text.h"
+#include "wire/message.h"
+
+static void slot_on_hello(Slot *slot, const Message *message, const ChannelPacket *packet) {
+        if (slot->state != SLOT_STARTING || slot->said_hello) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "said hello twice");
+                return;
+        }
+        if (message->hello.slot != slot->number || message->hello.generation != slot->generation) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "said that it is another worker");
+                return;
+        }
+        slot->said_hello = true;
+        slot->pipe = packet->pipe;
+        slot_set_state(slot, SLOT_IDLE);
+        slot_emit(slot, EVENT_WORKER_STARTED, NULL, NULL);
+        slot->context->handlers->on_ready(slot, slot->context->userdata);
+}
+
+static void slot_on_finished(Slot *slot, Message *message) {
+        const SlotContext *context = slot->context;
+        Result *result = message->finished.result;
+        InFlightTask task;
+        int r;
+
+        r = in_flight_finish(&slot->in_flight, message->finished.id, &task);
+        if (r == -ENOENT) {
+                log_debug("worker %u.%u: late result %" PRIu64 " ignored",
+                          slot->number,
+                          slot->generation,
+                          message->finished.id);
+                return;
+        }
+        if (r < 0) {
+                slot_fail(slot,
+                          SLOT_CAUSE_BROKEN,
+                          "sent the result of a test that it had not come to");
+                return;
+        }
+        r = text_setf(&result->address, "%s", context->suite->tests[task.test]->address);
+        if (r < 0)
+                log_error_errno(r, "Failed to name a result: %m");
+        result->slot = slot->number;
+        result->generation = slot->generation;
+        result->attempt = task.attempt;
+        if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
+                slot_set_state(slot, SLOT_IDLE);
+        context->handlers->on_result(
+                        slot, task.test, TAKE_PTR(message->finished.result), context->userdata);
+}
+
+/* A result too large for the socket: it lies in the memory file that only this worker and we have. */
+static void slot_on_spilled(Slot *slot, const Message *message) {
+        _cleanup_(message_freep) Message *inner = NULL;
+        _cleanup_free_ char *data = malloc(message->spilled.size);
+        ssize_t n = -1;
+
+        if (data)
+                n = pread(slot->spill_fd,
+                          data,
+                          message->spilled.size,
+                          (off_t)message->spilled.offset);
+        if (n < 0 || (uint64_t)n != message->spilled.size ||
+            message_unpack(data, message->spilled.size, PTEST_SPILL_SIZE_MAX, &inner) < 0 ||
+            inner->kind != MESSAGE_FINISHED || inner->finished.id != message->spilled.id) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "spilled what is not a result");
+                return;
+        }
+        (void)fallocate(slot->spill_fd,
+                        FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                        (off_t)message->spilled.offset,
+                        (off_t)message->spilled.size);
+        slot_on_finished(slot, inner);
+}
+
+static void slot_on_cancelled(Slot *slot, const Message *message) {
+        const SlotContext *context = slot->context;
+
+        for (size_t i = 0; i < message->cancel.n_ids; i++) {
+                InFlightTask task;
+
+                if (in_flight_cancel(&slot->in_flight, message->cancel.ids[i], &task) < 0)
+                        continue;
+                context->handlers->on_returned(slot, task.test, context->userdata);
+        }
+        if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
+                slot_set_state(slot, SLOT_IDLE);
+}
+
+static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *packet) {
+        if (message->kind != MESSAGE_HELLO && (!slot->said_hello || slot->pipe != packet->pipe)) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "spoke before it said hello");
+                return;
+        }
+        switch (message->kind) {
+        case MESSAGE_HELLO:
+                slot_on_hello(slot, message, packet);
+                break;
+        case MESSAGE_FINISHED:
+                slot_on_finished(slot, message);
+                break;
+        case MESSAGE_SPILLED:
+                slot_on_spilled(slot, message);
+                break;
+        case MESSAGE_CANCELLED:
+                slot_on_cancelled(slot, message);
+                break;
+        case MESSAGE_BYE:
+                slot_send_stop(slot, true);
+                break;
+        default:
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a message that only a coordinator sends");
+                break;
+        }
+}
+
+void slot_on_packet(Slot *slot, const ChannelPacket *packet) {
+        _cleanup_(message_freep) Message *message = NULL;
+        int r;
+
+        if (!slot->worker || slot->state == SLOT_LOST)
+                return;
+        slot->active_usec = clock_monotonic();
+        r = message_unpack(packet->data, packet->size, PTEST_MESSAGE_SIZE_MAX, &message);
+        if (r == -EPROTONOSUPPORT) {
+                slot_fail(slot,
+                          SLOT_CAUSE_BROKEN,
+                          "speaks another version of the protocol: ptest-worker and ptest do not belong together");
+                return;
+        }
+        if (r < 0) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a broken message");
+                return;
+        }
+        slot_on_message(slot, message, packet);
+}
+
+void slot_on_closed(Slot *slot, uint32_t pipe) {
+        if (!slot->worker || !slot->said_hello || slot->pipe != pipe)
+                return;
+        slot->closed = true;
+        if (slot->gone)
+                slot_try_finish(slot);
+        else if (slot->state == SLOT_IDLE || slot->state == SLOT_BUSY)
+                slot_arm(slot,
+                         MIN(slot_get_deadline(slot), clock_monotonic() + SLOT_DRAIN_TIMEOUT));
+}
