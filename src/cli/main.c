@@ -39,11 +39,7 @@ typedef struct Verb {
 
 /* In the order in which somebody new meets them. */
 static const Verb VERBS[] = {
-        {"run",      verb_run,     "ptest run",     "Run suites and judge them"             },
-        { "list",    verb_list,    "ptest list",    "Print the addresses of a suite's tests"},
-        { "results", verb_results, "ptest results", "Print how a run went"                  },
-        { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
-        { "doctor",  verb_doctor,  "ptest doctor",  "Print what this machine can hold"      },
+        {"list", verb_list, "ptest list", "Print the addresses of a suite's tests"},
 };
 
 static const Verb *verb_find(const char *name) {
