@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "basic/file.h"
+#include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "record/journal-reader.h"
@@ -308,4 +308,9 @@ const char *source_get_name(const Source *source) {
 
 char *const *source_get_problems(const Source *source) {
         return source->problems;
+}
+
+void source_log_problems(const Source *source) {
+        strv_for_each(problem, source->problems)
+                log_warning("%s", *problem);
 }

@@ -37,3 +37,5 @@ int source_read(Source *source, Event **ret);
 const char *source_get_name(const Source *source);
 /* What was wrong, one line each, a bounded number of them; complete when the end was read. Borrowed. */
 char *const *source_get_problems(const Source *source);
+/* Logs them as warnings. */
+void source_log_problems(const Source *source);

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * ptest log: all that is known of one test, and what it wrote
+ */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "cli/verb.h"
+#include "model/pattern.h"
+#include "record/source.h"
+#include "report/style.h"
+
+/* Tests that are named where a pattern matches several. */
+#define CANDIDATES_MAX 20U
+
+typedef struct LogArguments {
+        SourceOptions source;
+        char *address;
+        bool raw;
+        bool only_out, only_err;
+} LogArguments;
+
+/* What was found for the address or pattern. */
+typedef struct LogMatch {
+        Result *exact;     /* the test with that very address, in its last attempt */
+        Result *first;     /* the first one that the pattern selects, in its last attempt */
+        char **candidates; /* all that it selects, at most CANDIDATES_MAX */
+        size_t n_candidates;
+} LogMatch;
+
+static void log_match_done(LogMatch *match) {
+        result_free(match->exact);
+        result_free(match->first);
+        strv_free(match->candidates);
+}
+
+/* ---- Options ---- */
+
+enum {
+        OPTION_RUN = 0x100,
+        OPTION_RAW,
+        OPTION_STDOUT,
+        OPTION_STDERR,
+        OPTION_JOURNAL,
+        OPTION_STATE_DIR,
+};
+
+static const struct argp_option log_options[] = {
+        {"run",                                    OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
+        { "raw",                                   OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
+        { "stdout", OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
+        { "stderr",                                       OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
+        { "journal",OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
+        { "state-dir",                                       OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
+        {                               },
+};
+
+static error_t log_on_option(int key, char *value, struct argp_state *state) {
+        LogArguments *arguments = state->input;
+
+        switch (key) {
+        case OPTION_RUN:
+                arguments->source.run = value;
+                break;
+        case OPTION_RAW:
+                arguments->raw = true;
+                break;
+        case OPTION_STDOUT:
+                arguments->only_out = true;
+                break;
+        case OPTION_STDERR:
+                arguments->only_err = true;
+                break;
+        case OPTION_JOURNAL:
+                arguments->source.journal = true;
+                break;
+        case OPTION_STATE_DIR:
+                arguments->source.state_dir = value;
+                break;
+        case ARGP_KEY_ARG:
+                if (state->arg_num > 0)
+                        argp_error(state, "more than one address given");
+                arguments->address = value;
+                break;
+        case ARGP_KEY_NO_ARGS:
+                argp_error(state, "no address given");
+                break;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+        return 0;
+}
+
+static const struct argp log_argp = {
+        .options = log_options,
+        .parser = log_on_option,
+        .args_doc = "ADDRESS",
+        .doc = "Print what is known of one test of a run, and what it wrote.\v"
+               "ADDRESS may be a part of an address or a glob, if it matches one test only. RUN is \"last\", "
+               "the name of a suite for its latest run, the begin of a run's id (4 digits or more), or the "
+               "path of a run file. On a terminal what could disturb it is shown escaped.",
+};
+
+/* ---- Finding ---- */
+
+static int match_add(LogMatch *match, const char *address, bool is_pattern, Result **result) {
+        char *const patterns[] = { (char *)address, NULL };
+        const char *found = (*result)->address;
+
+        if (strcmp(found, address) == 0) {
+                result_free(match->exact);
+                match->exact = TAKE_PTR(*result);
+                return 0;
+        }
+        if (!is_pattern || match->exact || !pattern_selects(patterns, found))
+                return 0;
+        if (match->first && strcmp(match->first->address, found) == 0) {
+                result_free(match->first);
+                match->first = TAKE_PTR(*result);
+                return 0;
+        }
+        if (strv_contains(match->candidates, found))
+                return 0;
+        match->n_candidates++;
+        if (!match->first)
+                match->first = TAKE_PTR(*result);
+        if (match->n_candidates > CANDIDATES_MAX)
+                return 0;
+        return strv_extend(
+                        &match->candidates,
+                        match->n_candidates == 1 ? match->first->address : found);
+}
+
+static int match_read(LogMatch *match, const char *address, Source *source) {
+        bool is_pattern = address[0] != '!' && pattern_is_valid(address);
+
+        for (;;) {
+                _cleanup_(event_freep) Event *event = NULL;
+                int r;
+
+                r = source_read(source, &event);
+                if (r <= 0)
+                        return r;
+                if (event->kind != EVENT_TEST_FINISHED)
+                        continue;
+                r = match_add(match, address, is_pattern, &event->result);
+                if (r < 0)
+                        return r;
+        }
+}
+
+/* The one test that is meant; NULL with an explanation, logged. */
+static const Result *match_get(const LogMatch *match, const char *address, const char *where) {
+        if (match->exact)
+                return match->exact;
+        if (match->n_candidates == 1)
+                return match->first;
+        if (match->n_candidates == 0) {
+                log_error("No test matches \"%s\" in %s", address, where);
+                return NULL;
+        }
+        log_error("\"%s\" matches %zu tests:", address, match->n_candidates);
+        strv_for_each(candidate, match->candidates)
+                fprintf(stderr, "  %s\n", *candidate);
+        if (match->n_candidates > CANDIDATES_MAX)
+                fprintf(stderr, "  ... and %zu more\n", match->n_candidates - CANDIDATES_MAX);
+        return NULL;
+}
+
+/* ---- Printing ---- */
+
+static void print_colored(const Style *style, StyleColor color, const char *s) {
+        _cleanup_buffer_ Buffer text = {};
+        _cleanup_free_ char *safe = text_escape(s, strlen(s));
+
+        if (safe)
+                style_add(style, &text, color, safe);
+        if (text.size > 0)
+                fwrite(text.data, 1, text.size, stdout);
+}
+
+static void print_name(const Style *style, const char *name) {
+        char padded[32];
+
+        snprintf(padded, sizeof(padded), "  %-8s ", name);
+        print_colored(style, STYLE_DIM, padded);
+}
+
+static void print_started(const Style *style, const Result *result) {
+        time_t seconds = (time_t)(result->start_usec / USEC_PER_SEC);
+        char duration[FORMAT_MAX], user[FORMAT_MAX], system[FORMAT_MAX], when[64];
+        struct tm tm;
+
+        if (result->start_usec == 0)
+                return;
+        if (localtime_r(&seconds, &tm) &&
+            strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) > 0) {
+                print_name(style, "started");
+                printf("%s\n", when);
+        }
+        print_name(style, "took");
+        printf("%s (CPU: %s user, %s system)\n",
+               format_time(duration, result->duration_usec),
+               format_time(user, result->cpu_user_usec),
+               format_time(system, result->cpu_system_usec));
+}
+
+static void print_end(const Style *style, const Result *result) {
+        char memory[FORMAT_MAX];
+
+        if (result->memory_peak != SIZE_UNKNOWN) {
+                print_name(style, "memory");
+                printf("%s at most\n", format_size(memory, result->memory_peak));
+        }
+        if (result->signal > 0) {
+                print_name(style, "signal");
+                printf("%s%s\n",
+                       signal_to_name(result->signal),
+                       result->core_dumped ? ", core dumped" : "");
+        } else if (result->exit_status >= 0) {
+                print_name(style, "exit");
+                printf("status %i\n", result->exit_status);
+        }
+        if (result->slot > 0) {
+                print_name(style, "worker");
+                printf("w%ug%u, attempt %u\n", result->slot, result->generation, result->attempt);
+        }
+}
+
+static void print_lists(const Style *style, const Result *result) {
+        for (size_t i = 0; i < result->n_points; i++) {
+                const ResultPoint *point = result->points + i;
+
+                print_name(style, i == 0 ? "points" : "");
+                print_colored(style,
+                              style_get_outcome_color(point->outcome),
+                              outcome_to_string(point->outcome));
+                if (point->number > 0)
+                        printf(" %" PRIu64, point->number);
+                putchar(' ');
+                print_colored(style, STYLE_PLAIN, point->name);
+                if (point->reason) {
+                        printf(" # ");
+                        print_colored(style, STYLE_PLAIN, point->reason);
+                }
+                putchar('\n');
+        }
+        strv_for_each(leak, result->leaks) {
+                print_name(style, leak == result->leaks ? "left" : "");
+                print_colored(style, STYLE_PLAIN, *leak);
+                putchar('\n');
+        }
+}
+
+static void print_facts(const Style *style, const Result *result) {
+        print_colored(style, STYLE_BOLD, result->address);
+        printf(": ");
+        print_colored(style,
+                      style_get_outcome_color(result->outcome),
+                      outcome_to_string(result->outcome));
+        if (result->reason) {
+                printf(": ");
+                print_colored(style, STYLE_PLAIN, result->reason);
+        }
+        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+                if (result->marks & bit)
+                        printf(" [%s]", mark_to_string((PtestMark)bit));
+        putchar('\n');
+        print_started(style, result);
+        print_end(style, result);
+        print_lists(style, result);
+}
+
+static int print_bytes(const ResultOutput *output, bool raw) {
+        _cleanup_free_ char *safe = NULL;
+
+        if (output->size == 0)
+                return 0;
+        if (raw) {
+                fwrite(output->data, 1, output->size, stdout);
+                return 0;
+        }
+        safe = text_escape_lines(output->data, output->size);
+        if (!safe)
+                return -ENOMEM;
+        fputs(safe, stdout);
+        return 0;
+}
+
+static int print_output(
+                const Style *style, const char *name, const ResultOutput *output, bool raw) {
+        int r;
+
+        putchar('\n');
+        print_colored(style, STYLE_BOLD, name);
+        if (output->total == 0) {
+                printf(": nothing\n");
+                return 0;
+        }
+        printf(" (%" PRIu64 " bytes", output->total);
+        if (output->total > output->size)
+                printf(", of which %zu were kept", output->size);
+        printf("):\n");
+        r = print_bytes(output, raw);
+        if (output->size > 0 && output->data[output->size - 1] != '\n')
+                putchar('\n');
+        return r;
+}
+
+static int print_result(const LogArguments *arguments, const Result *result) {
+        _cleanup_(style_done) Style style = {};
+        bool raw = arguments->raw || !isatty(STDOUT_FILENO);
+        int r = 0;
+
+        if (arguments->only_out || arguments->only_err) {
+                if (arguments->only_out)
+                        r = print_bytes(&result->out, raw);
+                if (r >= 0 && arguments->only_err)
+                        r = print_bytes(&result->err, raw);
+                return r;
+        }
+        style_init(&style, STDOUT_FILENO, COLOR_AUTO);
+        print_facts(&style, result);
+        r = print_output(&style, "stdout", &result->out, raw);
+        if (r >= 0)
+                r = print_output(&style, "stderr", &result->err, raw);
+        return r;
+}
+
+/* ---- The verb ---- */
+
+static int log_show(const LogArguments *arguments) {
+        _cleanup_(log_match_done) LogMatch match = {};
+        _cleanup_(source_freep) Source *source = NULL;
+        _cleanup_free_ char *problem = NULL;
+        const Result *result;
+        int r;
+
+        r = source_open(&arguments->source, &source, &problem);
+        if (r < 0) {
+                if (problem)
+                        log_error("%s", problem);
+                else
+                        log_error_errno(r, "Failed to find the run: %m");
+                return 1;
+        }
+        r = match_read(&match, arguments->address, source);
+        source_log_problems(source);
+        if (r < 0) {
+                log_error_errno(r, "Failed to read %s: %m", source_get_name(source));
+                return 1;
+        }
+        result = match_get(&match, arguments->address, source_get_name(source));
+        if (!result)
+                return 1;
+        r = print_result(arguments, result);
+        if (r < 0) {
+                log_error_errno(r, "Failed to print the output: %m");
+                return 1;
+        }
+        return 0;
+}
+
+int verb_log(int argc, char **argv) {
+        LogArguments arguments = {};
+        error_t error;
+
+        error = argp_parse(&log_argp, argc, argv, 0, NULL, &arguments);
+        if (error != 0) {
+                log_error_errno(-error, "Failed to read the options: %m");
+                return 2;
+        }
+        return log_show(&arguments);
+}

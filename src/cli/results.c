@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * ptest results: how a run went, from its run file or from the journal
+ *
+ * The table needs the widths of all rows and the verdict stands above it, so rows are kept; the outputs of
+ * tests are not.
+ */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "basic/text.h"
+#include "cli/verb.h"
+#include "model/pattern.h"
+#include "record/source.h"
+#include "report/counts.h"
+#include "report/style.h"
+
+/* An address above this does not push the other columns further to the right. */
+#define ADDRESS_COLUMNS_MAX 60U
+
+typedef struct ResultsArguments {
+        SourceOptions source;
+        char **patterns;
+        bool wanted[PTEST_OUTCOME_MAX];
+        bool some_wanted; /* else all are */
+        bool json;
+        int error;
+} ResultsArguments;
+
+typedef struct Results {
+        Event *started; /* NULL: the record is not there */
+        Event *finished;
+        Result **rows; /* those that are to be shown, without their output */
+        size_t n_rows, n_allocated;
+        Tally tally; /* of all tests, shown or not */
+} Results;
+
+static void results_done(Results *results) {
+        event_free(results->started);
+        event_free(results->finished);
+        for (size_t i = 0; i < results->n_rows; i++)
+                result_free(results->rows[i]);
+        free(results->rows);
+}
+
+/* ---- Options ---- */
+
+enum {
+        OPTION_OUTCOME = 0x100,
+        OPTION_JSON,
+        OPTION_JOURNAL,
+        OPTION_STATE_DIR,
+};
+
+static const struct argp_option results_options[] = {
+        {"outcome",
+         OPTION_OUTCOME, "OUTCOME,...",
+         0, "Only tests that ended so; \"bad\" stands for all that make a run fail",
+         0 },
+        { "match",
+         'k', "PATTERN",
+         0, "Only tests whose address matches; !PATTERN excludes; repeatable",
+         0 },
+        { "json", OPTION_JSON, NULL, 0, "An object with all but the tests' output", 0 },
+        { "journal",                                                                       OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
+        { "state-dir",                                                                      OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
+        {                                                                       },
+};
+
+static void arguments_add_outcomes(
+                ResultsArguments *arguments, struct argp_state *state, const char *words) {
+        _cleanup_strv_ char **list = NULL;
+
+        arguments->error = strv_split(words, ",", &list);
+        strv_for_each(word, list) {
+                Outcome outcome = outcome_from_string(*word);
+
+                if (strcmp(*word, "bad") == 0)
+                        for (Outcome o = 0; o < PTEST_OUTCOME_MAX; o++)
+                                arguments->wanted[o] = arguments->wanted[o] || outcome_is_bad(o);
+                else if (outcome >= 0)
+                        arguments->wanted[outcome] = true;
+                else
+                        argp_error(state,
+                                   "\"%s\" is not an outcome; they are: bad, pass, fail, skip, xfail, xpass, error, timeout, crash, oom, lost, not-run",
+                                   *word);
+                arguments->some_wanted = true;
+        }
+        if (arguments->error >= 0 && !arguments->some_wanted)
+                argp_error(state, "--outcome needs an outcome");
+}
+
+static error_t results_on_option(int key, char *value, struct argp_state *state) {
+        ResultsArguments *arguments = state->input;
+
+        switch (key) {
+        case 'k':
+                if (!pattern_is_valid(value))
+                        argp_error(state,
+                                   "\"%s\" is not a pattern; write a part of an address or a glob",
+                                   value);
+                arguments->error = strv_extend(&arguments->patterns, value);
+                break;
+        case OPTION_OUTCOME:
+                arguments_add_outcomes(arguments, state, value);
+                break;
+        case OPTION_JSON:
+                arguments->json = true;
+                break;
+        case OPTION_JOURNAL:
+                arguments->source.journal = true;
+                break;
+        case OPTION_STATE_DIR:
+                arguments->source.state_dir = value;
+                break;
+        case ARGP_KEY_ARG:
+                if (state->arg_num > 0)
+                        argp_error(state, "more than one run given");
+                arguments->source.run = value;
+                break;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+        return arguments->error < 0 ? -arguments->error : 0;
+}
+
+static const struct argp results_argp = {
+        .options = results_options,
+        .parser = results_on_option,
+        .args_doc = "[RUN]",
+        .doc = "Print how a run went: a line for each test, the counts and the verdict.\v"
+               "RUN is \"last\" (the default), the name of a suite for its latest run, the begin of a run's "
+               "id (4 digits or more), or the path of a run file.",
+};
+
+/* ---- Reading ---- */
+
+static bool result_is_wanted(const ResultsArguments *arguments, const Result *result) {
+        return (!arguments->some_wanted || arguments->wanted[result->outcome]) &&
+                        pattern_selects(arguments->patterns, result->address);
+}
+
+static void output_drop(ResultOutput *output) {
+        free(TAKE_PTR(output->data));
+        output->size = 0;
+}
+
+static int results_add(Results *results, const ResultsArguments *arguments, Event *event) {
+        Result *result = event->result;
+
+        tally_add(&results->tally, result->outcome, result->marks);
+        if (!result_is_wanted(arguments, result))
+                return 0;
+        if (results->n_rows == results->n_allocated) {
+                size_t n = MAX(results->n_allocated * 2, 256U);
+                Result **rows = realloc(results->rows, n * sizeof(Result *));
+
+                if (!rows)
+                        return -ENOMEM;
+                results->rows = rows;
+                results->n_allocated = n;
+        }
+        output_drop(&result->out);
+        output_drop(&result->err);
+        results->rows[results->n_rows++] = TAKE_PTR(event->result);
+        return 0;
+}
+
+static int results_read(Results *results, const ResultsArguments *arguments, Source *source) {
+        for (;;) {
+                _cleanup_(event_freep) Event *event = NULL;
+                int r;
+
+                r = source_read(source, &event);
+                if (r <= 0)
+                        return r;
+                if (event->kind == EVENT_TEST_FINISHED) {
+                        r = results_add(results, arguments, event);
+                        if (r < 0)
+                                return r;
+                } else if (event->kind == EVENT_RUN_STARTED && !results->started)
+                        results->started = TAKE_PTR(event);
+                else if (event->kind == EVENT_RUN_FINISHED && !results->finished)
+                        results->finished = TAKE_PTR(event);
+        }
+}
+
+/* ---- The table ---- */
+
+static void print_when(uint64_t usec) {
+        time_t seconds = (time_t)(usec / USEC_PER_SEC);
+        char text[64];
+        struct tm tm;
+
+        if (usec > 0 && localtime_r(&seconds, &tm) &&
+            strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+                printf(", %s", text);
+}
+
+static void print_safe(const char *name, const char *value) {
+        _cleanup_free_ char *safe = value ? text_escape(value, strlen(value)) : NULL;
+
+        if (safe)
+                printf("%-9s%s\n", name, safe);
+}
+
+/* Colours are sequences of text that printf() would count as columns, so that they go through a buffer. */
+static void print_colored(const Style *style, StyleColor color, const char *s) {
+        _cleanup_buffer_ Buffer text = {};
+
+        style_add(style, &text, color, s);
+        if (buffer_error(&text) >= 0)
+                fwrite(text.data, 1, text.size, stdout);
+}
+
+static void print_header(const Results *results, const Style *style) {
+        const Event *started = results->started, *finished = results->finished;
+        const Event *any = started ?: finished;
+        char id[SD_ID128_STRING_MAX], duration[FORMAT_MAX];
+        Verdict verdict;
+
+        if (any) {
+                _cleanup_free_ char *suite = text_escape(any->suite, strlen(any->suite));
+
+                print_colored(style, STYLE_BOLD, suite ?: "");
+                printf(", run %s", sd_id128_to_string(any->run_id, id));
+                print_when(any->time_usec);
+                putchar('\n');
+        }
+        if (started) {
+                print_safe("about", started->run_started.description);
+                print_safe("host", started->run_started.hostname);
+                print_safe("backend", started->run_started.backend);
+                print_safe("command", started->run_started.command);
+        }
+        if (!finished) {
+                printf("%-9s", "verdict");
+                print_colored(style, STYLE_WARNING, "none");
+                printf(": the run goes on, or was cut off\n");
+                return;
+        }
+        verdict = finished->run_finished.verdict;
+        printf("%-9s", "verdict");
+        print_colored(style,
+                      verdict == VERDICT_PASSED ? STYLE_GOOD : STYLE_BAD,
+                      verdict_to_sentence(verdict));
+        if (finished->run_finished.reason) {
+                _cleanup_free_ char *reason = text_escape(
+                                finished->run_finished.reason,
+                                strlen(finished->run_finished.reason));
+
+                printf(" (%s)", reason ?: "");
+        }
+        printf(" after %s\n", format_time(duration, finished->run_finished.duration_usec));
+}
+
+static void print_padded(const Style *style, StyleColor color, const char *s, size_t columns) {
+        size_t width = style_measure(style, s);
+
+        print_colored(style, color, s);
+        printf("%*s", (int)(width < columns ? columns - width : 0), "");
+}
+
+static int print_row(const Result *result, const Style *style, size_t address_columns) {
+        _cleanup_free_ char *address = text_escape(result->address, strlen(result->address));
+        char duration[FORMAT_MAX] = "-", memory[FORMAT_MAX] = "-";
+
+        if (!address)
+                return -ENOMEM;
+        if (result->start_usec > 0)
+                format_time(duration, result->duration_usec);
+        if (result->memory_peak != SIZE_UNKNOWN)
+                format_size(memory, result->memory_peak);
+
+        print_padded(style, STYLE_PLAIN, address, address_columns);
+        printf("  ");
+        print_padded(style,
+                     style_get_outcome_color(result->outcome),
+                     outcome_to_string(result->outcome),
+                     strlen("outcome"));
+        printf("  %10s  %8s", duration, memory);
+        if (result->reason) {
+                _cleanup_free_ char *reason = text_escape(result->reason, strlen(result->reason));
+
+                printf("  %s", reason ?: "");
+        }
+        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+                if (result->marks & bit)
+                        printf("  [%s]", mark_to_string((PtestMark)bit));
+        putchar('\n');
+        return 0;
+}
+
+static int print_table(const Results *results, const Style *style) {
+        size_t columns = strlen("address");
+        int r;
+
+        for (size_t i = 0; i < results->n_rows; i++)
+                columns = MAX(columns, style_measure(style, results->rows[i]->address));
+        columns = MIN(columns, ADDRESS_COLUMNS_MAX);
+
+        if (results->n_rows > 0)
+                printf("\n%-*s  outcome  %10s  %8s  reason\n",
+                       (int)columns,
+                       "address",
+                       "duration",
+                       "memory");
+        for (size_t i = 0; i < results->n_rows; i++) {
+                r = print_row(results->rows[i], style, columns);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int print_text(const Results *results) {
+        _cleanup_(style_done) Style style = {};
+        _cleanup_buffer_ Buffer counts = {};
+        int r;
+
+        style_init(&style, STDOUT_FILENO, COLOR_AUTO);
+        print_header(results, &style);
+        r = print_table(results, &style);
+        if (r < 0)
+                return r;
+        counts_add(&counts, &results->tally);
+        if (buffer_error(&counts) < 0)
+                return buffer_error(&counts);
+        printf("\n%.*s\n", (int)counts.size, counts.data);
+        if (results->finished && results->finished->run_finished.journal_lost > 0)
+                printf("The journal did not take %zu records of this run.\n",
+                       results->finished->run_finished.journal_lost);
+        return 0;
+}
+
+/* ---- JSON ---- */
+
+/* JSON has no bytes, only text: what is not text is shown escaped. */
+static json_t *json_text(const char *text) {
+        _cleanup_free_ char *escaped = NULL;
+
+        if (!text)
+                return json_null();
+        if (text_is_utf8(text, strlen(text)))
+                return json_string_nocheck(text);
+        escaped = text_escape(text, strlen(text));
+        return escaped ? json_string(escaped) : NULL;
+}
+
+static json_t *json_number(uint64_t n, uint64_t unknown) {
+        return n == unknown ? json_null() : json_integer((json_int_t)n);
+}
+
+static json_t *json_words(char *const *words) {
+        json_t *array = json_array();
+
+        strv_for_each(word, words)
+                json_array_append_new(array, json_text(*word));
+        return array;
+}
+
+static json_t *json_marks(unsigned marks) {
+        json_t *array = json_array();
+
+        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+                if (marks & bit)
+                        json_array_append_new(array, json_string(mark_to_string((PtestMark)bit)));
+        return array;
+}
+
+static json_t *json_points(const Result *result) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < result->n_points; i++)
+                json_array_append_new(
+                                array,
+                                json_pack("{s:s, s:o, s:o, s:o}",
+                                          "outcome",
+                                          outcome_to_string(result->points[i].outcome),
+                                          "number",
+                                          json_number(result->points[i].number, 0),
+                                          "name",
+                                          json_text(result->points[i].name),
+                                          "reason",
+                                          json_text(result->points[i].reason)));
+        return array;
+}
+
+static json_t *json_result(const Result *result) {
+        return json_pack(
+                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I}",
+                        "address",
+                        json_text(result->address),
+                        "outcome",
+                        outcome_to_string(result->outcome),
+                        "reason",
+                        json_text(result->reason),
+                        "marks",
+                        json_marks(result->marks),
+                        "attempt",
+                        (int)result->attempt,
+                        "slot",
+                        (int)result->slot,
+                        "generation",
+                        (int)result->generation,
+                        "start_usec",
+                        json_number(result->start_usec, 0),
+                        "duration_usec",
+                        (json_int_t)result->duration_usec,
+                        "cpu_user_usec",
+                        (json_int_t)result->cpu_user_usec,
+                        "cpu_system_usec",
+                        (json_int_t)result->cpu_system_usec,
+                        "memory_peak",
+                        json_number(result->memory_peak, SIZE_UNKNOWN),
+                        "exit_status",
+                        result->exit_status >= 0 ? json_integer(result->exit_status) : json_null(),
+                        "signal",
+                        result->signal > 0 ? json_string(signal_to_name(result->signal)) :
+                                             json_null(),
+                        "core_dumped",
+                        result->core_dumped,
+                        "points",
+                        json_points(result),
+                        "leaks",
+                        json_words(result->leaks),
+                        "stdout_size",
+                        (json_int_t)result->out.total,
+                        "stderr_size",
+                        (json_int_t)result->err.total);
+}
+
+static json_t *json_started(const Event *event) {
+        char id[SD_ID128_STRING_MAX];
+
+        if (!event)
+                return json_null();
+        return json_pack(
+                        "{s:s, s:o, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}",
+                        "run_id",
+                        sd_id128_to_string(event->run_id, id),
+                        "suite",
+                        json_text(event->suite),
+                        "time_usec",
+                        (json_int_t)event->time_usec,
+                        "description",
+                        json_text(event->run_started.description),
+                        "version",
+                        json_text(event->run_started.version),
+                        "planned",
+                        (json_int_t)event->run_started.planned,
+                        "workers",
+                        (json_int_t)event->run_started.workers,
+                        "backend",
+                        json_text(event->run_started.backend),
+                        "capabilities",
+                        json_words(event->run_started.capabilities),
+                        "hostname",
+                        json_text(event->run_started.hostname),
+                        "command",
+                        json_text(event->run_started.command));
+}
+
+static json_t *json_counts(const Tally *tally) {
+        json_t *object = json_object();
+
+        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
+                json_object_set_new(
+                                object,
+                                outcome_to_string(outcome),
+                                json_integer((json_int_t)tally->count[outcome]));
+        return object;
+}
+
+static json_t *json_finished(const Event *event) {
+        if (!event)
+                return json_null();
+        return json_pack(
+                        "{s:I, s:s, s:o, s:I, s:I}",
+                        "time_usec",
+                        (json_int_t)event->time_usec,
+                        "verdict",
+                        verdict_to_string(event->run_finished.verdict),
+                        "reason",
+                        json_text(event->run_finished.reason),
+                        "duration_usec",
+                        (json_int_t)event->run_finished.duration_usec,
+                        "journal_lost",
+                        (json_int_t)event->run_finished.journal_lost);
+}
+
+/* Prints and frees; a NULL was no memory. */
+static int json_print(const char *before, json_t *value) {
+        int r;
+
+        if (!value)
+                return -ENOMEM;
+        fputs(before, stdout);
+        r = json_dumpf(value, stdout, JSON_ENCODE_ANY);
+        json_decref(value);
+        return r < 0 ? -EIO : 0;
+}
+
+/* One test at a time: the text of a large run need not be in memory too. */
+static int print_json(const Results *results) {
+        int r;
+
+        r = json_print("{\"started\": ", json_started(results->started));
+        if (r >= 0)
+                r = json_print(",\n\"finished\": ", json_finished(results->finished));
+        if (r >= 0)
+                r = json_print(",\n\"counts\": ", json_counts(&results->tally));
+        if (r < 0)
+                return r;
+        fputs(",\n\"tests\": [", stdout);
+        for (size_t i = 0; i < results->n_rows; i++) {
+                r = json_print(i > 0 ? ",\n " : "\n ", json_result(results->rows[i]));
+                if (r < 0)
+                        return r;
+        }
+        fputs("\n]}\n", stdout);
+        return 0;
+}
+
+/* ---- The verb ---- */
+
+static int results_show(const ResultsArguments *arguments) {
+        _cleanup_(source_freep) Source *source = NULL;
+        _cleanup_(results_done) Results results = {};
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        r = source_open(&arguments->source, &source, &problem);
+        if (r < 0) {
+                if (problem)
+                        log_error("%s", problem);
+                else
+                        log_error_errno(r, "Failed to find the run: %m");
+                return 1;
+        }
+        r = results_read(&results, arguments, source);
+        source_log_problems(source);
+        if (r < 0) {
+                log_error_errno(r, "Failed to read %s: %m", source_get_name(source));
+                return 1;
+        }
+        if (!results.started && !results.finished && tally_reported(&results.tally) == 0) {
+                log_error("%s has no records of a run", source_get_name(source));
+                return 1;
+        }
+        r = arguments->json ? print_json(&results) : print_text(&results);
+        if (r < 0) {
+                log_error_errno(r, "Failed to print the results: %m");
+                return 1;
+        }
+        return 0;
+}
+
+int verb_results(int argc, char **argv) {
+        ResultsArguments arguments = {};
+        error_t error;
+        int r = 2;
+
+        error = argp_parse(&results_argp, argc, argv, 0, NULL, &arguments);
+        if (error == 0)
+                r = results_show(&arguments);
+        else
+                log_error_errno(-error, "Failed to read the options: %m");
+        strv_free(arguments.patterns);
+        return r;
+}
