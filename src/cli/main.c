@@ -39,7 +39,9 @@ typedef struct Verb {
 
 /* In the order in which somebody new meets them. */
 static const Verb VERBS[] = {
-        {"list", verb_list, "ptest list", "Print the addresses of a suite's tests"},
+        {"list",     verb_list,    "ptest list",    "Print the addresses of a suite's tests"},
+        { "results", verb_results, "ptest results", "Print how a run went"                  },
+        { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
 };
 
 static const Verb *verb_find(const char *name) {
