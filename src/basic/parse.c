@@ -363,14 +363,12 @@ int parse_signal(const char *s, int *ret) {
         unsigned number;
         int r = parse_unsigned(s, (unsigned)SIGRTMAX, &number);
 
+        if (r == -ERANGE || (r >= 0 && number == 0))
+                return -ERANGE;
         if (r >= 0) {
-                if (number == 0)
-                        return -ERANGE;
                 *ret = (int)number;
                 return 0;
         }
-        if (r == -ERANGE)
-                return r;
 
         const char *name = strncmp(s, "SIG", 3) == 0 ? s + 3 : s;
 

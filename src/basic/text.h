@@ -13,9 +13,9 @@
 bool text_is_utf8(const char *data, size_t size);
 
 /*
- * The length in bytes of the first character of data (size > 0), and whether it can be shown as it is: valid UTF-8, no
- * control character, nothing that ends a line or changes the direction of writing. A byte that is not
- * valid UTF-8 is a character of its own that cannot be shown.
+ * The length in bytes of the first character of data (size > 0), and whether it can be shown as it is:
+ * valid UTF-8, no control character, nothing that ends a line or changes the direction of writing. A byte
+ * that is not valid UTF-8 is a character of its own that cannot be shown.
  */
 size_t text_measure_character(const char *data, size_t size, bool *ret_printable);
 

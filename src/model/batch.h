@@ -28,8 +28,8 @@ void batch_init(Batch *batch);
 void batch_add(Batch *batch, uint64_t duration_usec);
 
 /*
- * How many tasks a worker should hold, the running one included: 1 to max. n_remaining are the tests that are not yet sent to
- * any worker; of them one batch takes at most a fair share, so that the end of a run stays balanced.
- * n_slots and max are at least 1.
+ * How many tasks a worker should hold, the running one included: 1 to max. n_remaining are the tests that
+ * are not yet sent to any worker; of them one batch takes at most a fair share, so that the end of a run
+ * stays balanced. n_slots and max are at least 1.
  */
 unsigned batch_get_target(const Batch *batch, unsigned n_slots, size_t n_remaining, unsigned max);

@@ -67,7 +67,10 @@ int test_new(const char *address, Test **ret);
 Test *test_free(Test *test);
 DEFINE_CLEANUP(Test, test_free);
 
-/* Copies the strings. -EINVAL: a name that is empty or has a '='. separator NULL is ":"; both that and value are unused where they mean nothing. */
+/*
+ * Copies the strings. separator NULL is ":"; it is unused by set and unset, value is unused by unset. -EINVAL: a name
+ * that is empty or has a '='.
+ */
 int test_add_env(
                 Test *test,
                 EnvOpKind kind,
