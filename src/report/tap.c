@@ -70,6 +70,16 @@ static void tap_add_escaped(Buffer *text, const char *s) {
         }
 }
 
+/* The same in a comment, where only lines matter. */
+static void tap_add_safe(Buffer *text, const char *s) {
+        _cleanup_free_ char *safe = text_escape(s, strlen(s));
+
+        if (safe)
+                buffer_add_string(text, safe);
+        else
+                text->error = -ENOMEM;
+}
+
 static void tap_add_points(Buffer *text, const Result *result) {
         for (size_t i = 0; i < result->n_points; i++) {
                 const ResultPoint *point = result->points + i;
@@ -78,10 +88,10 @@ static void tap_add_points(Buffer *text, const Result *result) {
                 if (point->number > 0)
                         buffer_addf(text, " %" PRIu64, point->number);
                 buffer_add_string(text, " - ");
-                tap_add_escaped(text, point->name);
+                tap_add_safe(text, point->name);
                 if (point->reason && point->reason[0]) {
                         buffer_add_string(text, ": ");
-                        tap_add_escaped(text, point->reason);
+                        tap_add_safe(text, point->reason);
                 }
                 buffer_add(text, "\n", 1);
         }
@@ -123,7 +133,7 @@ static void tap_add_result(Tap *tap, const Result *result) {
         buffer_addf(text, "# %s", outcome_to_string(result->outcome));
         if (result->reason) {
                 buffer_add_string(text, ": ");
-                tap_add_escaped(text, result->reason);
+                tap_add_safe(text, result->reason);
         }
         buffer_add(text, "\n", 1);
         tap_add_output(text, "stdout", &result->out);

@@ -455,6 +455,16 @@ void terminal_update(Reporter *reporter, const TerminalProgress *progress) {
                 terminal_beat(terminal, progress);
 }
 
+void terminal_print_notice(Reporter *reporter, const char *text) {
+        Terminal *terminal = (Terminal *)reporter;
+
+        if (terminal->options.verbosity == TERMINAL_QUIET)
+                return;
+        buffer_add_string(&terminal->text, text);
+        buffer_add_string(&terminal->text, "\n");
+        (void)terminal_flush(terminal);
+}
+
 /* ---- Life ---- */
 
 static void terminal_free(Reporter *reporter) {
