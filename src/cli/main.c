@@ -39,7 +39,8 @@ typedef struct Verb {
 
 /* In the order in which somebody new meets them. */
 static const Verb VERBS[] = {
-        {"list",     verb_list,    "ptest list",    "Print the addresses of a suite's tests"},
+        {"run",      verb_run,     "ptest run",     "Run suites and judge them"             },
+        { "list",    verb_list,    "ptest list",    "Print the addresses of a suite's tests"},
         { "results", verb_results, "ptest results", "Print how a run went"                  },
         { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
 };
