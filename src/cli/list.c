@@ -33,12 +33,18 @@ static void list_arguments_done(ListArguments *arguments) {
         strv_free(arguments->targets);
 }
 
+/* Without a short form: -j is the number of workers elsewhere. */
+#define OPTION_JSON 0x100
+
 static const struct argp_option list_options[] = {
         {"match",
          'k', "PATTERN",
          0, "Only tests whose address matches; !PATTERN excludes; repeatable",
          0 },
-        { "json",                                                         'j', NULL, 0, "An array of objects with all that is known of each test", 0 },
+        { "json",
+         OPTION_JSON, NULL,
+         0, "An array of objects with all that is known of each test",
+         0 },
         {                                                                },
 };
 
@@ -53,7 +59,7 @@ static error_t list_on_option(int key, char *value, struct argp_state *state) {
                                    value);
                 arguments->error = strv_extend(&arguments->patterns, value);
                 break;
-        case 'j':
+        case OPTION_JSON:
                 arguments->json = true;
                 break;
         case ARGP_KEY_ARG:

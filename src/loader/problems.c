@@ -61,27 +61,32 @@ int problems_add(LoadProblems *problems, const char *path, unsigned line, const 
         return strv_consume(&problems->lines, escaped);
 }
 
-/* Levenshtein's distance, without regard to case; both words are at most WORD_MAX long. */
+/*
+ * How many letters must be changed, added, dropped or swapped with their neighbour, without regard to case;
+ * both words are at most WORD_MAX long. Three rows of the usual table are enough.
+ */
 static size_t word_distance(const char *a, const char *b) {
-        size_t row[WORD_MAX + 1], length = strlen(b);
+        size_t rows[3][WORD_MAX + 1], n = strlen(a), m = strlen(b);
 
-        for (size_t j = 0; j <= length; j++)
-                row[j] = j;
+        for (size_t j = 0; j <= m; j++)
+                rows[0][j] = j;
 
-        for (size_t i = 1; a[i - 1]; i++) {
-                size_t diagonal = row[0];
+        for (size_t i = 1; i <= n; i++) {
+                size_t *row = rows[i % 3];
+                const size_t *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
 
                 row[0] = i;
-                for (size_t j = 1; j <= length; j++) {
-                        int x = tolower((unsigned char)a[i - 1]),
-                            y = tolower((unsigned char)b[j - 1]);
-                        size_t replaced = diagonal + (x == y ? 0 : 1);
+                for (size_t j = 1; j <= m; j++) {
+                        bool same = tolower((unsigned char)a[i - 1]) ==
+                                        tolower((unsigned char)b[j - 1]);
 
-                        diagonal = row[j];
-                        row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+                        row[j] = MIN(above[j], row[j - 1]) + 1;
+                        row[j] = MIN(row[j], above[j - 1] + !same);
+                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                                row[j] = MIN(row[j], above2[j - 2] + 1);
                 }
         }
-        return row[length];
+        return rows[n % 3][m];
 }
 
 const char *problems_find_nearest(const char *word, const char *const *words, size_t n_words) {

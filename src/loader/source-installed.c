@@ -228,7 +228,7 @@ static int test_set_exec(Test *test, char *value, LoadProblems *problems) {
                 return r;
 
         _cleanup_free_ char *program = NULL;
-        r = path_find_program(test->argv[0], &program);
+        r = source_find_program(test->argv[0], &program);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

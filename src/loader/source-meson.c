@@ -22,8 +22,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "basic/file.h"
 #include "basic/log.h"
@@ -366,33 +364,32 @@ static void listing_warn(const Listing *listing) {
 #define test_fail(test, ...) ((test)->load_error ? 0 : text_setf(&(test)->load_error, __VA_ARGS__))
 
 static int test_check_program(const Listing *listing, Test *test) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *found = NULL;
         const char *program = test->argv[0];
-        struct stat st;
         int r;
 
-        if (!strchr(program, '/')) {
+        if (strchr(program, '/'))
+                r = path_join(test->workdir, program, &path);
+        else
                 r = path_find_program(program, &path);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0)
-                        return test_fail(test, "the program %s is not installed", program);
-                free(test->argv[0]);
-                test->argv[0] = TAKE_PTR(path);
-                return 0;
-        }
-
-        r = path_join(test->workdir, program, &path);
-        if (r < 0)
+        if (r == -ENOENT)
+                return test_fail(test, "the program %s is not installed", program);
+        if (r >= 0)
+                r = source_find_program(path, &found);
+        if (r == -ENOMEM)
                 return r;
-        if (stat(path, &st) < 0 && errno == ENOENT)
+        if (r == -ENOENT)
                 return test_fail(
                                 test,
                                 "%s is not built; run \"ninja -C %s\"",
                                 path,
                                 listing->build.path);
-        if (access(path, X_OK) < 0)
-                return test_fail(test, "%s cannot be run: %s", path, strerror(errno));
+        if (r < 0)
+                return test_fail(test, "%s cannot be run: %s", path ?: program, strerror(-r));
+        if (strchr(program, '/'))
+                return 0;
+        free(test->argv[0]);
+        test->argv[0] = TAKE_PTR(path);
         return 0;
 }
 
@@ -499,6 +496,8 @@ static int listing_read(Listing *listing) {
         int r;
 
         r = meson_build_open(path, &stream);
+        if (r >= 0 && !stream.array)
+                r = -EBADMSG;
         if (r == -EBADMSG)
                 problems_add(problems, path, 0, "is broken: it is not a list of tests");
         else if (r < 0)

@@ -114,7 +114,7 @@ static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
                         return r;
                 name = joined;
         }
-        r = path_find_program(name, &program);
+        r = source_find_program(name, &program);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "model/address.h"
@@ -64,6 +66,25 @@ int source_new_test(const SourceContext *context, const char *address, Test **re
         test->output_max = defaults->output_max;
 
         *ret = TAKE_PTR(test);
+        return 0;
+}
+
+int source_find_program(const char *name, char **ret) {
+        _cleanup_free_ char *program = NULL;
+        struct stat st;
+        int r;
+
+        r = path_find_program(name, &program);
+        if (r < 0)
+                return r;
+        if (stat(program, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EACCES;
+        /* Not access(): root may look, but not execute what has no x bit, and workers may be another user. */
+        if (!(st.st_mode & 0111))
+                return -EACCES;
+        *ret = TAKE_PTR(program);
         return 0;
 }
 

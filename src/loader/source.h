@@ -40,6 +40,9 @@ const Source *source_find_by_path(const char *path);
 /* A test with the defaults of the context; any text will do as its address. */
 int source_new_test(const SourceContext *context, const char *address, Test **ret);
 
+/* A program's file that can be executed, from $PATH or a path. -ENOENT, -EACCES (also for a directory) */
+int source_find_program(const char *name, char **ret);
+
 /* Lists a path. What fails is one test named by the listing, whose load_error is what the problems say. */
 int source_load_contained(
                 SourceContext *context, const Source *source, const char *spec, const char *path);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Meson build directories: written by hand here, and one that meson itself sets up
+ */
+
+#include "loader/loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "basic/fd.h"
+#include "basic/file.h"
+#include "basic/strv.h"
+#include "loader/problems.h"
+
+#define INFO                                                                                  \
+        "{\"introspection\":{\"version\":{\"major\":1},\"information\":{\"tests\":{\"file\":" \
+        "\"intro-tests.json\"}}},\"error\":false}"
+
+static const LoadOptions plain = { .timeout_multiplier = 1.0 };
+static char directory[64];
+
+static void write_file(const char *name, const char *text) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -1;
+
+        ck_assert_int_ge(asprintf(&path, "%s/%s", directory, name), 0);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(fd_write_all(fd, text, strlen(text)), 0);
+}
+
+static void set_up(void) {
+        _cleanup_free_ char *info = NULL;
+
+        snprintf(directory, sizeof(directory), "/tmp/ptest-meson-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+        ck_assert_int_ge(asprintf(&info, "%s/meson-info", directory), 0);
+        ck_assert_int_eq(mkdir(info, 0755), 0);
+        write_file("meson-info/meson-info.json", INFO);
+        write_file("meson-info/intro-buildsystem_files.json", "[]");
+        unsetenv("MALLOC_PERTURB_");
+}
+
+static void tear_down(void) {
+        ck_assert_int_eq(dir_remove(directory), 0);
+}
+
+static Suite *load(const char *target) {
+        _cleanup_problems_ LoadProblems problems = {};
+        Suite *suite = NULL;
+        int r = loader_load(target, &plain, &suite, &problems);
+
+        ck_assert_msg(r == 0, "%s", problems.lines ? problems.lines[0] : strerror(-r));
+        return suite;
+}
+
+static const EnvOp *find_env(const Test *test, const char *name) {
+        for (size_t i = 0; i < test->n_env; i++)
+                if (strcmp(test->env[i].name, name) == 0)
+                        return &test->env[i];
+        return NULL;
+}
+
+START_TEST(fields_all_arrive)
+{
+        write_file("meson-info/intro-tests.json",
+                   "[{\"cmd\":[\"/bin/true\",\"./arg\"],\"env\":{\"A\":\"1\",\"LD_LIBRARY_PATH\":\"/l\","
+                   "\"PATH\":\"/set\"},\"name\":\"a b\",\"workdir\":\"/tmp\",\"timeout\":7,\"suite\":[\"p:x\","
+                   "\"p:y\"],\"is_parallel\":false,\"priority\":-4,\"protocol\":\"tap\",\"depends\":[]},\n"
+                   " {\"cmd\":[\"/bin/true\"],\"env\":{},\"name\":\"n\",\"workdir\":null,\"timeout\":0,"
+                   "\"suite\":[\"p\"],\"is_parallel\":true,\"priority\":0,\"protocol\":\"exitcode\","
+                   "\"later\":{\"unknown\":[]}}]");
+        _cleanup_(suite_freep) Suite *suite = load(directory);
+        const Test *test = suite->tests[0], *other = suite->tests[1];
+
+        ck_assert_uint_eq(suite->n_tests, 2);
+        ck_assert_ptr_null(test->load_error);
+        ck_assert_str_eq(test->address, "p:x/a b");
+        ck_assert_str_eq(test->argv[0], "/bin/true");
+        ck_assert_str_eq(test->argv[1], "./arg");
+        ck_assert_str_eq(test->workdir, "/tmp");
+        ck_assert_uint_eq(test->timeout_usec, 7 * USEC_PER_SEC);
+        ck_assert_int_eq(test->priority, -4);
+        ck_assert_int_eq(test->protocol, TEST_PROTOCOL_TAP);
+        ck_assert(test->exclusive);
+        ck_assert_str_eq(test->tags[1], "p:y");
+        ck_assert_int_eq(find_env(test, "A")->kind, ENV_OP_SET);
+        ck_assert_int_eq(find_env(test, "LD_LIBRARY_PATH")->kind, ENV_OP_PREPEND);
+        /* No meson.build of the project appends: it was set. */
+        ck_assert_int_eq(find_env(test, "PATH")->kind, ENV_OP_SET);
+        ck_assert_ptr_nonnull(find_env(test, "MALLOC_PERTURB_"));
+
+        ck_assert_str_eq(other->workdir, directory);
+        ck_assert(other->timeout_usec == USEC_INFINITY);
+        ck_assert_int_eq(other->protocol, TEST_PROTOCOL_EXIT);
+        ck_assert(!other->exclusive);
+}
+END_TEST
+
+START_TEST(names_that_are_not_unique_get_numbers)
+{
+#define ENTRY(name) "{\"cmd\":[\"/bin/true\"],\"name\":\"" name "\",\"suite\":[\"p\"]}"
+        write_file("meson-info/intro-tests.json",
+                   "[" ENTRY("t") "," ENTRY("t#2") "," ENTRY("t") "," ENTRY("t") "," ENTRY(
+                                   "u") "]");
+        _cleanup_(suite_freep) Suite *suite = load(directory);
+        static const char *const expected[] = { "p/t", "p/t#2", "p/t#3", "p/t#4", "p/u" };
+        const Test *first, *second;
+
+        ck_assert_uint_eq(suite->n_tests, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++)
+                ck_assert_str_eq(suite->tests[i]->address, expected[i]);
+        ck_assert_uint_eq(suite_find_duplicate(suite, &first, &second), 0);
+}
+END_TEST
+
+START_TEST(broken_entries_and_missing_programs_are_failed_tests)
+{
+        static const char *const errors[] = { "\"cmd\"",      "\"suite\"",     "\"workdir\"",
+                                              "\"timeout\"",  "\"env\"",       "\"protocol\"",
+                                              "is not built", "without a name" };
+
+        write_file("meson-info/intro-tests.json",
+                   "[{\"cmd\":[],\"name\":\"1\"},{\"cmd\":[\"/bin/true\"],\"name\":\"2\",\"suite\":[3]},"
+                   "{\"cmd\":[\"/bin/true\"],\"name\":\"3\",\"workdir\":1},"
+                   "{\"cmd\":[\"/bin/true\"],\"name\":\"4\",\"timeout\":\"x\"},"
+                   "{\"cmd\":[\"/bin/true\"],\"name\":\"5\",\"env\":{\"A\":1}},"
+                   "{\"cmd\":[\"/bin/true\"],\"name\":\"6\",\"protocol\":\"junit\"},"
+                   "{\"cmd\":[\"/no/such/prog\"],\"name\":\"7\"},{\"cmd\":[\"/bin/true\"]}]");
+        _cleanup_(suite_freep) Suite *suite = load(directory);
+
+        ck_assert_uint_eq(suite->n_tests, ELEMENTSOF(errors));
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++)
+                ck_assert_msg(suite->tests[i]->load_error &&
+                                              strstr(suite->tests[i]->load_error, errors[i]),
+                              "%s: %s",
+                              errors[i],
+                              suite->tests[i]->load_error ?: "no error");
+}
+END_TEST
+
+START_TEST(depends_that_are_not_built_are_named)
+{
+        write_file("meson-info/intro-targets.json",
+                   "[{\"id\":\"g@cus\",\"type\":\"custom\",\"filename\":[\"/no/such/file\"]},"
+                   "{\"id\":\"r@run\",\"type\":\"run\",\"filename\":[\"/no/such/run\"]}]");
+        write_file("meson-info/intro-tests.json",
+                   "[{\"cmd\":[\"/bin/true\"],\"name\":\"a\",\"depends\":[\"g@cus\"]},"
+                   "{\"cmd\":[\"/bin/true\"],\"name\":\"b\",\"depends\":[\"r@run\",\"unknown\"]}]");
+        _cleanup_(suite_freep) Suite *suite = load(directory);
+
+        ck_assert_ptr_nonnull(strstr(suite->tests[0]->load_error, "depends on /no/such/file"));
+        ck_assert_ptr_null(suite->tests[1]->load_error);
+}
+END_TEST
+
+START_TEST(broken_list_is_an_error_of_the_target_and_one_failed_test_within_a_suite)
+{
+        static const char *const broken[] = {
+                "",
+                "{}",
+                "[",
+                "[{\"cmd\":[\"/bin/true\"],\"name\":\"a\"},",
+                "[{\"cmd\":[\"/bin/true\"],\"name\":\"a\"}",
+                "[1]",
+                "[{]",
+                "[{\"cmd\":[\"/bin/true\"],\"name\":\"a\"} {\"cmd\":[]}]",
+                "nonsense",
+        };
+
+        write_file("x.suite", "[Suite]\nFrom=meson:.\n[Test other]\nExec=true\n");
+        for (size_t i = 0; i < ELEMENTSOF(broken); i++) {
+                _cleanup_problems_ LoadProblems problems = {};
+                _cleanup_free_ char *file = NULL;
+                Suite *none = NULL;
+
+                write_file("meson-info/intro-tests.json", broken[i]);
+                ck_assert_msg(loader_load(directory, &plain, &none, &problems) < 0,
+                              "%s",
+                              broken[i]);
+                ck_assert_uint_eq(problems_count(&problems), 1);
+                ck_assert_int_ge(asprintf(&file, "%s/x.suite", directory), 0);
+                _cleanup_(suite_freep) Suite *suite = load(file);
+                ck_assert_uint_eq(suite->n_tests, 2);
+                ck_assert_str_eq(suite->tests[0]->address, "meson:.");
+                ck_assert_ptr_nonnull(strstr(suite->tests[0]->load_error, "intro-tests.json"));
+        }
+}
+END_TEST
+
+START_TEST(malloc_perturb_is_the_same_each_time_and_the_users_word_stands)
+{
+        write_file("meson-info/intro-tests.json",
+                   "[" ENTRY("t") ",{\"cmd\":[\"/bin/true\"],\"name\":\"e\",\"env\":{\"MALLOC_PERTURB_\":\"0\"}}]");
+        _cleanup_(suite_freep) Suite *first = load(directory), *second = load(directory);
+        const char *value = find_env(first->tests[0], "MALLOC_PERTURB_")->value;
+
+        ck_assert_str_eq(value, find_env(second->tests[0], "MALLOC_PERTURB_")->value);
+        ck_assert_int_ge(atoi(value), 1);
+        ck_assert_int_le(atoi(value), 255);
+        ck_assert_str_eq(first->tests[1]->env[first->tests[1]->n_env - 1].value, "0");
+
+        ck_assert_int_eq(setenv("MALLOC_PERTURB_", "7", 1), 0);
+        _cleanup_(suite_freep) Suite *third = load(directory);
+        ck_assert_ptr_null(find_env(third->tests[0], "MALLOC_PERTURB_"));
+}
+END_TEST
+
+/* What only meson's pickles say. Without a meson in $PATH there is none who could have set up this build. */
+START_TEST(helper_knows_should_fail_and_changes_of_the_environment)
+{
+        _cleanup_free_ char *command = NULL, *build = NULL;
+
+        write_file("meson.build",
+                   "project('demo')\n"
+                   "e = environment()\n"
+                   "e.append('PATH', '/opt/x')\n"
+                   "e.prepend('FOO', '1', '2', separator: ',')\n"
+                   "t = find_program('true')\n"
+                   "test('fails', t, should_fail: true, priority: 1)\n"
+                   "test('env', t, env: e)\n");
+        ck_assert_int_ge(
+                        asprintf(&command,
+                                 "cd %s && rm -r meson-info && meson setup b >/dev/null 2>&1",
+                                 directory),
+                        0);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_ge(asprintf(&build, "%s/b", directory), 0);
+        _cleanup_(suite_freep) Suite *suite = load(build);
+        const Test *fails = suite->tests[0], *env = suite->tests[1];
+
+        ck_assert_str_eq(suite->name, "demo");
+        ck_assert_str_eq(fails->address, "demo/fails");
+        ck_assert(fails->should_fail);
+        ck_assert(!env->should_fail);
+        ck_assert_int_eq(find_env(env, "PATH")->kind, ENV_OP_APPEND);
+        ck_assert_int_eq(find_env(env, "FOO")->kind, ENV_OP_PREPEND);
+        ck_assert_str_eq(find_env(env, "FOO")->value, "1,2");
+        ck_assert_str_eq(find_env(env, "FOO")->separator, ",");
+
+        /* Another one than the JSON was made with: then PATH is prepended, not replaced. */
+        write_file("b/meson-private/meson_test_setup.dat", "garbage");
+        _cleanup_(suite_freep) Suite *without = load(build);
+        ck_assert_int_eq(find_env(without->tests[1], "PATH")->kind, ENV_OP_PREPEND);
+        ck_assert_int_eq(find_env(without->tests[1], "FOO")->kind, ENV_OP_SET);
+
+        _cleanup_problems_ LoadProblems problems = {};
+        Suite *none = NULL;
+        ck_assert_int_lt(loader_load(directory, &plain, &none, &problems), 0);
+        ck_assert_ptr_nonnull(strstr(problems.lines[0], "build directory"));
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("loader-source-meson");
+        TCase *tcase = tcase_create("core");
+
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, fields_all_arrive);
+        tcase_add_test(tcase, names_that_are_not_unique_get_numbers);
+        tcase_add_test(tcase, broken_entries_and_missing_programs_are_failed_tests);
+        tcase_add_test(tcase, depends_that_are_not_built_are_named);
+        tcase_add_test(tcase,
+                       broken_list_is_an_error_of_the_target_and_one_failed_test_within_a_suite);
+        tcase_add_test(tcase, malloc_perturb_is_the_same_each_time_and_the_users_word_stands);
+        tcase_add_test(tcase, helper_knows_should_fail_and_changes_of_the_environment);
+        suite_add_tcase(suite, tcase);
+
+        SRunner *runner = srunner_create(suite);
+        srunner_run_all(runner, CK_ENV);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed == 0 ? 0 : 1;
+}
