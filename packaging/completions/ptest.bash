@@ -19,9 +19,9 @@ _ptest() {
         local -A options=(
                 [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --memory-max= --backend= --user=
                         --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
-                [list]='--keyword= --json --help'
-                [results]='--help'
-                [log]='--help'
+                [list]='-k --json --help'
+                [results]='--outcome= -k --json --journal --state-dir= --help'
+                [log]='--run= --stdout --stderr --raw --journal --state-dir= --help'
                 [doctor]='--json --help'
         )
 
@@ -35,6 +35,14 @@ _ptest() {
         case $prev in
         --backend)
                 mapfile -t COMPREPLY < <(compgen -W 'auto system user plain' -- "$cur")
+                return
+                ;;
+        --outcome)
+                mapfile -t COMPREPLY < <(compgen -W 'bad pass fail skip xfail xpass error timeout crash oom lost not-run' -- "$cur")
+                return
+                ;;
+        --run)
+                mapfile -t COMPREPLY < <(compgen -W "last $(_ptest_suites)" -- "$cur")
                 return
                 ;;
         --color)
@@ -74,6 +82,7 @@ _ptest() {
                 ;;
         results)
                 _filedir export
+                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "last $(_ptest_suites)" -- "$cur")
                 ;;
         esac
 } &&

@@ -26,11 +26,12 @@ complete -c ptest -n $no_verb -f -l version -d 'Print the version'
 complete -c ptest -l help -d 'Print the options'
 
 complete -c ptest -n '__fish_seen_subcommand_from run list' -a '(__ptest_suites)' -d Suite
-complete -c ptest -n '__fish_seen_subcommand_from run list' -s k -l keyword -x -d 'Tests whose address matches'
-complete -c ptest -n '__fish_seen_subcommand_from list doctor' -l json -d 'For machines'
+complete -c ptest -n '__fish_seen_subcommand_from run list results' -s k -x -d 'Tests whose address matches'
+complete -c ptest -n '__fish_seen_subcommand_from list results doctor' -l json -d 'For machines'
 complete -c ptest -n '__fish_seen_subcommand_from help' -f -a "$verbs"
 
 set -l run '__fish_seen_subcommand_from run'
+complete -c ptest -n $run -l keyword -x -d 'Tests whose address matches'
 complete -c ptest -n $run -s j -l jobs -x -d 'Number of workers'
 complete -c ptest -n $run -l timeout -x -d 'Limit for tests that do not name their own'
 complete -c ptest -n $run -l timeout-multiplier -x -d 'Multiply all limits'
@@ -46,3 +47,13 @@ complete -c ptest -n $run -l color -x -a 'auto always never' -d 'When to use col
 complete -c ptest -n $run -l junit -r -d 'Write JUnit XML'
 complete -c ptest -n $run -l tap -d 'Write TAP'
 complete -c ptest -n $run -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep records there'
+
+set -l review '__fish_seen_subcommand_from results log'
+complete -c ptest -n $review -l journal -d 'Read from the journal'
+complete -c ptest -n $review -l state-dir -x -a '(__fish_complete_directories)' -d 'Where the run files are'
+complete -c ptest -n '__fish_seen_subcommand_from results' -l outcome -x -d 'Only tests that ended so' \
+    -a 'bad pass fail skip xfail xpass error timeout crash oom lost not-run'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l run -x -a 'last (__ptest_suites)' -d 'Of which run'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l stdout -d 'Only standard output'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l stderr -d 'Only standard error'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l raw -d 'The bytes as they are'
