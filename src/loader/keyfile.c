@@ -242,6 +242,20 @@ static int keyfile_load(
         return r;
 }
 
+static int keyfile_check_text(
+                const char *path, const char *data, size_t size, LoadProblems *problems) {
+        const char *nul = memchr(data, 0, size);
+        unsigned line = 1;
+        int r;
+
+        if (!nul)
+                return 0;
+        for (const char *p = data; p < nul; p++)
+                line += *p == '\n';
+        r = problems_add(problems, path, line, "contains a NUL byte; this is not a text file");
+        return r < 0 ? r : -EINVAL;
+}
+
 int keyfile_read(
                 const char *path,
                 unsigned flags,
@@ -256,19 +270,9 @@ int keyfile_read(
         if (r < 0)
                 return r;
 
-        char *nul = memchr(data, 0, size);
-        if (nul) {
-                unsigned line = 1;
-
-                for (const char *p = data; p < nul; p++)
-                        line += *p == '\n';
-                r = problems_add(
-                                problems,
-                                path,
-                                line,
-                                "contains a NUL byte; this is not a text file");
-                return r < 0 ? r : -EINVAL;
-        }
+        r = keyfile_check_text(path, data, size, problems);
+        if (r < 0)
+                return r;
 
         Keyfile file = {
                 .path = path,
