@@ -83,7 +83,10 @@ int backend_new(sd_event *event,
                 const BackendConfig *config,
                 Backend **ret,
                 char **ret_error);
-/* All workers must be gone, lost or freed. Stops the slice without waiting. */
+/*
+ * All workers must be gone, lost or freed. Stops the slice if nobody else uses it; waits until the manager has
+ * taken the order, for a second at most, and not for the job.
+ */
 Backend *backend_free(Backend *backend);
 DEFINE_CLEANUP(Backend, backend_free);
 

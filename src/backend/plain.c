@@ -24,8 +24,8 @@
 #include <utlist.h>
 
 #include "backend/child.h"
-#include "backend/ops.h"
 #include "backend/launch.h"
+#include "backend/ops.h"
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/log.h"
@@ -307,7 +307,7 @@ static int worker_arm(
                 return 0;
 
         return sd_event_add_time_relative(
-                        w->plain->backend.event, source, CLOCK_MONOTONIC, usec, 0, handler, w);
+                        w->plain->backend.event, source, CLOCK_MONOTONIC, usec, 1, handler, w);
 }
 
 static void worker_set_state(PlainWorker *w, PlainState state) {

@@ -91,7 +91,7 @@ static int scope_arm(
                         source,
                         CLOCK_MONOTONIC,
                         usec,
-                        0,
+                        1,
                         handler,
                         scope);
 }

@@ -39,6 +39,7 @@
 /* Replies get lost in bunches; one listing is enough for all. */
 #define SYNC_DELAY_USEC    (50 * USEC_PER_MSEC)
 #define SYNC_RETRY_USEC    (1 * USEC_PER_SEC)
+#define FLUSH_USEC         (1 * USEC_PER_SEC)
 
 static const SystemdTimeouts default_timeouts = {
         .start_usec = 30 *
@@ -66,7 +67,7 @@ static int systemd_arm(
         }
 
         int r = sd_event_add_time_relative(
-                        systemd->backend.event, source, CLOCK_MONOTONIC, usec, 0, handler, systemd);
+                        systemd->backend.event, source, CLOCK_MONOTONIC, usec, 1, handler, systemd);
         if (r >= 0)
                 (void)sd_event_source_set_description(*source, description);
         return r;
@@ -693,12 +694,36 @@ static void systemd_stop_slice(Systemd *systemd) {
                 systemd_send(systemd, "StopUnit", "ss", "ptest.slice", "fail");
 }
 
+/*
+ * The manager asks the bus who we are before it obeys, and refuses if we have left meanwhile. So our last words
+ * are followed by a question whose answer is waited for, though not for long.
+ */
+static void systemd_flush(Systemd *systemd) {
+        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *m = NULL;
+
+        if (!systemd->up || systemd->direct)
+                return;
+
+        int r = sd_bus_message_new_method_call(
+                        systemd->bus,
+                        &m,
+                        "org.freedesktop.systemd1",
+                        "/org/freedesktop/systemd1",
+                        "org.freedesktop.DBus.Peer",
+                        "Ping");
+        if (r >= 0)
+                r = sd_bus_call(systemd->bus, m, FLUSH_USEC, NULL, NULL);
+        if (r < 0)
+                log_debug("The manager did not answer at the end: %s", strerror(-r));
+}
+
 static void systemd_free(Backend *backend) {
         Systemd *systemd = (Systemd *)backend;
 
         assert(!systemd->scopes);
 
         systemd_stop_slice(systemd);
+        systemd_flush(systemd);
         systemd_drop_bus(systemd);
         sd_event_source_disable_unref(systemd->connect_timer);
         sd_event_source_disable_unref(systemd->sync_timer);
