@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fail-fast, signals, and workers or coordinators that are killed."""
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+from behaviour import behaviour, eventually
+from program import Run, process_is_gone, run, shell, tests, text, wait_for_file
+
+# Two tests that say that they run, in $MARKS, and go on until they are told to stop.
+LONG = "".join(shell(f"long{i}", f"touch $MARKS/long{i}; while [ ! -e $MARKS/go ]; do sleep 0.05; done",
+                     "GraceSec=1") for i in (1, 2))
+
+
+def marks(it):
+    return it.scratch / "tmp"
+
+
+class LongRun(Run):
+    """Two long tests run on two workers, and ten others wait behind them."""
+
+    def __init__(self, suite=LONG + tests(10), options=("-j", "2"), settings="", **kwargs):
+        suite = "[Suite]\nStopSec=2\nEnvironment=MARKS=@MARKS@\n" + settings + suite
+        scratch = tempfile.mkdtemp(prefix="pt.")
+        super().__init__(suite=suite.replace("@MARKS@", f"{scratch}/tmp"), options=options, scratch=scratch, **kwargs)
+
+    def until_both_run(self):
+        for i in (1, 2):
+            wait_for_file(marks(self) / f"long{i}")
+        return self
+
+    def let_go(self):
+        (marks(self) / "go").touch()
+
+    def litter(self):
+        return [path for path in super().litter() if Path(path).name not in ("long1", "long2", "go")]
+
+
+@behaviour
+def fail_fast_leaves_the_rest_not_run_with_the_reason():
+    with run(suite=shell("broken", "exit 1", "Priority=1") + tests(50), options=["-j1", "--fail-fast"]) as it:
+        assert it.status == 1, it.status
+        assert it.outcomes["broken"] == "fail"
+        rest = [a for a, outcome in it.outcomes.items() if outcome == "not-run"]
+        assert len(rest) >= 49 and len(it.results) == 51, it.outcomes
+        assert all("fail-fast" in it.reason(a).lower().replace(" ", "-") for a in rest), it.reason(rest[0])
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def fail_fast_with_a_number_waits_for_so_many():
+    suite = "".join(shell(f"broken{i}", "exit 1", "Priority=1") for i in (1, 2, 3)) + tests(20)
+    with run(suite=suite, options=["-j1", "--fail-fast=3"]) as it:
+        outcomes = list(it.outcomes.values())
+        assert it.status == 1 and outcomes.count("fail") == 3 and outcomes.count("not-run") == 20, outcomes
+
+
+@behaviour
+def first_SIGINT_lets_what_runs_come_to_its_end():
+    with LongRun() as it:
+        it.until_both_run()
+        os.kill(it.pid, signal.SIGINT)
+        eventually(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, what="that the interrupt is told")
+        it.let_go()
+        it.wait()
+        assert it.status == 5, it.status
+        outcomes = it.outcomes
+        assert outcomes["long1"] == outcomes["long2"] == "pass", outcomes
+        assert [o for a, o in outcomes.items() if a.startswith("t")] == ["not-run"] * 10, outcomes
+        assert "SIGINT" in it.reason("t0001") or "interrupt" in it.reason("t0001").lower(), it.reason("t0001")
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def second_SIGINT_stops_what_runs():
+    with LongRun() as it:
+        it.until_both_run()
+        os.kill(it.pid, signal.SIGINT)
+        eventually(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, what="that the interrupt is told")
+        os.kill(it.pid, signal.SIGINT)
+        it.wait()
+        assert it.status == 5, it.status
+        assert set(it.outcomes.values()) == {"not-run"} and len(it.outcomes) == 12, it.outcomes
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def SIGTERM_stops_all_and_writes_the_result():
+    with LongRun() as it:
+        it.until_both_run()
+        os.kill(it.pid, signal.SIGTERM)
+        it.wait()
+        assert it.status == 5 and it.verdict == "incomplete", (it.status, it.verdict)
+        assert set(it.outcomes.values()) == {"not-run"}, it.outcomes
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def run_timeout_ends_the_run_as_incomplete():
+    with LongRun(settings="RunTimeoutSec=1\n") as it:
+        it.wait()
+        assert it.status == 5 and it.verdict == "incomplete", (it.status, it.verdict)
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def SIGKILL_of_the_coordinator_takes_workers_and_tests_along():
+    suite = LONG + shell("daemon", "(setsid sleep 1000 &) ; touch $MARKS/daemon; sleep 1000", "Priority=1")
+    with LongRun(suite=suite, options=["-j", "3"]) as it:
+        it.until_both_run()
+        wait_for_file(marks(it) / "daemon")
+        assert len(it.processes()) > 6
+        it.process.kill()
+        it.process.wait()
+        eventually(lambda: not it.processes(), 15, "that all processes of the run are gone")
+
+
+@behaviour
+def SIGKILL_of_the_coordinator_loses_no_record():
+    with LongRun(suite=tests(30) + LONG) as it:
+        it.until_both_run()
+        eventually(lambda: len(it.results) == 30, what="that thirty results are recorded")
+        it.process.kill()
+        it.process.wait()
+        assert len(it.results) == 30 and set(it.outcomes.values()) == {"pass"}
+        assert not it.records_of("RUN_FINISHED")
+
+
+@behaviour
+def SIGKILL_of_a_worker_costs_its_test_and_nothing_else():
+    with LongRun() as it:
+        it.until_both_run()
+        victim = parent_with_name(it, "long1")
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: "long1" in it.outcomes, what="that the lost test is reported")
+        it.let_go()
+        it.wait()
+        outcomes = it.outcomes
+        assert outcomes.pop("long1") == "lost", it.outcomes
+        assert set(outcomes.values()) == {"pass"} and len(outcomes) == 11, outcomes
+        assert it.reason("long1"), "no reason"
+        assert it.status in (1, 3), it.status
+        assert len(it.records_of("WORKER_STARTED")) >= 3
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+def parent_with_name(it, address):
+    """The worker that runs a test: an ancestor of the process that has the test's name in its command."""
+    for pid in it.processes():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if f"/{address};".encode() in command:
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            assert parent in it.workers(), (parent, it.workers())
+            return parent
+    raise AssertionError(f"no process runs {address}")
+
+
+@behaviour
+def worker_that_stands_still_is_stopped_then_replaced_and_its_test_reported():
+    with LongRun(settings="TimeoutSec=2\n") as it:
+        it.until_both_run()
+        victim = parent_with_name(it, "long1")
+        os.kill(victim, signal.SIGSTOP)
+        it.let_go()
+        it.wait()
+        assert process_is_gone(victim)
+        outcomes = it.outcomes
+        assert outcomes.pop("long1") in ("timeout", "lost"), it.outcomes
+        assert set(outcomes.values()) == {"pass"}, outcomes
+        assert it.reason("long1"), "no reason"
+        stuck, = it.records_of("WORKER_STUCK")
+        assert text(stuck, "PTEST_PID") == str(victim) and text(stuck, "PTEST_TEST") == "long1", stuck
+        assert_order_of_replacement(it, text(stuck, "PTEST_SLOT"))
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+def assert_order_of_replacement(it, slot):
+    """Stuck, stopped, and only then the next one started."""
+    kinds = [kind for record in it.records for kind in ("STARTED", "STOPPED", "STUCK")
+             if text(record, "PTEST_SLOT") == slot and record in it.records_of(f"WORKER_{kind}")]
+    at = kinds.index("STUCK")
+    assert kinds[:at + 2] == ["STARTED", "STUCK", "STOPPED"], kinds
+    assert kinds[at + 2:] in ([], ["STARTED", "STOPPED"]), kinds
+
+
+@behaviour
+def worker_that_dies_again_and_again_does_not_hang_the_run():
+    suite = "".join(shell(f"murder{i}", "kill -KILL $PPID; sleep 100") for i in range(6)) + tests(3)
+    with run(suite=suite, options=["-j2"]) as it:
+        assert it.status in (1, 3), it.status
+        assert [o for a, o in it.outcomes.items() if a.startswith("murder")] == ["lost"] * 6, it.outcomes
+        it.assert_whole()
+        it.assert_nothing_is_left()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What other tools read, and what tests may print without harm."""
+
+import subprocess
+import xml.etree.ElementTree
+
+from behaviour import behaviour
+from program import run, shell, tests
+
+# One of each, with text that every format has to escape.
+NASTY = (shell("pass<&>", "echo fine") +
+         shell('fail "quoted"', "printf 'a]]>b\\0\\033[2J\\377\\n'; exit 1") +
+         shell("skip", "echo because '<'; exit 77") +
+         shell("crash", "kill -SEGV $$"))
+
+
+def tree(it):
+    return xml.etree.ElementTree.parse(it.scratch / "junit.xml").getroot()
+
+
+@behaviour
+def junit_is_well_formed_whatever_tests_print():
+    with run(suite=NASTY, options=["--junit=junit.xml"]) as it:
+        assert it.status == 1 and not it.stderr, (it.status, it.stderr)
+        subprocess.run(["xmllint", "--noout", it.scratch / "junit.xml"], check=True)
+        cases = {case.get("name"): case for case in tree(it).iter("testcase")}
+        assert len(cases) == 4, list(cases)
+        assert tree(it).find(".//failure") is not None and tree(it).find(".//skipped") is not None
+        assert tree(it).find(".//error") is not None
+
+
+@behaviour
+def tap_is_what_prove_understands():
+    suite = tests(3, name="good{}") + shell("skipped # SKIP not", "exit 77") + shell("odd\\# name", "exit 0")
+    with run(suite=suite, options=["--tap=out.tap"]) as it:
+        assert it.status == 0, (it.status, it.stderr)
+        done = subprocess.run(["prove", "--exec", "cat", it.scratch / "out.tap"], check=False,
+                              stdout=subprocess.PIPE, text=True)
+        assert done.returncode == 0 and "Tests=5" in done.stdout, done.stdout
+    with run(suite=suite + shell("broken", "exit 1"), options=["--tap=out.tap"]) as it:
+        assert it.status == 1
+        done = subprocess.run(["prove", "--exec", "cat", it.scratch / "out.tap"], check=False,
+                              stdout=subprocess.PIPE, text=True)
+        assert done.returncode == 1 and "Failed 1/6" in done.stdout, done.stdout
+
+
+@behaviour
+def tap_on_stdout_is_all_that_is_on_stdout():
+    with run(suite=tests(3) + shell("loud", "echo ok 99 - a forged point; exit 1"), options=["--tap"]) as it:
+        lines = it.stdout.splitlines()
+        assert sum(line.startswith(("ok", "not ok")) for line in lines) == 4, lines
+        assert all(line.startswith(("TAP version", "1..", "ok", "not ok", "#", " ")) for line in lines), lines
+
+
+@behaviour
+def report_that_cannot_be_written_is_not_a_success():
+    with run(suite=tests(3), options=["--junit=/no/such/directory/junit.xml"]) as it:
+        assert it.status in (2, 3) and it.stderr, (it.status, it.stderr)
+    with run(suite=tests(3), options=["--tap=/dev/full"]) as it:
+        assert it.status == 3 and it.stderr, (it.status, it.stderr)
+
+
+@behaviour
+def output_above_the_cap_is_cut_in_the_middle_and_counted():
+    suite = "[Suite]\nOutputMax=4K\n" + shell("loud", "echo HEAD; seq 100000; echo TAIL")
+    with run(suite=suite) as it:
+        result = it.results["loud"]
+        output = result["PTEST_STDOUT"]
+        assert it.status == 0 and len(output) <= 4096, len(output)
+        assert output.startswith(b"HEAD\n1\n") and output.endswith(b"100000\nTAIL\n")
+        size = len("HEAD\n" + "".join(f"{i}\n" for i in range(1, 100001)) + "TAIL\n")
+        assert int(result["PTEST_STDOUT_SIZE"]) == size, result["PTEST_STDOUT_SIZE"]
+
+
+@behaviour
+def output_of_any_bytes_is_kept_as_it_was():
+    script = "printf '\\000\\001\\377\\nMESSAGE=forged\\n\\nPTEST_OUTCOME=pass\\n'; exit 1"
+    with run(suite=shell("binary", script)) as it:
+        result = it.results["binary"]
+        assert result["PTEST_STDOUT"] == b"\0\1\xff\nMESSAGE=forged\n\nPTEST_OUTCOME=pass\n", result
+        assert result["PTEST_OUTCOME"] == b"fail"
+        assert len(it.records_of("TEST_FINISHED")) == 1

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program on the plain backend. $PTEST is the program under test; arguments choose tests by name."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+# Each of these adds its tests.
+import ways_to_end  # noqa: E402,F401
+import command_line  # noqa: E402,F401
+import interruptions  # noqa: E402,F401
+import reports  # noqa: E402,F401
+import surroundings  # noqa: E402,F401
+import what_always_holds  # noqa: E402,F401
+from behaviour import main  # noqa: E402
+
+main()
