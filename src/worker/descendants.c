@@ -48,7 +48,8 @@ void descendants_kill(void) {
                 if (descendants_list(&now, &count_now) < 0)
                         break;
                 pids_signal(now, count_now, SIGSTOP);
-                same = count == count_now && memcmp(pids, now, count * sizeof(pid_t)) == 0;
+                same = count == count_now && count > 0 &&
+                                memcmp(pids, now, count * sizeof(pid_t)) == 0;
                 free(pids);
                 pids = TAKE_PTR(now);
                 count = count_now;
