@@ -150,6 +150,7 @@ static int run_collect_capabilities(Run *run) {
 }
 
 static int run_prepare(Run *run, char **argv) {
+        _cleanup_free_ char *arguments = NULL;
         int r;
 
         r = run_choose_backend(run);
@@ -173,8 +174,8 @@ static int run_prepare(Run *run, char **argv) {
         r = run_collect_capabilities(run);
         if (r < 0)
                 return log_error_errno(r, "Failed to find out what this machine can hold: %m");
-        run->command = text_quote_words(argv);
-        return run->command ? 0 : -ENOMEM;
+        arguments = text_quote_words(argv + 1);
+        return arguments ? text_setf(&run->command, "%s %s", argv[0], arguments) : -ENOMEM;
 }
 
 /* ---- The run ---- */

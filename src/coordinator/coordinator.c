@@ -54,7 +54,7 @@ struct Coordinator {
         EventLog log;
         sd_event *event;
         Backend *backend;
-        char *directory;
+        RunDirectory *directory;
         Plan *plan;
         Pool *pool;
         SlotContext context;
@@ -570,7 +570,7 @@ static int coordinator_new_pool(Coordinator *coordinator) {
                 .backend = coordinator->backend,
                 .suite = coordinator->suite,
                 .worker_path = config->worker_path,
-                .directory = coordinator->directory,
+                .directory = run_directory_get_path(coordinator->directory),
                 .user = config->user,
                 .uid = config->uid,
                 .stop_usec = config->stop_usec,
@@ -622,7 +622,7 @@ int coordinator_new(
         r = coordinator_new_backend(coordinator);
         if (r < 0)
                 return r;
-        r = run_directory_make(config->run_id, config->uid, config->gid, &coordinator->directory);
+        r = run_directory_new(config->run_id, config->uid, config->gid, &coordinator->directory);
         if (r < 0)
                 return log_error_errno(r, "Cannot make a directory for the sockets of the run: %m");
         r = coordinator_new_pool(coordinator);
@@ -677,7 +677,7 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
         plan_free(coordinator->plan);
         pool_free(coordinator->pool);
         backend_free(coordinator->backend);
-        run_directory_remove(coordinator->directory);
+        run_directory_free(coordinator->directory);
         sd_event_unref(coordinator->event);
         event_log_done(&coordinator->log);
         free(coordinator->health);

@@ -2,22 +2,87 @@
 
 #include "coordinator/directory.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/text.h"
 
-/* "/r-" and 16 digits, "/w1000g1000000": what comes after the base in the longest path. */
-#define DIRECTORY_BASE_MAX (107U - 18U - 16U)
+/* "/r-" and 12 digits, "/w1000g1000000": what comes after the base in the longest path. */
+#define DIRECTORY_BASE_MAX (107U - 15U - 15U)
+#define DIRECTORY_PREFIX   "r-"
+
+struct RunDirectory {
+        char *path;
+        int fd; /* the lock is on it */
+};
+
+static int run_directory_lock(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* What coordinators left that had no chance to clean up. */
+static void run_directory_remove_stale(const char *base) {
+        DIR *dir = opendir(base);
+        struct dirent *entry;
+
+        if (!dir)
+                return;
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *path = NULL;
+                _cleanup_close_ int fd = -1;
+
+                if (!text_starts_with(entry->d_name, DIRECTORY_PREFIX) ||
+                    text_setf(&path, "%s/%s", base, entry->d_name) < 0)
+                        continue;
+                fd = run_directory_lock(path);
+                if (fd >= 0)
+                        (void)dir_remove(path);
+        }
+        (void)closedir(dir);
+}
+
+/* -EAGAIN: another coordinator took it for stale before it was locked. */
+static int run_directory_make_locked(const char *path, uid_t uid, gid_t gid, int *ret_fd) {
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+
+        if (mkdir(path, 0700) < 0)
+                return -errno;
+        fd = run_directory_lock(path);
+        if (fd == -ENOENT || fd == -EWOULDBLOCK)
+                return -EAGAIN;
+        if (fd < 0)
+                return fd;
+        if (uid != geteuid() && fchown(fd, uid, gid) < 0) {
+                int r = -errno;
+
+                (void)rmdir(path);
+                return r;
+        }
+        if (lstat(path, &st) < 0)
+                return -EAGAIN;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
 
 /* Below the base it must be possible for the worker's user to reach its directory. */
 static int run_directory_make_below(
-                const char *base, sd_id128_t run_id, uid_t uid, gid_t gid, char **ret) {
+                const char *base, sd_id128_t run_id, uid_t uid, gid_t gid, RunDirectory *ret) {
         _cleanup_free_ char *path = NULL;
         char id[SD_ID128_STRING_MAX];
         int r;
@@ -27,17 +92,16 @@ static int run_directory_make_below(
         r = dir_make(base, 0755);
         if (r < 0)
                 return r;
-        r = text_setf(&path, "%s/r-%.12s", base, sd_id128_to_string(run_id, id));
+        run_directory_remove_stale(base);
+        r = text_setf(&path, "%s/" DIRECTORY_PREFIX "%.12s", base, sd_id128_to_string(run_id, id));
         if (r < 0)
                 return r;
-        if (mkdir(path, 0700) < 0)
-                return -errno;
-        if (uid != geteuid() && chown(path, uid, gid) < 0) {
-                r = -errno;
-                (void)rmdir(path);
+        do
+                r = run_directory_make_locked(path, uid, gid, &ret->fd);
+        while (r == -EAGAIN);
+        if (r < 0)
                 return r;
-        }
-        *ret = TAKE_PTR(path);
+        ret->path = TAKE_PTR(path);
         return 0;
 }
 
@@ -68,31 +132,44 @@ static bool run_directory_base_is_safe(const char *base) {
                         !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-int run_directory_make(sd_id128_t run_id, uid_t uid, gid_t gid, char **ret) {
+int run_directory_new(sd_id128_t run_id, uid_t uid, gid_t gid, RunDirectory **ret) {
+        _cleanup_(run_directory_freep) RunDirectory *directory = calloc(1, sizeof(*directory));
         char *bases[4] = {};
         int r, error = -ENOENT;
 
+        if (!directory)
+                return -ENOMEM;
+        directory->fd = -1;
         r = run_directory_list_bases(bases);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(bases) && bases[i] && error < 0; i++)
                 error = run_directory_base_is_safe(bases[i]) ?
-                                run_directory_make_below(bases[i], run_id, uid, gid, ret) :
+                                run_directory_make_below(bases[i], run_id, uid, gid, directory) :
                                 -EPERM;
         for (size_t i = 0; i < ELEMENTSOF(bases); i++)
                 free(bases[i]);
-        return r < 0 ? r : error;
+        if (r < 0 || error < 0)
+                return r < 0 ? r : error;
+        *ret = TAKE_PTR(directory);
+        return 0;
 }
 
-char *run_directory_remove(char *path) {
-        char *slash;
-
-        if (!path)
+RunDirectory *run_directory_free(RunDirectory *directory) {
+        if (!directory)
                 return NULL;
-        (void)dir_remove(path);
-        /* The base too, if this was the last run there; systemd's own is busy or its business. */
-        slash = strrchr(path, '/');
-        *slash = 0;
-        if (text_starts_with(path, "/tmp/"))
-                (void)rmdir(path);
-        free(path);
+        if (directory->path) {
+                (void)dir_remove(directory->path);
+                /* The base too, if this was the last run there and it is of our own making. */
+                if (text_starts_with(directory->path, "/tmp/")) {
+                        *strrchr(directory->path, '/') = 0;
+                        (void)rmdir(directory->path);
+                }
+        }
+        fd_close(directory->fd);
+        free(directory->path);
+        free(directory);
         return NULL;
+}
+
+const char *run_directory_get_path(const RunDirectory *directory) {
+        return directory->path;
 }

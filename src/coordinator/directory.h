@@ -11,9 +11,15 @@
  * The directory of a run's sockets: mode 0700, the workers' own, gone with the run
  *
  * Below $RUNTIME_DIRECTORY, /run/ptest (root), $XDG_RUNTIME_DIR/ptest or /tmp: the first that can be used
- * and leaves room for a socket's path (107 bytes).
+ * and leaves room for a socket's path (107 bytes). Its coordinator holds a lock on it (flock), so that those
+ * of coordinators that were killed are known, and removed by the next run.
  */
 
-int run_directory_make(sd_id128_t run_id, uid_t uid, gid_t gid, char **ret);
-/* Removes it and frees the path. */
-char *run_directory_remove(char *path);
+typedef struct RunDirectory RunDirectory;
+
+int run_directory_new(sd_id128_t run_id, uid_t uid, gid_t gid, RunDirectory **ret);
+/* Removes it. */
+RunDirectory *run_directory_free(RunDirectory *directory);
+DEFINE_CLEANUP(RunDirectory, run_directory_free);
+
+const char *run_directory_get_path(const RunDirectory *directory);

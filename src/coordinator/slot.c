@@ -110,7 +110,7 @@ uint64_t slot_get_deadline(const Slot *slot) {
                 return now + SLOT_HELLO_TIMEOUT;
         case SLOT_BUSY:
                 /* Looked at again at the latest then: what runs changes without a word. */
-                return MIN(slot_get_busy_deadline(slot), now + SLOT_IDLE_TIMEOUT);
+                return MIN(slot_get_busy_deadline(slot), now + SLOT_RECHECK_INTERVAL);
         case SLOT_STOPPING:
                 if (slot->cause == SLOT_CAUSE_OVER)
                         return now + slot->context->stop_usec;

@@ -95,6 +95,8 @@ typedef struct SlotContext {
 #define SLOT_MARGIN            (5 * USEC_PER_SEC)
 /* A worker that has tasks and starts none. */
 #define SLOT_IDLE_TIMEOUT      (20 * USEC_PER_SEC)
+/* How often a busy worker is looked at: it goes from test to test without a word. */
+#define SLOT_RECHECK_INTERVAL  (500 * USEC_PER_MSEC)
 /* From a worker's end to the end of its connection; both are local, so this is for a stalled machine. */
 #define SLOT_DRAIN_TIMEOUT     (5 * USEC_PER_SEC)
 /* From "stop now" to StopUnit, so that systemctl stop is over within ten seconds. */

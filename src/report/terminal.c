@@ -460,8 +460,8 @@ void terminal_print_notice(Reporter *reporter, const char *text) {
 
         if (terminal->options.verbosity == TERMINAL_QUIET)
                 return;
-        buffer_add_string(&terminal->text, text);
-        buffer_add_string(&terminal->text, "\n");
+        buffer_reset(&terminal->text, 64 * KIB);
+        buffer_addf(&terminal->text, "%s\n", text);
         (void)terminal_flush(terminal);
 }
 
