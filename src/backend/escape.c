@@ -136,17 +136,10 @@ int escape_scope_unit(
 }
 
 int escape_scope_pattern(const char *prefix, char **ret) {
-        char *pattern = malloc(strlen(prefix) * 2 + sizeof("*.scope"));
-        if (!pattern)
-                return -ENOMEM;
+        char *pattern = NULL;
 
-        char *t = pattern;
-        for (const char *c = prefix; *c; c++) {
-                if (*c == '\\')
-                        *t++ = '\\';
-                *t++ = *c;
-        }
-        strcpy(t, "*.scope");
+        if (asprintf(&pattern, "%s*.scope", prefix) < 0)
+                return -ENOMEM;
 
         *ret = pattern;
         return 0;

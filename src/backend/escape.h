@@ -26,7 +26,10 @@ int escape_scope_unit(
 /* "ptest-<suite>-", with which all scopes of the suite begin */
 int escape_scope_prefix(const char *suite, char **ret);
 
-/* A pattern for fnmatch(), as the manager uses it, that matches what begins with prefix and ends in .scope */
+/*
+ * A pattern that matches what begins with prefix and ends in .scope. The manager uses fnmatch() with
+ * FNM_NOESCAPE: the backslashes of an escaped name stand for themselves.
+ */
 int escape_scope_pattern(const char *prefix, char **ret);
 
 /* The run's id in a scope's name that begins with prefix; false if it is not one of ours. */
