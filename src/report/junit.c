@@ -32,10 +32,14 @@
 #include "report/counts.h"
 #include "report/output-tail.h"
 
-/* GitLab takes 30 MB a file, libxml2 10 MB a text: kept of each stream, and of all together. */
+/*
+ * GitLab takes 30 MB a file, libxml2 10 MB a text. Each stream is cut to the first size, when the file has
+ * grown to JUNIT_FULL to the second, and beyond JUNIT_OVERFULL there is no output any more.
+ */
 #define JUNIT_STREAM_MAX (64U * 1024U)
 #define JUNIT_STREAM_MIN (2U * 1024U)
-#define JUNIT_OUTPUT_MAX (16U * 1024U * 1024U)
+#define JUNIT_FULL       (16U * 1024U * 1024U)
+#define JUNIT_OVERFULL   (24U * 1024U * 1024U)
 /* Beyond what the head has at the start: counts and times that have become longer. */
 #define JUNIT_HEAD_SPARE 256U
 
@@ -52,7 +56,7 @@ typedef struct Junit {
         char run_id[SD_ID128_STRING_MAX];
         uint64_t start_usec;
         size_t head_size;
-        uint64_t output_size; /* of all streams written */
+        uint64_t written; /* bytes of cases */
         size_t n_failures, n_errors, n_skipped, n_cases;
         uint64_t duration_usec;
 
@@ -132,6 +136,7 @@ static int junit_flush(Junit *junit) {
                         junit->fd,
                         xmlBufferContent(junit->buffer),
                         (size_t)xmlBufferLength(junit->buffer));
+        junit->written += (uint64_t)xmlBufferLength(junit->buffer);
         xmlBufferEmpty(junit->buffer);
         return r;
 }
@@ -314,10 +319,10 @@ static void junit_add_outcome(Junit *junit, const Result *result) {
 }
 
 static void junit_add_output(Junit *junit, const char *element, const ResultOutput *output) {
-        size_t max = junit->output_size < JUNIT_OUTPUT_MAX ? JUNIT_STREAM_MAX : JUNIT_STREAM_MIN;
+        size_t max = junit->written < JUNIT_FULL ? JUNIT_STREAM_MAX : JUNIT_STREAM_MIN;
         _cleanup_output_tail_ OutputTail tail = {};
 
-        if (output->size == 0)
+        if (output->size == 0 || junit->written > JUNIT_OVERFULL)
                 return;
         if (output_tail_init(&tail, output, SIZE_MAX, max) < 0) {
                 junit->failed = true;
@@ -328,7 +333,6 @@ static void junit_add_output(Junit *junit, const char *element, const ResultOutp
                 junit_add_text(junit, "[the begin is left out]\n");
         junit_add_text(junit, tail.text);
         junit_end(junit);
-        junit->output_size += strlen(tail.text);
 }
 
 static int junit_add_result(Junit *junit, const Result *result) {

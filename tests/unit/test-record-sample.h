@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Events with arbitrary content, for the tests of records and reports; the same for the same seed */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+
+#include "basic/strv.h"
+#include "record/event.h"
+
+static uint64_t sample_state;
+
+static inline uint64_t sample_random(void) {
+        /* xorshift64 */
+        sample_state ^= sample_state << 13;
+        sample_state ^= sample_state >> 7;
+        sample_state ^= sample_state << 17;
+        return sample_state;
+}
+
+static inline void sample_seed(uint64_t seed) {
+        sample_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+}
+
+/* What breaks formats, and some ordinary text */
+static inline char *sample_string(void) {
+        static const char *const parts[] = {
+                "",          "a",        "name",         "\n",        "\\",   "\\n",
+                " # ",       "#",        "# SKIP x",     "\t",        "\r",   "\x1b[31m",
+                "\xff",      "\xc3\xbc", "\xe6\x97\xa5", "<&>\"']]>", "=",    "\xef\xbf\xbf",
+                "\x01",      "\x7f",     "\xc2\x9b",     " ",         "1..3", "\nnot ok 1\n",
+                "Bail out!",
+        };
+        char *s = calloc(1, 256);
+
+        ck_assert_ptr_nonnull(s);
+        for (uint64_t n = sample_random() % 8; n > 0; n--)
+                strcat(s, parts[sample_random() % ELEMENTSOF(parts)]);
+        return s;
+}
+
+static inline char *sample_string_or_null(void) {
+        return sample_random() % 3 == 0 ? NULL : sample_string();
+}
+
+static inline uint64_t sample_number(void) {
+        switch (sample_random() % 4) {
+        case 0:
+                return 0;
+        case 1:
+                return sample_random() % 100;
+        default:
+                return sample_random() >> (sample_random() % 63 + 1);
+        }
+}
+
+static inline void sample_output(ResultOutput *output) {
+        size_t size = sample_random() % 3 == 0 ? 0 : sample_random() % 6000;
+
+        if (size > 0) {
+                output->data = malloc(size + 1);
+                ck_assert_ptr_nonnull(output->data);
+                for (size_t i = 0; i < size; i++)
+                        output->data[i] = (char)(sample_random() % 4 == 0 ? sample_random() : 'a');
+                output->data[size] = '\0';
+        }
+        output->size = size;
+        output->total = size + (sample_random() % 2 == 0 ? 0 : sample_number() % 100000);
+}
+
+static inline Result *sample_result(void) {
+        static const int signals[] = { 0, 6, 9, 11, 15 };
+        Result *result;
+        char address[64];
+
+        snprintf(address,
+                 sizeof(address),
+                 "dir/t%u::c[%u]",
+                 (unsigned)(sample_random() % 1000),
+                 (unsigned)(sample_random() % 1000));
+        ck_assert_int_eq(result_new(address, &result), 0);
+        result->outcome = (Outcome)(sample_random() % PTEST_OUTCOME_MAX);
+        result->marks = (unsigned)sample_random() & 7;
+        result->reason = sample_string_or_null();
+        result->attempt = 1 + (unsigned)sample_random() % 3;
+        result->slot = (unsigned)sample_random() % 3;
+        result->generation = (unsigned)sample_number();
+        result->start_usec = sample_number();
+        result->duration_usec = sample_number();
+        result->cpu_user_usec = sample_number();
+        result->cpu_system_usec = sample_number();
+        result->memory_peak = sample_random() % 2 == 0 ? SIZE_UNKNOWN : sample_number();
+        result->exit_status = (int)(sample_random() % 257) - 1;
+        result->signal = signals[sample_random() % ELEMENTSOF(signals)];
+        result->core_dumped = sample_random() % 2;
+        for (uint64_t n = sample_random() % 5; n > 0; n--) {
+                char *name = sample_string(), *reason = sample_string_or_null();
+
+                ck_assert_int_eq(
+                                result_add_point(
+                                                result,
+                                                (Outcome)(sample_random() % PTEST_OUTCOME_MAX),
+                                                sample_number(),
+                                                name,
+                                                reason),
+                                0);
+                free(name);
+                free(reason);
+        }
+        for (uint64_t n = sample_random() % 3; n > 0; n--) {
+                char *command = sample_string();
+
+                ck_assert_int_ge(strv_extendf(&result->leaks, "12 %s", command), 0);
+                free(command);
+        }
+        sample_output(&result->out);
+        sample_output(&result->err);
+        return result;
+}
+
+static inline sd_id128_t sample_run_id(void) {
+        sd_id128_t id;
+
+        for (size_t i = 0; i < sizeof(id.bytes); i++)
+                id.bytes[i] = (uint8_t)sample_random();
+        return id;
+}
+
+static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
+        Event *event;
+
+        ck_assert_int_eq(event_new(kind, run_id, "sample", &event), 0);
+        event->time_usec = UINT64_C(1795308767837061) + sample_random() % 1000000;
+        if (kind == EVENT_RUN_STARTED) {
+                event->run_started.description = sample_string_or_null();
+                event->run_started.version = sample_string();
+                event->run_started.planned = (size_t)sample_number();
+                event->run_started.workers = (unsigned)sample_number();
+                event->run_started.backend = sample_string();
+                event->run_started.hostname = sample_string();
+                event->run_started.command = sample_string();
+                for (uint64_t n = sample_random() % 4; n > 0; n--)
+                        ck_assert_int_ge(
+                                        strv_extendf(&event->run_started.capabilities,
+                                                     "c%u=yes",
+                                                     (unsigned)n),
+                                        0);
+        } else if (kind == EVENT_RUN_FINISHED) {
+                Tally *tally = &event->run_finished.tally;
+
+                tally->planned = (size_t)sample_number();
+                for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
+                        tally->count[outcome] = (size_t)sample_number();
+                tally->marked_flaky = (size_t)sample_number();
+                tally->marked_leaky = (size_t)sample_number();
+                tally->marked_slow = (size_t)sample_number();
+                event->run_finished.verdict = (Verdict)(sample_random() % VERDICT_MAX);
+                event->run_finished.reason = sample_string_or_null();
+                event->run_finished.duration_usec = sample_number();
+                event->run_finished.journal_lost = (size_t)sample_number();
+        } else if (kind == EVENT_TEST_FINISHED)
+                event->result = sample_result();
+        else {
+                event->worker.slot = (unsigned)sample_number();
+                event->worker.generation = (unsigned)sample_number();
+                event->worker.pid = (pid_t)(sample_number() & 0x3fffffff);
+                event->worker.unit = sample_string_or_null();
+                event->worker.why = sample_string_or_null();
+                event->worker.test = sample_string_or_null();
+        }
+        return event;
+}
+
+static inline Event *sample_event(void) {
+        return sample_event_of_run((EventKind)(sample_random() % EVENT_KIND_MAX), sample_run_id());
+}
+
+static inline void assert_string(const char *a, const char *b) {
+        if (a && b)
+                ck_assert_str_eq(a, b);
+        else
+                ck_assert(a == b);
+}
+
+static inline void assert_strv(char *const *a, char *const *b) {
+        ck_assert_uint_eq(strv_length(a), strv_length(b));
+        for (size_t i = 0; a && a[i]; i++)
+                ck_assert_str_eq(a[i], b[i]);
+}
+
+static inline void assert_output(const ResultOutput *a, const ResultOutput *b) {
+        ck_assert_uint_eq(a->size, b->size);
+        ck_assert_uint_eq(a->total, b->total);
+        if (a->size > 0)
+                ck_assert_mem_eq(a->data, b->data, a->size);
+}
+
+static inline void assert_result(const Result *a, const Result *b) {
+        ck_assert_str_eq(a->address, b->address);
+        ck_assert_int_eq(a->outcome, b->outcome);
+        ck_assert_uint_eq(a->marks, b->marks);
+        assert_string(a->reason, b->reason);
+        ck_assert_uint_eq(a->attempt, b->attempt);
+        ck_assert_uint_eq(a->slot, b->slot);
+        ck_assert_uint_eq(a->generation, b->generation);
+        ck_assert_uint_eq(a->start_usec, b->start_usec);
+        ck_assert_uint_eq(a->duration_usec, b->duration_usec);
+        ck_assert_uint_eq(a->cpu_user_usec, b->cpu_user_usec);
+        ck_assert_uint_eq(a->cpu_system_usec, b->cpu_system_usec);
+        ck_assert_uint_eq(a->memory_peak, b->memory_peak);
+        ck_assert_int_eq(a->exit_status, b->exit_status);
+        ck_assert_int_eq(a->signal, b->signal);
+        ck_assert_int_eq(a->core_dumped, b->core_dumped);
+        ck_assert_uint_eq(a->n_points, b->n_points);
+        for (size_t i = 0; i < a->n_points; i++) {
+                ck_assert_int_eq(a->points[i].outcome, b->points[i].outcome);
+                ck_assert_uint_eq(a->points[i].number, b->points[i].number);
+                assert_string(a->points[i].name, b->points[i].name);
+                assert_string(a->points[i].reason, b->points[i].reason);
+        }
+        assert_strv(a->leaks, b->leaks);
+        assert_output(&a->out, &b->out);
+        assert_output(&a->err, &b->err);
+}
+
+static inline void assert_event(const Event *a, const Event *b) {
+        ck_assert_int_eq(a->kind, b->kind);
+        ck_assert(sd_id128_equal(a->run_id, b->run_id));
+        ck_assert_str_eq(a->suite, b->suite);
+        ck_assert_uint_eq(a->time_usec, b->time_usec);
+        assert_string(a->run_started.description, b->run_started.description);
+        assert_string(a->run_started.version, b->run_started.version);
+        ck_assert_uint_eq(a->run_started.planned, b->run_started.planned);
+        ck_assert_uint_eq(a->run_started.workers, b->run_started.workers);
+        assert_string(a->run_started.backend, b->run_started.backend);
+        assert_strv(a->run_started.capabilities, b->run_started.capabilities);
+        assert_string(a->run_started.hostname, b->run_started.hostname);
+        assert_string(a->run_started.command, b->run_started.command);
+        ck_assert_mem_eq(&a->run_finished.tally, &b->run_finished.tally, sizeof(Tally));
+        ck_assert_int_eq(a->run_finished.verdict, b->run_finished.verdict);
+        assert_string(a->run_finished.reason, b->run_finished.reason);
+        ck_assert_uint_eq(a->run_finished.duration_usec, b->run_finished.duration_usec);
+        ck_assert_uint_eq(a->run_finished.journal_lost, b->run_finished.journal_lost);
+        ck_assert(!a->result == !b->result);
+        if (a->result)
+                assert_result(a->result, b->result);
+        ck_assert_uint_eq(a->worker.slot, b->worker.slot);
+        ck_assert_uint_eq(a->worker.generation, b->worker.generation);
+        ck_assert_int_eq(a->worker.pid, b->worker.pid);
+        assert_string(a->worker.unit, b->worker.unit);
+        assert_string(a->worker.why, b->worker.why);
+        assert_string(a->worker.test, b->worker.test);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report/output-tail.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <check.h>
+
+#include "basic/text.h"
+
+static void assert_tail(
+                const char *data,
+                size_t lines,
+                size_t bytes,
+                const char *expected,
+                bool truncated,
+                size_t n) {
+        ResultOutput output = { .data = (char *)data, .size = strlen(data), .total = strlen(data) };
+        OutputTail tail;
+
+        ck_assert_int_eq(output_tail_init(&tail, &output, lines, bytes), 0);
+        ck_assert_str_eq(tail.text, expected);
+        ck_assert_int_eq(tail.truncated, truncated);
+        ck_assert_uint_eq(tail.n_lines, n);
+        output_tail_done(&tail);
+}
+
+START_TEST(output_tail_takes_the_last_lines)
+{
+        assert_tail("", 2, 100, "", false, 0);
+        assert_tail("\n\n", 2, 100, "", false, 0);
+        assert_tail("a", 2, 100, "a", false, 1);
+        assert_tail("a\nb\n", 2, 100, "a\nb", false, 2);
+        assert_tail("a\nb\nc", 2, 100, "b\nc", true, 2);
+        assert_tail("\nb\n", 1, 100, "b", true, 1);
+        assert_tail("\nb\n", 2, 100, "\nb", false, 2);
+        assert_tail("a\n\n\nb", 2, 100, "\nb", true, 2);
+}
+END_TEST
+
+START_TEST(output_tail_long_line_loses_its_begin_between_characters)
+{
+        assert_tail("abcdef", 2, 3, "def", true, 1);
+        assert_tail("ab\xe6\x97\xa5z", 2, 3, "z", true, 1);
+        assert_tail("ab\xe6\x97\xa5z", 2, 4, "\xe6\x97\xa5z", true, 1);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("report-output-tail");
+        TCase *tcase = tcase_create("output-tail");
+        SRunner *runner;
+        int failed;
+
+        tcase_set_timeout(tcase, 100);
+        tcase_add_test(tcase, output_tail_takes_the_last_lines);
+        tcase_add_test(tcase, output_tail_long_line_loses_its_begin_between_characters);
+        suite_add_tcase(suite, tcase);
+
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
