@@ -22,7 +22,7 @@ _ptest() {
                 [list]='-k --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
                 [log]='--run= --stdout --stderr --raw --journal --state-dir= --help'
-                [doctor]='--json --help'
+                [doctor]='--backend= --json --help'
         )
 
         _init_completion -s || return

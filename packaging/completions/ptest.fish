@@ -37,7 +37,7 @@ complete -c ptest -n $run -l timeout -x -d 'Limit for tests that do not name the
 complete -c ptest -n $run -l timeout-multiplier -x -d 'Multiply all limits'
 complete -c ptest -n $run -l fail-fast -d 'Start nothing more after a failure'
 complete -c ptest -n $run -l memory-max -x -d 'Memory limit of each worker'
-complete -c ptest -n $run -l backend -x -a 'auto system user plain' -d 'How workers are kept'
+complete -c ptest -n '__fish_seen_subcommand_from run doctor' -l backend -x -a 'auto system user plain' -d 'How workers are kept'
 complete -c ptest -n $run -l user -x -a '(__fish_complete_users)' -d 'Run tests as this user'
 complete -c ptest -n $run -l allow-degraded -d 'Run even where a limit cannot be held'
 complete -c ptest -n $run -l allow-no-tests -d 'A run without any test is a success'
