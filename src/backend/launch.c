@@ -85,10 +85,18 @@ static int launch_plan_set_fds(LaunchPlan *plan, const int *fds, size_t n_fds) {
 
         /* A bare chroot may have no /dev/null; then our own standard input stays. */
         _cleanup_close_ int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (null_fd < 0)
-                return 0;
+        if (null_fd >= 0) {
+                int r = launch_plan_add_fd(plan, null_fd, STDIN_FILENO, first_free);
+                if (r < 0)
+                        return r;
+        }
 
-        return launch_plan_add_fd(plan, null_fd, STDIN_FILENO, first_free);
+#if __GLIBC_PREREQ(2, 34)
+        /* Last: what somebody else left open without CLOEXEC is none of the worker's business. */
+        return -posix_spawn_file_actions_addclosefrom_np(&plan->actions, first_free);
+#else
+        return 0;
+#endif
 }
 
 static int launch_build_environment(const char *mark, char ***ret) {

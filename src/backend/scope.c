@@ -22,6 +22,7 @@
 
 #include "backend/escape.h"
 #include "backend/transient.h"
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/process.h"
@@ -490,7 +491,7 @@ static void scope_send_create(Scope *scope) {
                                 scope,
                                 UINT64_MAX);
         if (r >= 0)
-                scope->created = true;
+                scope->created = scope->systemd->slice_used = true;
         else if (r == -ENOTCONN || r == -ECONNRESET)
                 systemd_request_sync(scope->systemd);
         else
@@ -546,7 +547,7 @@ static int scope_on_created(sd_bus_message *reply, void *userdata, sd_bus_error 
 static int scope_verify_membership(Scope *scope, char **ret_path) {
         _cleanup_free_ char *path = NULL;
 
-        int r = cgroup_find_process(scope->child.pid, &scope->systemd->layout, &path);
+        int r = scope->systemd->find_cgroup(scope->child.pid, &scope->systemd->layout, &path);
         if (r < 0)
                 return r;
 
@@ -649,6 +650,26 @@ void scope_on_job_removed(Scope *scope, const char *job, const char *result) {
         scope_check_end(scope);
 }
 
+/*
+ * The manager says that a unit is down whose worker lives. A stale "cgroup empty" can make it forget a scope; but a manager
+ * that executes itself anew also says so for a moment. Hence it is asked again, until it says the same for some time.
+ */
+static void scope_suspect(Scope *scope, bool asked) {
+        uint64_t now = clock_monotonic();
+
+        if (!child_is_alive(&scope->child))
+                return;
+
+        if (scope->suspect_since == 0)
+                scope->suspect_since = now;
+
+        if (asked && now - scope->suspect_since >= scope->systemd->timeouts.suspect_usec) {
+                log_warning("%s: the manager lost this scope; its worker is killed", scope->unit);
+                scope_enter_killing(scope);
+        } else
+                systemd_request_sync(scope->systemd);
+}
+
 void scope_on_unit_down(Scope *scope) {
         if (scope->state == SCOPE_STOPPING || scope->state == SCOPE_KILLING) {
                 /* With a job under way its end is what counts. */
@@ -659,11 +680,8 @@ void scope_on_unit_down(Scope *scope) {
                 return;
         }
 
-        /* A stale "cgroup empty" can make the manager forget a scope whose process lives. */
-        if (scope->state == SCOPE_RUNNING && child_is_alive(&scope->child)) {
-                log_warning("%s: the manager lost this scope; its worker is killed", scope->unit);
-                scope_enter_killing(scope);
-        }
+        if (scope->state == SCOPE_RUNNING)
+                scope_suspect(scope, false);
 }
 
 static void scope_on_child_exit(void *userdata) {
@@ -764,9 +782,12 @@ void scope_on_sync(Scope *scope, const char *active_state) {
                 scope_sync_creating(scope, active_state);
                 break;
         case SCOPE_RUNNING:
-                if (down)
-                        scope_on_unit_down(scope);
-                else if (scope->ref_lost) {
+                if (down) {
+                        scope_suspect(scope, true);
+                        break;
+                }
+                scope->suspect_since = 0;
+                if (scope->ref_lost) {
                         scope->ref_lost = false;
                         systemd_send(scope->systemd, "RefUnit", "s", scope->unit);
                 }

@@ -56,8 +56,9 @@ struct Scope {
         bool waits_for_turn;
         bool ref_lost; /* references end with a connection */
         bool thawed;
-        bool resent;   /* StartTransientUnit may have been carried out before */
-        bool to_visit; /* for systemd.c, when all are visited */
+        bool resent;            /* StartTransientUnit may have been carried out before */
+        uint64_t suspect_since; /* the manager said down while the worker lived; 0: it did not */
+        bool to_visit;          /* for systemd.c, when all are visited */
 
         sd_bus_slot *call_slot;  /* StartTransientUnit, StopUnit */
         sd_bus_slot *query_slot; /* reading properties */

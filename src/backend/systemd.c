@@ -47,6 +47,7 @@ static const SystemdTimeouts default_timeouts = {
         .stop_usec = 3 * USEC_PER_SEC,
         .kill_usec = 10 * USEC_PER_SEC, /* a process in uninterruptible sleep may come back */
         .query_usec = 2 * USEC_PER_SEC,
+        .suspect_usec = 1 * USEC_PER_SEC,
 };
 
 static int systemd_connect(Systemd *systemd);
@@ -676,7 +677,34 @@ static int systemd_find_user(Systemd *systemd) {
         return systemd->user ? 0 : -ENOMEM;
 }
 
+/* Where no scope lived long enough to be seen in the slice, the manager is asked; waits, but not for long. */
+static void systemd_find_slice(Systemd *systemd) {
+        const char *mount_point = systemd->layout.unified ? systemd->layout.unified :
+                                                            systemd->layout.named;
+        _cleanup_free_ char *unit_path = NULL, *path = NULL;
+
+        if (!mount_point || !systemd->slice_used || systemd->slice_path || !systemd->up ||
+            systemd->direct)
+                return;
+
+        int r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", systemd->slice, &unit_path);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(systemd->bus, FLUSH_USEC);
+        if (r >= 0)
+                r = sd_bus_get_property_string(
+                                systemd->bus,
+                                "org.freedesktop.systemd1",
+                                unit_path,
+                                "org.freedesktop.systemd1.Slice",
+                                "ControlGroup",
+                                NULL,
+                                &path);
+        if (r >= 0 && path[0] == '/')
+                (void)text_setf(&systemd->slice_path, "%s%s", mount_point, path);
+}
+
 static void systemd_stop_slice(Systemd *systemd) {
+        systemd_find_slice(systemd);
         if (!systemd->slice_path)
                 return;
 
@@ -768,6 +796,7 @@ static int systemd_make(
 
         systemd->lock.fd = -1;
         systemd->timeouts = *timeouts;
+        systemd->find_cgroup = cgroup_find_process;
         systemd->backoff_usec = BACKOFF_FIRST_USEC;
 
         _cleanup_(backend_freep) Backend *backend = &systemd->backend;
@@ -836,6 +865,7 @@ int systemd_new_with_bus(
                 const BackendConfig *config,
                 sd_bus *bus,
                 const SystemdTimeouts *timeouts,
+                SystemdFindCgroup find_cgroup,
                 Backend **ret) {
         _cleanup_(backend_freep) Backend *backend = NULL;
         __attribute__((cleanup(sd_bus_flush_close_unrefp))) sd_bus *owned = bus;
@@ -847,6 +877,7 @@ int systemd_new_with_bus(
         Systemd *systemd = (Systemd *)backend;
         systemd->bus = TAKE_PTR(owned);
         systemd->direct = true;
+        systemd->find_cgroup = find_cgroup;
 
         r = systemd_set_up(systemd);
         if (r < 0)

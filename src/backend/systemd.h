@@ -20,15 +20,20 @@ typedef struct Scope Scope;
 
 /* Shortened by tests */
 typedef struct SystemdTimeouts {
-        uint64_t start_usec; /* StartTransientUnit until its job is done */
-        uint64_t stop_usec;  /* what the manager gets beyond the worker's own stop time */
-        uint64_t kill_usec;  /* from SIGKILL until the worker counts as lost */
-        uint64_t query_usec; /* reading how a unit ended */
+        uint64_t start_usec;   /* StartTransientUnit until its job is done */
+        uint64_t stop_usec;    /* what the manager gets beyond the worker's own stop time */
+        uint64_t kill_usec;    /* from SIGKILL until the worker counts as lost */
+        uint64_t query_usec;   /* reading how a unit ended */
+        uint64_t suspect_usec; /* how long the manager must say that a living worker's unit is down */
 } SystemdTimeouts;
+
+/* cgroup_find_process(), but for tests */
+typedef int (*SystemdFindCgroup)(pid_t pid, const CgroupLayout *layout, char **ret);
 
 typedef struct Systemd {
         Backend backend;
         SystemdTimeouts timeouts;
+        SystemdFindCgroup find_cgroup;
 
         sd_bus *bus;
         bool direct; /* a peer, not a bus: no names, no reconnect */
@@ -50,6 +55,7 @@ typedef struct Systemd {
         unsigned n_jobs;
 
         char *slice;
+        bool slice_used;  /* a scope was asked for */
         char *slice_path; /* in cgroupfs, known from the first scope */
         char *prefix;     /* of all scopes of the suite */
         char *bound_to;   /* the service that we are */
@@ -60,13 +66,14 @@ typedef struct Systemd {
         Lock lock;
 } Systemd;
 
-/* For tests: on a connection to a peer that plays the manager. The bus is taken, also on failure. */
+/* For tests: on a connection to a peer that plays the manager, and cgroups. The bus is taken, also on failure. */
 int systemd_new_with_bus(
                 sd_event *event,
                 BackendKind kind,
                 const BackendConfig *config,
                 sd_bus *bus,
                 const SystemdTimeouts *timeouts,
+                SystemdFindCgroup find_cgroup,
                 Backend **ret);
 
 /* ---- For scope.c ---- */
