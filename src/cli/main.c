@@ -211,10 +211,10 @@ int main(int argc, char **argv) {
 
         status = command_run(argc, argv);
 
-        /* A full disk behind the redirected output must not look like success. */
-        if (fflush(stdout) != 0 || ferror(stdout)) {
+        /* A full disk behind the redirected output must not look like success; where it does not, it was told. */
+        if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
                 log_error("Failed to write to standard output.");
-                return status == 0 ? EXIT_MACHINERY : status;
+                return EXIT_MACHINERY;
         }
         return status;
 }
