@@ -25,8 +25,11 @@
 #include <sys/eventfd.h>
 #include <sys/un.h>
 
-/* The directory says who may connect; this holds should its mode be wrong. */
-#define SOCKET_MODE 0600
+/*
+ * The directory, which is 0700 and the workers' own, says who may connect: a worker of another user than its
+ * coordinator has to. Each peer is checked besides.
+ */
+#define SOCKET_MODE 0666
 
 /* A close takes a few milliseconds, or for ever. */
 #define CLOSE_PATIENCE_MSEC 2000

