@@ -99,22 +99,6 @@ static Verdict coordinator_get_verdict(const Coordinator *coordinator) {
         return VERDICT_PASSED;
 }
 
-/* The last record. A disk that is full only now still makes the run fail. */
-static Verdict coordinator_finish(Coordinator *coordinator) {
-        event_log_sync(&coordinator->log);
-        event_log_finish(
-                        &coordinator->log,
-                        &(EventLogEnd){
-                                        .tally = plan_get_tally(coordinator->plan),
-                                        .verdict = coordinator_get_verdict(coordinator),
-                                        .reason = coordinator->verdict_reason ?:
-                                                        coordinator->log.error,
-                                        .duration_usec = clock_monotonic() -
-                                                        coordinator->started_usec,
-                        });
-        return coordinator_get_verdict(coordinator);
-}
-
 /* ---- Outcomes ---- */
 
 static void coordinator_wake(Coordinator *coordinator) {
@@ -651,6 +635,26 @@ static void coordinator_complete_rest(Coordinator *coordinator) {
                                 PTEST_OUTCOME_LOST,
                                 "the coordinator failed");
         }
+}
+
+/* The last record. A disk that is full only now still makes the run fail. */
+static Verdict coordinator_finish(Coordinator *coordinator) {
+        CoordinatorProgress progress;
+
+        coordinator_get_progress(coordinator, &progress);
+        notify_progress(&progress);
+        event_log_sync(&coordinator->log);
+        event_log_finish(
+                        &coordinator->log,
+                        &(EventLogEnd){
+                                        .tally = plan_get_tally(coordinator->plan),
+                                        .verdict = coordinator_get_verdict(coordinator),
+                                        .reason = coordinator->verdict_reason ?:
+                                                        coordinator->log.error,
+                                        .duration_usec = clock_monotonic() -
+                                                        coordinator->started_usec,
+                        });
+        return coordinator_get_verdict(coordinator);
 }
 
 int coordinator_run(Coordinator *coordinator, Verdict *ret) {
