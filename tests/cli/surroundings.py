@@ -64,7 +64,7 @@ def run_bare(proc):
             ["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "sh", "-euc", script, "sh", scratch],
             check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True, timeout=100,
-            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PTEST_WORKER": "/usr/libexec/ptest/ptest-worker"})
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "PTEST_WORKER": "/usr/libexec/ptest/ptest-worker"})
         assert done.returncode == 1 and not done.stderr, done
         state, = (root / "build" / "state" / "runs").iterdir()
         outcomes = {text(r, "PTEST_TEST"): text(r, "PTEST_OUTCOME") for r in read_export(state) if "PTEST_TEST" in r}

@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 
 from behaviour import behaviour, eventually
-from interruptions import LongRun, parent_with_name
+from long_run import LongRun, parent_with_name
 from program import MESSAGE_IDS, run, shell, tests, text
 
 # A bit of everything that can happen to a test.
@@ -36,7 +36,7 @@ def invariant_2_death_of_every_worker_is_neither_a_pass_nor_a_hang():
         it.until_both_run()
         for address in ("long1", "long2"):
             os.kill(parent_with_name(it, address), signal.SIGKILL)
-        eventually(lambda: {"long1", "long2"} <= set(it.outcomes), what="that both lost tests are reported")
+        it.until(lambda: {"long1", "long2"} <= set(it.outcomes), "both lost tests were reported")
         it.wait()
         assert it.status in (1, 3) and it.outcomes["long1"] == it.outcomes["long2"] == "lost", it.outcomes
         it.assert_whole()
@@ -45,7 +45,7 @@ def invariant_2_death_of_every_worker_is_neither_a_pass_nor_a_hang():
 @behaviour
 def invariant_2_worker_that_cannot_be_started_is_neither_a_pass_nor_a_hang():
     with run(suite=tests(5), env={"PTEST_WORKER": "/bin/false"}) as it:
-        assert it.status == 3 and it.stderr, (it.status, it.stderr)
+        assert it.status in (3, 5) and it.stderr, (it.status, it.stderr)
         assert "pass" not in it.outcomes.values(), it.outcomes
         it.assert_whole()
         it.assert_nothing_is_left()
@@ -91,7 +91,7 @@ def invariant_5_what_did_not_run_is_reported_with_the_reason():
 def invariant_7_record_once_written_outlives_the_coordinator():
     with LongRun(suite=tests(30) + shell("long1", "touch $MARKS/long1 $MARKS/long2; sleep 1000")) as it:
         it.until_both_run()
-        eventually(lambda: len(it.outcomes) == 30, what="that thirty results are recorded")
+        it.until(lambda: len(it.outcomes) == 30, "thirty results were recorded")
         it.process.kill()
         it.process.wait()
         assert len(it.outcomes) == 30

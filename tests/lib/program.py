@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import uuid
 from pathlib import Path
 
@@ -62,15 +61,15 @@ class Run:
     """One `ptest run`, started; also a context that leaves nothing of it behind, whatever happens."""
 
     def __init__(self, *targets, options=(), suite=None, env=None, backend="plain", cwd=None, argv=None,
-                 scratch=None, stdin=subprocess.DEVNULL, user=None):
+                 scratch=None, stdin=subprocess.DEVNULL, user=None, name="it"):
         self.mark = uuid.uuid4().hex
         self.scratch = Path(scratch or tempfile.mkdtemp(prefix="pt."))
         self.scratch.chmod(0o755)
-        for name in ("state", "runtime", "tmp"):
-            (self.scratch / name).mkdir(exist_ok=True)
+        for directory in ("state", "runtime", "tmp"):
+            (self.scratch / directory).mkdir(exist_ok=True)
         (self.scratch / "tmp").chmod(0o1777)
         if suite is not None:
-            path = self.scratch / "it.suite"
+            path = self.scratch / f"{name}.suite"
             path.write_text(suite)
             targets = (str(path), *targets)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(
@@ -78,10 +77,10 @@ class Run:
         environment.update(PTEST_PROOF_MARK=self.mark, TMPDIR=str(self.scratch / "tmp"),
                            RUNTIME_DIRECTORY=str(self.scratch / "runtime"),
                            XDG_RUNTIME_DIR=str(self.scratch / "runtime"))
-        for name, value in (env or {}).items():
-            environment.pop(name, None)
+        for variable, value in (env or {}).items():
+            environment.pop(variable, None)
             if value is not None:
-                environment[name] = value
+                environment[variable] = value
         self.argv = list(argv or (PTEST, "run", f"--backend={backend}", f"--state-dir={self.scratch}/state"))
         self.argv += [*options, *map(str, targets)]
         if user is not None:
@@ -102,6 +101,14 @@ class Run:
     def wait(self, seconds=PATIENCE):
         self.process.wait(seconds)
         return self
+
+    def until(self, condition, what):
+        """Waits for what must happen while it runs."""
+        def check():
+            value = condition()
+            assert value or self.process.poll() is None, f"the run ended before {what}"
+            return value
+        return eventually(check, PATIENCE, what)
 
     @property
     def status(self):
@@ -205,11 +212,11 @@ class Run:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def run(*targets, **kwargs):
+def run(*targets, seconds=PATIENCE, **kwargs):
     """Runs to the end; still a context."""
     it = Run(*targets, **kwargs)
     try:
-        it.wait()
+        it.wait(seconds)
     except subprocess.TimeoutExpired:
         it.__exit__(None, AssertionError("hangs"), None)
         raise
@@ -252,11 +259,3 @@ def shell(address, script, more=""):
     """A section whose test is a shell script of one line; as systemd would, quotes are taken off once."""
     quoted = script.replace("\\", "\\\\").replace('"', '\\"')
     return f'[Test {address}]\nExec=/bin/sh -c "{quoted}"\n{more}\n'
-
-
-def wait_for_file(path, seconds=PATIENCE):
-    eventually(Path(path).exists, seconds, f"that {path} is there")
-
-
-def seconds_since(start):
-    return time.monotonic() - start
