@@ -31,7 +31,6 @@
 /* How often an emptying cgroup is looked at where no signal of the manager will tell */
 #define POLL_USEC (20 * USEC_PER_MSEC)
 
-static void scope_check_end(Scope *scope);
 static int scope_on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
 
 static const char *const state_table[SCOPE_STATE_MAX] = {
@@ -97,7 +96,7 @@ static int scope_arm(
                         scope);
 }
 
-static void scope_set_state(Scope *scope, ScopeState state) {
+void scope_set_state(Scope *scope, ScopeState state) {
         assert(transitions[scope->state] & (1U << state));
 
         log_debug("%s: %s → %s", scope->unit, state_table[scope->state], state_table[state]);
@@ -121,7 +120,7 @@ static void scope_detach(Scope *scope) {
                 systemd_remove_scope(TAKE_PTR(scope->systemd), scope);
 }
 
-static void scope_report_gone(Scope *scope) {
+void scope_report_gone(Scope *scope) {
         if (scope->created)
                 systemd_send(scope->systemd, "UnrefUnit", "s", scope->unit);
         scope->worker.end.code = scope->child.code;
@@ -145,123 +144,10 @@ static void scope_report_lost(Scope *scope) {
         backend_worker_report_lost(&scope->worker, why ? why : "out of memory");
 }
 
-/* ---- Memory ---- */
-
-static void scope_read_memory(Scope *scope) {
-        BackendWorkerEnd *end = &scope->worker.end;
-        uint64_t value = 0;
-
-        if (cgroup_read_memory_peak(&scope->cgroup, &value) >= 0)
-                end->memory_peak = value;
-        if (cgroup_read_oom_kills(&scope->cgroup, &value) >= 0 && value > 0)
-                end->oom_kill = true;
-}
-
-/*
- * memory.events changed. It is watched because the manager removes the cgroup as soon as it is empty, and who looks only
- * after the worker's end comes too late one time in ten. Read through the watched fd, which clears the event.
- */
-static int scope_on_memory_events(
-                sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Scope *scope = userdata;
-        char text[1024];
-        ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-
-        if (n <= 0) {
-                scope->memory_source = sd_event_source_disable_unref(scope->memory_source);
-                return 0;
-        }
-
-        text[n] = '\0';
-        const char *line = strstr(text, "\noom_kill ");
-        if (line && line[strlen("\noom_kill ")] != '0') {
-                scope->worker.end.oom_kill = true;
-                scope_read_memory(scope);
-        }
-
-        return 0;
-}
-
-static void scope_watch_memory(Scope *scope) {
-        _cleanup_free_ char *path = NULL;
-
-        if (!scope->cgroup.v2 || !scope->cgroup.memory ||
-            asprintf(&path, "%s/memory.events", scope->cgroup.memory) < 0)
-                return;
-
-        scope->memory_fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (scope->memory_fd < 0)
-                return;
-
-        int r = sd_event_add_io(
-                        scope->systemd->backend.event,
-                        &scope->memory_source,
-                        scope->memory_fd,
-                        EPOLLPRI,
-                        scope_on_memory_events,
-                        scope);
-        /* Before the worker's end, which comes in the same turn of the loop */
-        if (r >= 0)
-                (void)sd_event_source_set_priority(
-                                scope->memory_source, SD_EVENT_PRIORITY_IMPORTANT);
-}
-
-/* ---- How it ended ---- */
-
-static int scope_on_memory_peak(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        Scope *scope = userdata;
-        uint64_t peak = 0;
-
-        scope->query_slot = sd_bus_slot_unref(scope->query_slot);
-        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_PROPERTY))
-                scope->systemd->lacks_memory_peak = true;
-        else if (!sd_bus_message_is_method_error(reply, NULL) &&
-                 sd_bus_message_read(reply, "v", "t", &peak) >= 0)
-                scope->worker.end.memory_peak = peak;
-
-        scope_report_gone(scope);
-        return 0;
-}
-
-static int scope_query(Scope *scope, const char *property, sd_bus_message_handler_t handler) {
-        return sd_bus_call_method_async(
-                        scope->systemd->bus,
-                        &scope->query_slot,
-                        "org.freedesktop.systemd1",
-                        scope->unit_path,
-                        "org.freedesktop.DBus.Properties",
-                        "Get",
-                        handler,
-                        scope,
-                        "ss",
-                        "org.freedesktop.systemd1.Scope",
-                        property);
-}
-
-static void scope_query_memory_peak(Scope *scope) {
-        if (scope->worker.end.memory_peak == SIZE_UNKNOWN && !scope->systemd->lacks_memory_peak &&
-            scope_query(scope, "MemoryPeak", scope_on_memory_peak) >= 0)
-                return;
-
-        scope_report_gone(scope);
-}
-
-static int scope_on_result(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        Scope *scope = userdata;
-        const char *result = NULL;
-
-        scope->query_slot = sd_bus_slot_unref(scope->query_slot);
-        if (!sd_bus_message_is_method_error(reply, NULL) &&
-            sd_bus_message_read(reply, "v", "s", &result) >= 0 && strcmp(result, "oom-kill") == 0)
-                scope->worker.end.oom_kill = true;
-
-        scope_query_memory_peak(scope);
-        return 0;
-}
+/* ---- The end ---- */
 
 static void scope_enter_ending(Scope *scope) {
         bool ran = scope->worker.end.started;
-        bool died = scope->child.code == CLD_KILLED && !scope->kill_asked;
 
         scope->poll_timer = sd_event_source_disable_unref(scope->poll_timer);
         scope->call_slot = sd_bus_slot_unref(scope->call_slot);
@@ -272,9 +158,8 @@ static void scope_enter_ending(Scope *scope) {
         if (!ran || !scope->systemd->up || scope->ref_lost ||
             (scope->systemd->dropped & (1U << TRANSIENT_ADD_REF)))
                 scope_report_gone(scope);
-        else if (!died || scope->worker.end.oom_kill ||
-                 scope_query(scope, "Result", scope_on_result) < 0)
-                scope_query_memory_peak(scope);
+        else
+                scope_query_end(scope);
 }
 
 static int scope_on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -282,7 +167,7 @@ static int scope_on_poll(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-static void scope_check_end(Scope *scope) {
+void scope_check_end(Scope *scope) {
         if ((scope->state != SCOPE_STOPPING && scope->state != SCOPE_KILLING) ||
             !child_is_reaped(&scope->child))
                 return;
@@ -295,315 +180,6 @@ static void scope_check_end(Scope *scope) {
 
         if (answered && scope_arm(scope, &scope->poll_timer, POLL_USEC, scope_on_poll) < 0)
                 log_error("%s: failed to arm a timer", scope->unit);
-}
-
-/* ---- Stopping ---- */
-
-static int scope_on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error);
-static void scope_enter_killing(Scope *scope);
-
-static void scope_send_stop(Scope *scope) {
-        Systemd *systemd = scope->systemd;
-
-        /* 252 thaws by itself; 257 answers "frozen" and does nothing. */
-        if (cgroup_is_frozen(&scope->cgroup))
-                systemd_send(systemd, "ThawUnit", "s", scope->unit);
-
-        int r = sd_bus_call_method_async(
-                        systemd->bus,
-                        &scope->call_slot,
-                        "org.freedesktop.systemd1",
-                        "/org/freedesktop/systemd1",
-                        "org.freedesktop.systemd1.Manager",
-                        "StopUnit",
-                        scope_on_stop_reply,
-                        scope,
-                        "ss",
-                        scope->unit,
-                        "replace");
-        if (r < 0) {
-                log_debug("%s: failed to send StopUnit: %s", scope->unit, strerror(-r));
-                systemd_request_sync(systemd);
-        }
-}
-
-static int scope_on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        Scope *scope = userdata;
-        const sd_bus_error *error = sd_bus_message_get_error(reply);
-        const char *job = NULL;
-
-        scope->call_slot = sd_bus_slot_unref(scope->call_slot);
-        if (!error) {
-                if (sd_bus_message_read(reply, "o", &job) >= 0)
-                        (void)text_setf(&scope->job, "%s", job);
-                return 0;
-        }
-
-        if (systemd_error_is_trouble(error)) {
-                systemd_request_sync(scope->systemd);
-                return 0;
-        }
-
-        systemd_return_turn(scope->systemd, scope);
-        if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit"))
-                scope->unit_down = true;
-        else {
-                /* As at a shutdown, when the manager has other plans: then it is done here. */
-                log_warning("%s: the manager refused to stop it: %s", scope->unit, error->message);
-                scope->unit_down = true;
-                if (scope->state == SCOPE_STOPPING)
-                        scope_enter_killing(scope);
-        }
-
-        scope_check_end(scope);
-        return 0;
-}
-
-/* The manager is to end the unit; nothing is known of an earlier job any more. */
-static void scope_ask_stop(Scope *scope) {
-        scope->call_slot = sd_bus_slot_unref(scope->call_slot);
-        free(TAKE_PTR(scope->job));
-
-        if (scope->created)
-                systemd_request_turn(scope->systemd, scope, true);
-        else {
-                systemd_return_turn(scope->systemd, scope);
-                scope->unit_down = true;
-        }
-}
-
-static void scope_enter_killing(Scope *scope) {
-        bool asked = scope->state == SCOPE_STOPPING;
-
-        scope_set_state(scope, SCOPE_KILLING);
-        child_signal(&scope->child, SIGKILL);
-        cgroup_kill(&scope->cgroup);
-        if (scope->created && !cgroup_is_empty(&scope->cgroup))
-                systemd_send(scope->systemd, "KillUnit", "ssi", scope->unit, "all", SIGKILL);
-
-        if (!asked)
-                scope_ask_stop(scope);
-}
-
-/* What the manager would do, for when it cannot be reached */
-static void scope_signal_stop(Scope *scope) {
-        child_signal(&scope->child, SIGTERM);
-        cgroup_signal(&scope->cgroup, SIGTERM);
-        child_signal(&scope->child, SIGCONT);
-        cgroup_signal(&scope->cgroup, SIGCONT);
-}
-
-void scope_begin_stop(BackendWorker *worker) {
-        Scope *scope = (Scope *)worker;
-
-        if (scope->state > SCOPE_RUNNING)
-                return;
-
-        scope->kill_asked = true;
-        if (scope->state != SCOPE_RUNNING) {
-                /* Still held: there is nothing that it could tidy up. */
-                scope_enter_killing(scope);
-                return;
-        }
-
-        scope_read_memory(scope);
-        scope_set_state(scope, SCOPE_STOPPING);
-        scope_ask_stop(scope);
-        if (!scope->systemd->up)
-                scope_signal_stop(scope);
-}
-
-void scope_kill(BackendWorker *worker) {
-        Scope *scope = (Scope *)worker;
-
-        if (scope->state >= SCOPE_KILLING)
-                return;
-
-        scope->kill_asked = true;
-        if (scope->state == SCOPE_RUNNING)
-                scope_read_memory(scope);
-        scope_enter_killing(scope);
-}
-
-/* ---- Creating ---- */
-
-static int scope_on_created(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error);
-
-static void scope_fail(Scope *scope, const char *format, ...) _printf_(2, 3);
-static void scope_fail(Scope *scope, const char *format, ...) {
-        va_list ap;
-
-        /* The first reason is the cause. */
-        if (!scope->worker.error) {
-                va_start(ap, format);
-                if (vasprintf(&scope->worker.error, format, ap) < 0)
-                        scope->worker.error = NULL;
-                va_end(ap);
-        }
-
-        scope->kill_asked = true;
-        scope_enter_killing(scope);
-}
-
-/* The limit is for what the worker runs: the threads of its message library come on top, four a CPU and some. */
-static uint64_t worker_threads(void) {
-        return 16 + 4 * (uint64_t)process_count_cpus();
-}
-
-static int scope_build_create(Scope *scope, sd_bus_message **ret) {
-        const Systemd *systemd = scope->systemd;
-        const BackendConfig *config = &systemd->backend.config;
-        _cleanup_free_ char *description = NULL;
-
-        if (asprintf(&description, "ptest: worker %u of %s", scope->worker.slot, config->suite) < 0)
-                return -ENOMEM;
-
-        const TransientScope transient = {
-                .unit = scope->unit,
-                .description = description,
-                .slice = systemd->slice,
-                .bound_to = systemd->bound_to,
-                .user = systemd->user,
-                .pid = scope->child.pid,
-                .memory_max = config->memory_max,
-                .tasks_max = usec_add(config->tasks_max, worker_threads()),
-                .stop_usec = config->stop_usec,
-                .runtime_max_usec = config->runtime_max_usec,
-                .dropped = systemd->dropped,
-        };
-        return transient_scope_build(&transient, systemd->bus, ret);
-}
-
-static void scope_send_create(Scope *scope) {
-        __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *m = NULL;
-
-        /* Of a dead one the manager would make a scope that never ends; its end is about to be noticed. */
-        if (!child_is_alive(&scope->child))
-                return;
-
-        int r = scope_build_create(scope, &m);
-        if (r >= 0)
-                r = sd_bus_call_async(
-                                scope->systemd->bus,
-                                &scope->call_slot,
-                                m,
-                                scope_on_created,
-                                scope,
-                                UINT64_MAX);
-        if (r >= 0)
-                scope->created = scope->systemd->slice_used = true;
-        else if (r == -ENOTCONN || r == -ECONNRESET)
-                systemd_request_sync(scope->systemd);
-        else
-                scope_fail(scope, "Failed to ask for scope %s: %s", scope->unit, strerror(-r));
-}
-
-static void scope_on_create_error(Scope *scope, const sd_bus_error *error) {
-        Systemd *systemd = scope->systemd;
-
-        if (systemd_error_is_trouble(error)) {
-                scope->resent = true;
-                systemd_request_sync(systemd);
-                return;
-        }
-
-        /* A property that this manager does not know; meant for all scopes that follow, too. */
-        unsigned dropped = systemd->dropped;
-        if (sd_bus_error_has_names(error, "org.freedesktop.DBus.Error.PropertyReadOnly") &&
-            transient_scope_drop(error->message, &dropped) >= 0) {
-                log_debug("The manager does not know a property: %s", error->message);
-                systemd->dropped = dropped;
-                scope_send_create(scope);
-                return;
-        }
-
-        /* The call whose reply was lost had been carried out. */
-        if (scope->resent && sd_bus_error_has_name(error, "org.freedesktop.systemd1.UnitExists")) {
-                systemd_request_sync(systemd);
-                return;
-        }
-
-        scope_fail(scope,
-                   "Failed to make scope %s: %s",
-                   scope->unit,
-                   error->message ? error->message : error->name);
-}
-
-static int scope_on_created(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
-        Scope *scope = userdata;
-        const sd_bus_error *error = sd_bus_message_get_error(reply);
-        const char *job = NULL;
-
-        scope->call_slot = sd_bus_slot_unref(scope->call_slot);
-        if (error)
-                scope_on_create_error(scope, error);
-        else if (sd_bus_message_read(reply, "o", &job) >= 0)
-                (void)text_setf(&scope->job, "%s", job);
-
-        return 0;
-}
-
-/* 0; -ESRCH: not there */
-static int scope_verify_membership(Scope *scope, char **ret_path) {
-        _cleanup_free_ char *path = NULL;
-
-        int r = scope->systemd->find_cgroup(scope->child.pid, &scope->systemd->layout, &path);
-        if (r < 0)
-                return r;
-
-        const char *slash = strrchr(path, '/');
-        if (!slash || strcmp(slash + 1, scope->unit) != 0) {
-                log_debug("%s: process %d is in %s", scope->unit, (int)scope->child.pid, path);
-                return -ESRCH;
-        }
-
-        *ret_path = TAKE_PTR(path);
-        return 0;
-}
-
-static int scope_open_cgroup(Scope *scope, const char *path) {
-        Systemd *systemd = scope->systemd;
-
-        int r = cgroup_init(&scope->cgroup, &systemd->layout, path);
-        if (r < 0)
-                return r;
-
-        if (!systemd->slice_path && scope->cgroup.tree) {
-                const char *slash = strrchr(scope->cgroup.tree, '/');
-
-                systemd->slice_path = strndup(
-                                scope->cgroup.tree, (size_t)(slash - scope->cgroup.tree));
-        }
-
-        scope_watch_memory(scope);
-        return 0;
-}
-
-static void scope_on_active(Scope *scope) {
-        _cleanup_free_ char *path = NULL;
-
-        free(TAKE_PTR(scope->job));
-        systemd_return_turn(scope->systemd, scope);
-
-        /* If it died meanwhile, all else is told by its end. */
-        if (!child_is_alive(&scope->child))
-                return;
-
-        int r = scope_verify_membership(scope, &path);
-        if (r < 0 && !child_is_alive(&scope->child))
-                return;
-        if (r >= 0)
-                r = scope_open_cgroup(scope, path);
-        if (r < 0) {
-                scope_fail(scope,
-                           "Process %d did not get into scope %s",
-                           (int)scope->child.pid,
-                           scope->unit);
-                return;
-        }
-
-        scope_set_state(scope, SCOPE_RUNNING);
-        backend_worker_report_ready(&scope->worker);
 }
 
 /* ---- What happens ---- */
@@ -697,6 +273,8 @@ static void scope_on_child_exit(void *userdata) {
         case SCOPE_RUNNING:
         case SCOPE_STOPPING:
                 scope_read_memory(scope);
+                if (scope_died_unasked(scope) && scope->child.status == SIGKILL)
+                        scope_infer_oom(scope);
                 scope_enter_killing(scope);
                 break;
         default:

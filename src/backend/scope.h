@@ -66,7 +66,8 @@ struct Scope {
         sd_event_source *
                         poll_timer; /* looks whether the cgroup is empty where no signal will tell */
         sd_event_source *memory_source;
-        int memory_fd; /* memory.events */
+        int memory_fd;      /* memory.events */
+        uint64_t oom_kills; /* that it told so far */
 
         Scope *prev, *next;                 /* Systemd.scopes */
         Scope *waiting_prev, *waiting_next; /* Systemd.waiting */
@@ -93,3 +94,34 @@ void scope_on_unit_down(Scope *scope);
 /* The state was read; NULL: not loaded */
 void scope_on_sync(Scope *scope, const char *active_state);
 void scope_on_bus_lost(Scope *scope);
+
+/* ---- Among scope.c and scope-*.c ---- */
+
+/* The only one that changes the state; arms the state's deadline. */
+void scope_set_state(Scope *scope, ScopeState state);
+
+/* Why it could not be started; then it is killed. */
+void scope_fail(Scope *scope, const char *format, ...) _printf_(2, 3);
+void scope_send_create(Scope *scope);
+/* The manager says that the unit is active; on_ready may be called. */
+void scope_on_active(Scope *scope);
+
+/* SIGKILL to all that is known, and StopUnit if it was not asked for yet. */
+void scope_enter_killing(Scope *scope);
+/* The manager is to end the unit; nothing is known of an earlier job any more. */
+void scope_ask_stop(Scope *scope);
+void scope_send_stop(Scope *scope);
+/* What the manager would do, for when it cannot be reached */
+void scope_signal_stop(Scope *scope);
+/* Goes on if nothing lives any more and the manager says so too; calls handlers. */
+void scope_check_end(Scope *scope);
+
+void scope_watch_memory(Scope *scope);
+void scope_read_memory(Scope *scope);
+/* Killed, and not by us */
+bool scope_died_unasked(const Scope *scope);
+/* For a death by SIGKILL that is not explained: was it for lack of memory? */
+void scope_infer_oom(Scope *scope);
+/* Asks how the unit ended and reports then. */
+void scope_query_end(Scope *scope);
+void scope_report_gone(Scope *scope);

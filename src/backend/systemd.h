@@ -55,10 +55,12 @@ typedef struct Systemd {
         unsigned n_jobs;
 
         char *slice;
-        bool slice_used;  /* a scope was asked for */
-        char *slice_path; /* in cgroupfs, known from the first scope */
-        char *prefix;     /* of all scopes of the suite */
-        char *bound_to;   /* the service that we are */
+        bool slice_used;          /* a scope was asked for */
+        char *slice_path;         /* in cgroupfs, known from the first scope */
+        char *slice_memory;       /* where the slice's memory.events is */
+        uint64_t oom_kills_known; /* of those that the slice counts: before us, and told by scopes */
+        char *prefix;             /* of all scopes of the suite */
+        char *bound_to;           /* the service that we are */
         char *user;
         unsigned dropped; /* transient properties that the manager does not know */
         bool lacks_memory_peak;
@@ -96,3 +98,31 @@ bool systemd_error_is_trouble(const sd_bus_error *error);
 
 /* Sends a call to the manager whose reply does not matter. */
 void systemd_send(Systemd *systemd, const char *member, const char *types, ...);
+
+/* ---- Among systemd.c and systemd-*.c ---- */
+
+#define SYSTEMD_BACKOFF_FIRST_USEC (50 * USEC_PER_MSEC)
+#define SYSTEMD_BACKOFF_MAX_USEC   (2 * USEC_PER_SEC)
+
+/* Arms a timer for once; makes it the first time. */
+int systemd_arm(Systemd *systemd,
+                sd_event_source **source,
+                uint64_t usec,
+                sd_event_time_handler_t handler,
+                const char *description);
+
+int systemd_connect(Systemd *systemd);
+/* Installs the matches and subscribes; all that follows comes from the loop. */
+int systemd_set_up(Systemd *systemd);
+void systemd_drop_bus(Systemd *systemd);
+int systemd_sync(Systemd *systemd);
+void systemd_grant_turns(Systemd *systemd);
+
+Scope *systemd_find_scope(Systemd *systemd, const char *unit);
+
+/*
+ * Handlers of the coordinator run while all scopes are visited, and may free any scope or start others: so no walk along
+ * the list goes on over a call. Marks tell who is still to be visited.
+ */
+void systemd_mark_scopes(Systemd *systemd);
+Scope *systemd_take_marked(Systemd *systemd);
