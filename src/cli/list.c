@@ -37,7 +37,7 @@ static void list_arguments_done(ListArguments *arguments) {
 #define OPTION_JSON 0x100
 
 static const struct argp_option list_options[] = {
-        {"match",
+        {"keyword",
          'k', "PATTERN",
          0, "Only tests whose address matches; !PATTERN excludes; repeatable",
          0 },

@@ -69,7 +69,7 @@ static const struct argp_option results_options[] = {
          OPTION_OUTCOME, "OUTCOME,...",
          0, "Only tests that ended so; \"bad\" stands for all that make a run fail",
          0 },
-        { "match",
+        { "keyword",
          'k', "PATTERN",
          0, "Only tests whose address matches; !PATTERN excludes; repeatable",
          0 },

@@ -18,7 +18,7 @@
 #include "loader/suite-file.h"
 
 /* More workers than that are a typo; the coordinator has one socket and some fds for each. */
-#define WORKERS_MAX 4096U
+#define WORKERS_MAX 1000U
 
 typedef int (*KeySetter)(SuiteFile *file, Spec *spec, const KeyfileLine *line);
 
@@ -456,7 +456,7 @@ static const Key keys[] = {
         { "TimeoutSec",        IN_ALL,          set_timeout,           EXPECT_TIMEOUT                                                                  },
         { "TimeoutSignal",     IN_ALL,          set_timeout_signal,    "a signal such as SIGINT"                                                       },
         { "User",              IN(SPEC_WORKER), set_user,              "the name of a user"                                                            },
-        { "Workers",           IN(SPEC_SUITE),  set_workers,           "a number from 1 to 4096"                                                       },
+        { "Workers",           IN(SPEC_SUITE),  set_workers,           "a number from 1 to 1000"                                                       },
         { "WorkingDirectory",  IN_ALL,          set_working_directory, "a directory"                                                                   },
 };
 

@@ -18,8 +18,12 @@
  * the journal. PTEST_ADDRESS is of another test, where one ptest runs another.
  */
 static const char *const coordinator_variables[] = {
-        "INVOCATION_ID", "JOURNAL_STREAM", "LISTEN_FDNAMES", "LISTEN_FDS",   "LISTEN_PID",
-        "MAINPID",       "NOTIFY_SOCKET",  "PTEST_ADDRESS",  "WATCHDOG_PID", "WATCHDOG_USEC",
+        "CACHE_DIRECTORY", "CONFIGURATION_DIRECTORY", "INVOCATION_ID",
+        "JOURNAL_STREAM",  "LISTEN_FDNAMES",          "LISTEN_FDS",
+        "LISTEN_PID",      "LOGS_DIRECTORY",          "MAINPID",
+        "NOTIFY_SOCKET",   "PTEST_ADDRESS",           "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY", "SYSTEMD_EXEC_PID",        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
 };
 
 /* The session of the user that the worker no longer is. */
