@@ -7,9 +7,11 @@
 
 #include "backend/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +71,31 @@ static int lock_try(const char *path, int *ret_fd) {
         return 0;
 }
 
+static void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+/* What coordinators left behind that were killed */
+static void lock_sweep(const char *directory) {
+        _cleanup_(closedirp) DIR *d = opendir(directory);
+
+        if (!d)
+                return;
+
+        for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
+                _cleanup_free_ char *run_id = NULL;
+                const char *suffix = strrchr(entry->d_name, '.');
+
+                if (!suffix || strcmp(suffix, ".lock") != 0)
+                        continue;
+
+                run_id = strndup(entry->d_name, (size_t)(suffix - entry->d_name));
+                if (run_id)
+                        (void)lock_is_held(run_id);
+        }
+}
+
 int lock_acquire(const char *run_id, Lock *ret) {
         _cleanup_free_ char *directory = NULL, *path = NULL;
 
@@ -93,6 +120,7 @@ int lock_acquire(const char *run_id, Lock *ret) {
                 if (r < 0)
                         return r;
 
+                lock_sweep(directory);
                 *ret = (Lock){ .fd = fd, .path = TAKE_PTR(path) };
                 return 0;
         }

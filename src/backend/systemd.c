@@ -29,12 +29,15 @@
 #include "backend/escape.h"
 #include "backend/probe.h"
 #include "backend/scope.h"
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/text.h"
 
 #define JOBS_MAX 32U
 
-#define FLUSH_USEC (1 * USEC_PER_SEC)
+#define FLUSH_USEC       (1 * USEC_PER_SEC)
+#define REACH_USEC       (3 * USEC_PER_SEC)
+#define REACH_PAUSE_USEC (100 * USEC_PER_MSEC)
 
 static const SystemdTimeouts default_timeouts = {
         .start_usec = 30 *
@@ -241,6 +244,16 @@ static void systemd_stop_slice(Systemd *systemd) {
                 systemd_send(systemd, "StopUnit", "ss", "ptest.slice", "fail");
 }
 
+static int systemd_make_ping(Systemd *systemd, sd_bus_message **ret) {
+        return sd_bus_message_new_method_call(
+                        systemd->bus,
+                        ret,
+                        "org.freedesktop.systemd1",
+                        "/org/freedesktop/systemd1",
+                        "org.freedesktop.DBus.Peer",
+                        "Ping");
+}
+
 /*
  * The manager asks the bus who we are before it obeys, and refuses if we have left meanwhile. So our last words
  * are followed by a question whose answer is waited for, though not for long.
@@ -251,17 +264,39 @@ static void systemd_flush(Systemd *systemd) {
         if (!systemd->up || systemd->direct)
                 return;
 
-        int r = sd_bus_message_new_method_call(
-                        systemd->bus,
-                        &m,
-                        "org.freedesktop.systemd1",
-                        "/org/freedesktop/systemd1",
-                        "org.freedesktop.DBus.Peer",
-                        "Ping");
+        int r = systemd_make_ping(systemd, &m);
         if (r >= 0)
                 r = sd_bus_call(systemd->bus, m, FLUSH_USEC, NULL, NULL);
         if (r < 0)
                 log_debug("The manager did not answer at the end: %s", strerror(-r));
+}
+
+/*
+ * The manager is away at the end, as when it executes itself anew: one more connection is tried for a while, so
+ * that the slice does not stay. The loop has ended by now; so this waits.
+ */
+static void systemd_reach_again(Systemd *systemd) {
+        if (systemd->up || systemd->direct || !systemd->slice_used)
+                return;
+
+        for (uint64_t until = clock_monotonic() + REACH_USEC; clock_monotonic() < until;) {
+                __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *m = NULL;
+
+                systemd_drop_bus(systemd);
+                int r = systemd->backend.kind == BACKEND_SYSTEM ?
+                                sd_bus_open_system(&systemd->bus) :
+                                sd_bus_open_user(&systemd->bus);
+                if (r >= 0)
+                        r = systemd_make_ping(systemd, &m);
+                if (r >= 0)
+                        r = sd_bus_call(systemd->bus, m, FLUSH_USEC, NULL, NULL);
+                if (r >= 0) {
+                        systemd->up = true;
+                        return;
+                }
+
+                (void)usleep(REACH_PAUSE_USEC);
+        }
 }
 
 static void systemd_free(Backend *backend) {
@@ -269,6 +304,7 @@ static void systemd_free(Backend *backend) {
 
         assert(!systemd->scopes);
 
+        systemd_reach_again(systemd);
         systemd_stop_slice(systemd);
         systemd_flush(systemd);
         systemd_drop_bus(systemd);
