@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "basic/clock.h"
 #include "basic/log.h"
@@ -538,6 +539,19 @@ static int coordinator_new_backend(Coordinator *coordinator) {
         return 0;
 }
 
+/* A worker takes about ten fds here, and the usual soft limit is there for programs that use select(). */
+static void coordinator_raise_nofile(struct rlimit *ret_before) {
+        struct rlimit raised;
+
+        if (getrlimit(RLIMIT_NOFILE, ret_before) < 0) {
+                *ret_before = (struct rlimit){ .rlim_cur = 1024, .rlim_max = RLIM_INFINITY };
+                return;
+        }
+        raised = *ret_before;
+        raised.rlim_cur = raised.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &raised);
+}
+
 static int coordinator_new_pool(Coordinator *coordinator) {
         static const SlotHandlers handlers = {
                 .on_ready = coordinator_on_slot_ready,
@@ -562,6 +576,7 @@ static int coordinator_new_pool(Coordinator *coordinator) {
                 .handlers = &handlers,
                 .userdata = coordinator,
         };
+        coordinator_raise_nofile(&coordinator->context.nofile);
         coordinator->health = calloc(config->workers, sizeof(*coordinator->health));
         if (!coordinator->health)
                 return -ENOMEM;

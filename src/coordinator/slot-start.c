@@ -123,6 +123,8 @@ int slot_start(Slot *slot) {
         }
         slot->pid = backend_worker_get_pid(slot->worker);
         outbox_set_peer(slot->outbox, slot->pid, slot->context->uid);
+        /* Held as it is, it has not used it yet. Tests are to find the limit that we were given. */
+        (void)prlimit(slot->pid, RLIMIT_NOFILE, &slot->context->nofile, NULL);
         slot_set_state(slot, SLOT_HELD);
         return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <sys/resource.h>
+
 #include "backend/backend.h"
 #include "coordinator/inflight.h"
 #include "model/result.h"
@@ -84,7 +86,8 @@ typedef struct SlotContext {
         const char *user;      /* who workers become; NULL: as we are */
         uid_t uid;             /* of the workers */
         uint64_t stop_usec;
-        uint64_t *last_id; /* of tasks in this run */
+        struct rlimit nofile; /* of the workers; ours is raised */
+        uint64_t *last_id;    /* of tasks in this run */
         const SlotHandlers *handlers;
         void *userdata;
 } SlotContext;
