@@ -12,6 +12,9 @@
 #include "basic/log.h"
 #include "basic/text.h"
 
+/* How long StopUnit may take to send its signal. */
+#define NUDGE_USEC (500 * USEC_PER_MSEC)
+
 static int scope_on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error);
 
 void scope_send_stop(Scope *scope) {
@@ -105,6 +108,18 @@ void scope_signal_stop(Scope *scope) {
         cgroup_signal(&scope->cgroup, SIGCONT);
 }
 
+/*
+ * StopUnit has sent no signal yet where its job waits for another, as that of a scope that is bound to our unit does
+ * while the unit is stopped. A second SIGTERM does no harm.
+ */
+static int scope_on_nudge(sd_event_source *source, uint64_t usec, void *userdata) {
+        Scope *scope = userdata;
+
+        if (scope->state == SCOPE_STOPPING && child_is_alive(&scope->child))
+                scope_signal_stop(scope);
+        return 0;
+}
+
 void scope_begin_stop(BackendWorker *worker) {
         Scope *scope = (Scope *)worker;
 
@@ -123,6 +138,8 @@ void scope_begin_stop(BackendWorker *worker) {
         scope_ask_stop(scope);
         if (!scope->systemd->up)
                 scope_signal_stop(scope);
+        else if (scope_arm(scope, &scope->poll_timer, NUDGE_USEC, scope_on_nudge) < 0)
+                log_error("%s: failed to arm a timer", scope->unit);
 }
 
 void scope_kill(BackendWorker *worker) {

@@ -31,6 +31,9 @@
 /* How often an emptying cgroup is looked at where no signal of the manager will tell */
 #define POLL_USEC (20 * USEC_PER_MSEC)
 
+/* How long a scope in which nothing lives may wait for the manager's word. A job takes milliseconds. */
+#define MANAGER_PATIENCE_USEC USEC_PER_SEC
+
 static int scope_on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
 
 static const char *const state_table[SCOPE_STATE_MAX] = {
@@ -77,11 +80,10 @@ static uint64_t scope_get_deadline(const Scope *scope) {
         }
 }
 
-static int scope_arm(
-                Scope *scope,
-                sd_event_source **source,
-                uint64_t usec,
-                sd_event_time_handler_t handler) {
+int scope_arm(Scope *scope,
+              sd_event_source **source,
+              uint64_t usec,
+              sd_event_time_handler_t handler) {
         *source = sd_event_source_disable_unref(*source);
         if (usec == USEC_INFINITY)
                 return 0;
@@ -173,12 +175,19 @@ void scope_check_end(Scope *scope) {
                 return;
 
         bool answered = scope->unit_down || !scope->systemd->up;
-        if (answered && cgroup_is_empty(&scope->cgroup)) {
+        bool empty = cgroup_is_empty(&scope->cgroup);
+        if (empty && scope->empty_since == 0)
+                scope->empty_since = clock_monotonic();
+
+        /* While our own unit is stopped, the jobs of scopes that are bound to it wait for its end: for us. */
+        if (empty &&
+            (answered || clock_monotonic() - scope->empty_since >= MANAGER_PATIENCE_USEC)) {
                 scope_enter_ending(scope);
                 return;
         }
 
-        if (answered && scope_arm(scope, &scope->poll_timer, POLL_USEC, scope_on_poll) < 0)
+        if ((answered || empty) &&
+            scope_arm(scope, &scope->poll_timer, POLL_USEC, scope_on_poll) < 0)
                 log_error("%s: failed to arm a timer", scope->unit);
 }
 

@@ -57,6 +57,7 @@ struct Scope {
         bool ref_lost; /* references end with a connection */
         bool thawed;
         bool resent;            /* StartTransientUnit may have been carried out before */
+        uint64_t empty_since;   /* nothing lives in it any more; 0: something does */
         uint64_t suspect_since; /* the manager said down while the worker lived; 0: it did not */
         bool to_visit;          /* for systemd.c, when all are visited */
 
@@ -98,6 +99,11 @@ void scope_on_bus_lost(Scope *scope);
 /* ---- Among scope.c and scope-*.c ---- */
 
 /* The only one that changes the state; arms the state's deadline. */
+/* In usec from now; takes the place of what the source was armed for. USEC_INFINITY: not at all */
+int scope_arm(Scope *scope,
+              sd_event_source **source,
+              uint64_t usec,
+              sd_event_time_handler_t handler);
 void scope_set_state(Scope *scope, ScopeState state);
 
 /* Why it could not be started; then it is killed. */
