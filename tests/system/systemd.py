@@ -151,7 +151,7 @@ class Service:
         if value is not None:
             for line in output("journalctl", "--no-pager", "--lines=30", "--unit", self.unit).splitlines():
                 print(f"# journal: {line}")
-        with contextlib.suppress(Exception):
+        if self.main_pid > 0:
             os.kill(self.main_pid, signal.SIGKILL)
         subprocess.run(["systemctl", "stop", self.unit], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["systemctl", "reset-failed", self.unit], check=False, stderr=subprocess.DEVNULL)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The manager of a user, without any privilege."""
+
+import os
+import pwd
+import subprocess
+
+from behaviour import behaviour, eventually
+from long_run import LongRun
+from program import Run, shell, tests, text
+from systemd import cgroup_of, output
+
+NAME = "tester"
+
+
+def user_with_manager():
+    try:
+        uid = pwd.getpwnam(NAME).pw_uid
+    except KeyError:
+        subprocess.run(["useradd", "--create-home", NAME], check=True)
+        uid = pwd.getpwnam(NAME).pw_uid
+    output("loginctl", "enable-linger", NAME)
+    eventually(lambda: os.path.exists(f"/run/user/{uid}/bus"), 60, "that the user's bus is there")
+    return uid
+
+
+def environment(uid):
+    return {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": f"/home/{NAME}", "RUNTIME_DIRECTORY": None,
+            "DBUS_SESSION_BUS_ADDRESS": None}
+
+
+@behaviour
+def auto_backend_of_a_user_is_the_users_manager():
+    uid = user_with_manager()
+    with Run(suite=tests(5) + shell("who", "id -u"), backend="auto", user=uid, env=environment(uid)) as it:
+        it.wait()
+        assert it.status == 0 and not it.stderr, (it.status, it.stderr)
+        assert text(it.records_of("RUN_STARTED")[0], "PTEST_BACKEND") == "user"
+        assert it.results["who"]["PTEST_STDOUT"].strip() == str(uid).encode()
+
+
+@behaviour
+def scopes_of_a_user_are_below_the_users_manager_and_gone_at_the_end():
+    uid = user_with_manager()
+    with LongRun(backend="user", user=uid, env=environment(uid), name="mine") as it:
+        it.until_both_run()
+        for record in it.records_of("WORKER_STARTED"):
+            cgroup = cgroup_of(int(text(record, "PTEST_PID")))
+            expected = f"/user.slice/user-{uid}.slice/user@{uid}.service/ptest.slice/ptest-mine.slice/"
+            assert cgroup.startswith(expected + text(record, "PTEST_UNIT")), cgroup
+        it.let_go()
+        it.wait()
+        assert it.status == 0 and not it.stderr, (it.status, it.stderr)
+        it.assert_nothing_is_left()
+        eventually(lambda: not output("systemctl", f"--machine={NAME}@", "--user", "list-units", "--all", "--plain",
+                                      "--no-legend", "ptest-mine*").strip(), 10, "that its units are gone")
+        assert not os.path.exists(f"/run/user/{uid}/ptest") or not os.listdir(f"/run/user/{uid}/ptest")
+
+
+@behaviour
+def user_without_a_manager_gets_the_plain_backend():
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with Run(suite=tests(3), backend="auto", user=nobody, env={"HOME": "/nonexistent"}) as it:
+        it.wait()
+        assert it.status == 0 and not it.stderr, (it.status, it.stderr)
+        assert text(it.records_of("RUN_STARTED")[0], "PTEST_BACKEND") == "plain"
+
+
+@behaviour
+def user_cannot_have_the_system_backend():
+    uid = user_with_manager()
+    with Run(suite=tests(3), backend="system", user=uid, env=environment(uid)) as it:
+        it.wait()
+        assert it.status not in (0, 1) and it.stderr, (it.status, it.stderr)
