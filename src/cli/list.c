@@ -146,12 +146,17 @@ static json_t *test_to_json(const Test *test) {
 static int print_json(const Suite *suite) {
         putchar('[');
         for (size_t i = 0; i < suite->n_tests; i++) {
-                json_t *object = test_to_json(suite->tests[i]);
+                _cleanup_(test_freep) Test *test = NULL;
+                int r = packed_test_unpack(suite->tests[i], &test);
 
+                if (r < 0)
+                        return r;
+
+                json_t *object = test_to_json(test);
                 if (!object)
                         return -ENOMEM;
                 fputs(i > 0 ? ",\n " : "\n ", stdout);
-                int r = json_dumpf(object, stdout, 0);
+                r = json_dumpf(object, stdout, 0);
                 json_decref(object);
                 if (r < 0)
                         return -EIO;

@@ -35,12 +35,14 @@ static void dispatch_send(
 
         while (taken < MIN(n, ELEMENTSOF(tests)) && queue_get_length(dispatch->queue) > 0) {
                 uint32_t test = queue_peek(dispatch->queue);
-                const Test *t = dispatch->suite->tests[test];
+                const PackedTest *t = dispatch->suite->tests[test];
 
                 if (taken > 0 && t->exclusive)
                         break;
-                if (t->load_error) {
-                        on_reject(queue_pop(dispatch->queue), t->load_error, userdata);
+                if (t->has_load_error) {
+                        on_reject(queue_pop(dispatch->queue),
+                                  packed_test_get_load_error(t),
+                                  userdata);
                         continue;
                 }
                 tests[taken] = queue_pop(dispatch->queue);

@@ -91,11 +91,11 @@ bool slot_get_running(const Slot *slot, uint32_t *ret_test, uint64_t *ret_starte
 static uint64_t slot_get_busy_deadline(const Slot *slot) {
         uint64_t started;
         uint32_t test;
-        const Test *t;
+        const TestTraits *t;
 
         if (!slot_get_running(slot, &test, &started))
                 return usec_add(slot->active_usec, SLOT_IDLE_TIMEOUT);
-        t = slot->context->suite->tests[test];
+        t = slot->context->suite->tests[test]->traits;
         if (t->timeout_usec == USEC_INFINITY)
                 return USEC_INFINITY;
         started = MIN(started, clock_monotonic());
@@ -235,27 +235,31 @@ static void slot_settle_task(
                 Settlement settlement,
                 const PtestPage *page) {
         const SlotContext *context = slot->context;
-        const Test *test = context->suite->tests[task->test];
+        const PackedTest *packed = context->suite->tests[task->test];
         _cleanup_(result_freep) Result *result = NULL;
+        _cleanup_(test_freep) Test *test = NULL;
         int r;
 
         if (settlement == SETTLEMENT_UNSTARTED) {
                 context->handlers->on_returned(slot, task->test, context->userdata);
                 return;
         }
-        r = settle_make_result(
-                        test,
-                        &(SettleInput){
-                                        .settlement = settlement,
-                                        .cause = slot->cause,
-                                        .why = slot->why,
-                                        .end = slot->end,
-                                        .ran_usec = clock_monotonic() -
-                                                        MIN(page->started_usec, clock_monotonic()),
-                        },
-                        &result);
+        r = packed_test_unpack(packed, &test);
+        if (r >= 0)
+                r = settle_make_result(
+                                test,
+                                &(SettleInput){
+                                                .settlement = settlement,
+                                                .cause = slot->cause,
+                                                .why = slot->why,
+                                                .end = slot->end,
+                                                .ran_usec = clock_monotonic() -
+                                                                MIN(page->started_usec,
+                                                                    clock_monotonic()),
+                                },
+                                &result);
         if (r < 0) {
-                log_error_errno(r, "Failed to make the result of %s: %m", test->address);
+                log_error_errno(r, "Failed to make the result of %s: %m", packed->address);
                 return;
         }
         result->slot = slot->number;
@@ -360,7 +364,8 @@ static void slot_on_busy_deadline(Slot *slot) {
         if (slot_get_running(slot, &test, &started))
                 text_setf(&why,
                           "did not end its test, whose limit is %s",
-                          format_time(buffer, slot->context->suite->tests[test]->timeout_usec));
+                          format_time(buffer,
+                                      slot->context->suite->tests[test]->traits->timeout_usec));
         else
                 text_setf(&why, "started none of its %zu tasks", slot->in_flight.n_tasks);
         slot_fail(slot, SLOT_CAUSE_STUCK, why);
@@ -400,33 +405,61 @@ bool slot_takes_tasks(const Slot *slot) {
         return slot->state == SLOT_IDLE || slot->state == SLOT_BUSY;
 }
 
+/* Tasks with tests that were unpacked to be sent. */
+typedef struct OutgoingTasks {
+        Task items[PTEST_TASKS_MAX];
+        size_t n;
+} OutgoingTasks;
+
+static void outgoing_tasks_done(OutgoingTasks *tasks) {
+        for (size_t i = 0; i < tasks->n; i++)
+                test_free(tasks->items[i].test);
+}
+
+static int outgoing_tasks_add(
+                OutgoingTasks *tasks, uint64_t id, unsigned attempt, const PackedTest *packed) {
+        Task *task = &tasks->items[tasks->n];
+        int r;
+
+        *task = (Task){ .id = id, .attempt = attempt };
+        r = packed_test_unpack(packed, &task->test);
+        if (r < 0)
+                return r;
+        tasks->n++;
+        return 0;
+}
+
 int slot_send(Slot *slot,
               const uint32_t *tests,
               const unsigned *attempts,
               size_t n,
               size_t *ret_sent) {
         const SlotContext *context = slot->context;
-        Task tasks[PTEST_TASKS_MAX];
+        _cleanup_(outgoing_tasks_done) OutgoingTasks tasks;
         size_t sent = 0;
         int r;
 
         assert(slot_takes_tasks(slot));
         assert(n > 0);
 
-        n = MIN(n, ELEMENTSOF(tasks) - slot->in_flight.n_tasks);
-        for (size_t i = 0; i < n; i++)
-                tasks[i] = (Task){
-                        .id = *context->last_id + 1 + i,
-                        .attempt = attempts[i],
-                        .test = context->suite->tests[tests[i]],
-                };
-        r = outbox_send_tasks(slot->outbox, tasks, n, &sent);
+        n = MIN(n, ELEMENTSOF(tasks.items) - slot->in_flight.n_tasks);
+        tasks.n = 0; /* not all of its 256 tasks, each time */
+        for (size_t i = 0; i < n; i++) {
+                r = outgoing_tasks_add(
+                                &tasks,
+                                *context->last_id + 1 + i,
+                                attempts[i],
+                                context->suite->tests[tests[i]]);
+                if (r < 0)
+                        return r;
+        }
+        r = outbox_send_tasks(slot->outbox, tasks.items, n, &sent);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < sent; i++) {
                 r = in_flight_add(
                                 &slot->in_flight,
-                                &(InFlightTask){ .id = tasks[i].id,
+                                &(InFlightTask){ .id = tasks.items[i].id,
                                                  .test = tests[i],
                                                  .attempt = attempts[i] });
                 assert(r >= 0);

@@ -79,25 +79,20 @@ static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) 
 }
 
 static int merge_move(Suite *merged, Suite *suite, const char *prefix) {
-        int r = 0;
+        for (size_t i = 0; i < suite->n_tests; i++) {
+                _cleanup_(test_freep) Test *test = NULL;
+                int r;
 
-        for (size_t i = 0; i < suite->n_tests && r >= 0; i++) {
-                Test *test = TAKE_PTR(suite->tests[i]);
-                _cleanup_free_ char *address = NULL;
-
-                r = text_setf(&address, "%s/%s", prefix, test->address);
-                if (r < 0) {
-                        test_free(test);
-                        continue;
-                }
-                free(test->address);
-                test->address = TAKE_PTR(address);
-                r = suite_add(merged, test);
+                r = packed_test_unpack(suite->tests[i], &test);
+                if (r >= 0)
+                        r = text_setf(&test->address, "%s/%s", prefix, suite->tests[i]->address);
+                if (r >= 0)
+                        r = suite_add(merged, TAKE_PTR(test));
+                if (r < 0)
+                        return r;
         }
-        /* test_free() takes NULL: a suite that is half moved can be freed as well. */
-        if (r >= 0)
-                suite->n_tests = 0;
-        return r;
+        suite_truncate(suite, 0);
+        return 0;
 }
 
 int suite_merge(Suite **suites, size_t n_suites, Suite **ret, LoadProblems *problems) {

@@ -59,8 +59,7 @@ static int source_directory_load(SourceContext *context, const char *path) {
                 if (r < 0)
                         return r;
         }
-        return source_make_addresses_unique(
-                        context->suite->tests + first, context->suite->n_tests - first);
+        return source_make_addresses_unique(context->suite, first);
 }
 
 const Source source_directory = {

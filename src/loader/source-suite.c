@@ -18,14 +18,13 @@
 
 typedef struct Builder {
         SuiteFile file;
-        Suite *suite;
+        Suite *suite; /* weak: the file's, which begins with its [Test] sections */
         Test *defaults;
         LoadProblems *problems; /* weak: the caller's */
 } Builder;
 
 static void builder_done(Builder *builder) {
         suite_file_done(&builder->file);
-        suite_free(builder->suite);
         test_free(builder->defaults);
 }
 
@@ -51,9 +50,9 @@ static int builder_set_suite(Builder *builder, const char *name) {
         r = suite_name_sanitize(name, &clean);
         if (r < 0)
                 return r;
-        r = suite_new(clean, &builder->suite);
-        if (r < 0)
-                return r;
+        builder->suite = file->tests;
+        free(builder->suite->name);
+        builder->suite->name = TAKE_PTR(clean);
         builder->suite->settings = file->settings;
         file->settings.worker_user = NULL; /* moved */
         builder->suite->description = TAKE_PTR(file->description);
@@ -134,11 +133,16 @@ static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
         return 0;
 }
 
-static int builder_add_test(Builder *builder, const Spec *spec) {
+/* Makes the test that a section means of what it says. */
+static int builder_finish_test(Builder *builder, size_t i) {
         SourceContext context = { .suite = builder->suite, .defaults = builder->defaults };
+        _cleanup_(spec_freep) Spec *spec = NULL;
         _cleanup_(test_freep) Test *test = NULL;
         int r;
 
+        r = suite_file_get_spec(&builder->file, i, &spec);
+        if (r < 0)
+                return r;
         if (!spec->values->argv)
                 return problems_add(
                                 builder->problems,
@@ -153,13 +157,13 @@ static int builder_add_test(Builder *builder, const Spec *spec) {
         if (r < 0)
                 return r;
 
-        test->argv = strv_copy(spec->values->argv);
+        test->argv = TAKE_PTR(spec->values->argv);
         test->source = strdup(spec->path);
         test->line = spec->line;
-        if (!test->argv || !test->source)
+        if (!test->source)
                 return -ENOMEM;
         r = spec_find_program(builder, spec, test);
-        return r < 0 ? r : suite_add(builder->suite, TAKE_PTR(test));
+        return r < 0 ? r : suite_replace(builder->suite, i, test);
 }
 
 /* ---- [Match] ---- */
@@ -173,13 +177,18 @@ static int builder_apply_match(Builder *builder, const Spec *spec) {
         bool matched = false;
 
         for (size_t i = 0; i < builder->suite->n_tests; i++) {
-                Test *test = builder->suite->tests[i];
+                _cleanup_(test_freep) Test *test = NULL;
+                int r;
 
-                if (!glob_matches(spec->name, test->address))
+                if (!glob_matches(spec->name, builder->suite->tests[i]->address))
                         continue;
                 matched = true;
 
-                int r = spec_apply(spec, test);
+                r = packed_test_unpack(builder->suite->tests[i], &test);
+                if (r >= 0)
+                        r = spec_apply(spec, test);
+                if (r >= 0)
+                        r = suite_replace(builder->suite, i, test);
                 if (r < 0)
                         return r;
         }
@@ -195,7 +204,7 @@ static int builder_apply_match(Builder *builder, const Spec *spec) {
 
 /* ---- The whole ---- */
 
-static int builder_on_duplicate(const Test *first, const Test *second, void *userdata) {
+static int builder_on_duplicate(const PackedTest *first, const PackedTest *second, void *userdata) {
         Builder *builder = userdata;
 
         if (first->line > 0)
@@ -218,6 +227,7 @@ static int builder_on_duplicate(const Test *first, const Test *second, void *use
 
 static int builder_build(Builder *builder) {
         const SuiteFile *file = &builder->file;
+        size_t n_sections = builder->suite->n_tests;
         int r;
 
         for (size_t i = 0; i < file->n_from; i++) {
@@ -225,30 +235,25 @@ static int builder_build(Builder *builder) {
                 if (r < 0)
                         return r;
         }
-        for (size_t i = 0; i < file->n_specs; i++)
-                if (file->specs[i]->kind == SPEC_TEST) {
-                        r = builder_add_test(builder, file->specs[i]);
-                        if (r < 0)
-                                return r;
-                }
+        for (size_t i = 0; i < n_sections; i++) {
+                r = builder_finish_test(builder, i);
+                if (r < 0)
+                        return r;
+        }
+        suite_rotate(builder->suite, n_sections);
 
-        r = source_find_duplicates(
-                        builder->suite->tests,
-                        builder->suite->n_tests,
-                        builder_on_duplicate,
-                        builder);
+        r = source_find_duplicates(builder->suite, builder_on_duplicate, builder);
         if (r < 0)
                 return r;
 
         /* A [Match] for a test whose own section is wrong would only be one more line about the same mistake. */
         if (problems_count(builder->problems) > 0)
                 return 0;
-        for (size_t i = 0; i < file->n_specs; i++)
-                if (file->specs[i]->kind == SPEC_MATCH) {
-                        r = builder_apply_match(builder, file->specs[i]);
-                        if (r < 0)
-                                return r;
-                }
+        for (size_t i = 0; i < file->n_matches; i++) {
+                r = builder_apply_match(builder, file->matches[i]);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
@@ -276,6 +281,6 @@ int suite_file_load(
         suite_multiply_timeouts(
                         builder.suite,
                         builder.suite->settings.timeout_multiplier * options->timeout_multiplier);
-        *ret = TAKE_PTR(builder.suite);
+        *ret = TAKE_PTR(builder.file.tests);
         return 0;
 }

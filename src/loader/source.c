@@ -102,8 +102,7 @@ int source_load_contained(
                 return r;
 
         /* Half a list says nothing about the other half. */
-        while (context->suite->n_tests > first)
-                test_free(context->suite->tests[--context->suite->n_tests]);
+        suite_truncate(context->suite, first);
 
         r = source_new_test(context, spec, &test);
         if (r < 0)
@@ -119,14 +118,14 @@ int source_load_contained(
 
 /* Sorts positions instead of tests: the suite keeps its order, and equal addresses theirs. */
 static int position_compare(const void *a, const void *b, void *userdata) {
-        Test *const *tests = userdata;
+        PackedTest *const *tests = userdata;
         uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
         int r = strcmp(tests[x]->address, tests[y]->address);
 
         return r != 0 ? r : (x > y) - (x < y);
 }
 
-static int positions_new(Test **tests, size_t n_tests, uint32_t **ret) {
+static int positions_new(PackedTest **tests, size_t n_tests, uint32_t **ret) {
         uint32_t *positions = malloc(MAX(n_tests, 1U) * sizeof(uint32_t));
 
         if (!positions)
@@ -139,7 +138,10 @@ static int positions_new(Test **tests, size_t n_tests, uint32_t **ret) {
 }
 
 static bool positions_contain(
-                const uint32_t *positions, Test **tests, size_t n_tests, const char *address) {
+                const uint32_t *positions,
+                PackedTest **tests,
+                size_t n_tests,
+                const char *address) {
         size_t low = 0, high = n_tests;
 
         while (low < high) {
@@ -159,7 +161,7 @@ static bool positions_contain(
 /* The first "address#N" that no test has; N goes on from *number. */
 static int address_number(
                 const uint32_t *positions,
-                Test **tests,
+                PackedTest **tests,
                 size_t n_tests,
                 const char *address,
                 size_t *number,
@@ -184,59 +186,58 @@ static int address_number(
         }
 }
 
-int source_make_addresses_unique(Test **tests, size_t n_tests) {
-        _cleanup_free_ uint32_t *positions = NULL;
-        _cleanup_strv_ char **renamed = NULL;
-        size_t n_positions = n_tests;
+static int suite_rename(Suite *suite, size_t i, const char *address) {
+        _cleanup_(test_freep) Test *test = NULL;
         int r;
 
-        r = positions_new(tests, n_tests, &positions);
-        if (r < 0)
-                return r;
+        r = packed_test_unpack(suite->tests[i], &test);
+        if (r >= 0)
+                r = text_setf(&test->address, "%s", address);
+        return r < 0 ? r : suite_replace(suite, i, test);
+}
 
-        renamed = calloc(n_tests + 1, sizeof(char *));
-        if (!renamed)
-                return -ENOMEM;
+/* What is to be renamed, in the order of positions. */
+typedef struct Renaming {
+        char **addresses;
+        uint32_t *tests;
+        size_t n;
+} Renaming;
 
-        /* New names are put in only after the search, which needs the old order. */
-        _cleanup_free_ Test **targets = calloc(MAX(n_tests, 1U), sizeof(Test *));
-        size_t n_renamed = 0, number = 1;
-        if (!targets)
-                return -ENOMEM;
+static void renaming_done(Renaming *renaming) {
+        strv_free(renaming->addresses);
+        free(renaming->tests);
+}
 
-        for (size_t i = 1; i < n_positions; i++) {
-                Test *test = tests[positions[i]], *before = tests[positions[i - 1]];
+/* Takes the address, also on failure. */
+static int renaming_add(Renaming *renaming, uint32_t test, char *address) {
+        _cleanup_free_ char *owned = address;
 
-                if (strcmp(test->address, before->address) != 0) {
-                        number = 1;
-                        continue;
-                }
-                r = address_number(
-                                positions,
-                                tests,
-                                n_tests,
-                                test->address,
-                                &number,
-                                &renamed[n_renamed]);
-                if (r < 0)
-                        return r;
-                targets[n_renamed++] = test;
+        /* Powers of two: the arrays are full when the count is one. */
+        if ((renaming->n & (renaming->n - 1)) == 0) {
+                size_t n = MAX(renaming->n * 2, 1U);
+                char **addresses = reallocarray(renaming->addresses, n + 1, sizeof(char *));
+
+                if (!addresses)
+                        return -ENOMEM;
+                renaming->addresses = addresses;
+                addresses[renaming->n] = NULL;
+
+                uint32_t *tests = reallocarray(renaming->tests, n, sizeof(uint32_t));
+                if (!tests)
+                        return -ENOMEM;
+                renaming->tests = tests;
         }
-
-        for (size_t i = 0; i < n_renamed; i++) {
-                free(targets[i]->address);
-                targets[i]->address = TAKE_PTR(renamed[i]);
-        }
+        renaming->tests[renaming->n] = test;
+        renaming->addresses[renaming->n++] = TAKE_PTR(owned);
+        renaming->addresses[renaming->n] = NULL;
         return 0;
 }
 
-int source_find_duplicates(
-                Test **tests,
-                size_t n_tests,
-                int (*callback)(const Test *first, const Test *second, void *userdata),
-                void *userdata) {
+int source_make_addresses_unique(Suite *suite, size_t first) {
+        PackedTest **tests = suite->tests + first;
+        size_t n_tests = suite->n_tests - first, number = 1;
+        _cleanup_(renaming_done) Renaming renaming = {};
         _cleanup_free_ uint32_t *positions = NULL;
-        size_t first = 0;
         int r;
 
         r = positions_new(tests, n_tests, &positions);
@@ -244,6 +245,43 @@ int source_find_duplicates(
                 return r;
 
         for (size_t i = 1; i < n_tests; i++) {
+                const PackedTest *test = tests[positions[i]], *before = tests[positions[i - 1]];
+                char *address;
+
+                if (strcmp(test->address, before->address) != 0) {
+                        number = 1;
+                        continue;
+                }
+                r = address_number(positions, tests, n_tests, test->address, &number, &address);
+                if (r >= 0)
+                        r = renaming_add(&renaming, positions[i], address);
+                if (r < 0)
+                        return r;
+        }
+
+        /* New names are put in only after the search, which needs the old order. */
+        for (size_t i = 0; i < renaming.n; i++) {
+                r = suite_rename(suite, first + renaming.tests[i], renaming.addresses[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int source_find_duplicates(
+                const Suite *suite,
+                int (*callback)(const PackedTest *first, const PackedTest *second, void *userdata),
+                void *userdata) {
+        PackedTest **tests = suite->tests;
+        _cleanup_free_ uint32_t *positions = NULL;
+        size_t first = 0;
+        int r;
+
+        r = positions_new(tests, suite->n_tests, &positions);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 1; i < suite->n_tests; i++) {
                 if (strcmp(tests[positions[i]]->address, tests[positions[first]]->address) != 0) {
                         first = i;
                         continue;
@@ -258,19 +296,20 @@ int source_find_duplicates(
 /* ---- Suites ---- */
 
 void suite_multiply_timeouts(Suite *suite, double multiplier) {
-        for (size_t i = 0; i < suite->n_tests; i++) {
-                Test *test = suite->tests[i];
+        TestTraits *traits;
+        size_t cursor = 0;
 
-                if (test->timeout_usec == USEC_INFINITY)
+        while ((traits = test_store_next_traits(suite->store, &cursor))) {
+                if (traits->timeout_usec == USEC_INFINITY)
                         continue;
 
-                double product = (double)test->timeout_usec * multiplier;
+                double product = (double)traits->timeout_usec * multiplier;
 
                 /* 2^63 µs are 292,000 years: the rest of the range is not worth a doubtful conversion. */
                 if (product <= 0 || product >= 0x1p63)
-                        test->timeout_usec = USEC_INFINITY;
+                        traits->timeout_usec = USEC_INFINITY;
                 else
-                        test->timeout_usec = MAX((uint64_t)product, UINT64_C(1));
+                        traits->timeout_usec = MAX((uint64_t)product, UINT64_C(1));
         }
 }
 

@@ -47,14 +47,13 @@ int source_find_program(const char *name, char **ret);
 int source_load_contained(
                 SourceContext *context, const Source *source, const char *spec, const char *path);
 
-/* Gives the later ones of tests with the same address the first free "#2", "#3", … in their order. */
-int source_make_addresses_unique(Test **tests, size_t n_tests);
+/* From the test `first` on, gives the later ones with the same address the first free "#2", "#3", … in their order. */
+int source_make_addresses_unique(Suite *suite, size_t first);
 
 /* Calls back for each test whose address an earlier one (first) has already. */
 int source_find_duplicates(
-                Test **tests,
-                size_t n_tests,
-                int (*callback)(const Test *first, const Test *second, void *userdata),
+                const Suite *suite,
+                int (*callback)(const PackedTest *first, const PackedTest *second, void *userdata),
                 void *userdata);
 
 /* A suite file by its absolute path; name becomes the suite's. */

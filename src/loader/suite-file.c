@@ -20,19 +20,16 @@
 #include "basic/text.h"
 #include "model/address.h"
 
-static Spec *spec_free(Spec *spec) {
+Spec *spec_free(Spec *spec) {
         if (!spec)
                 return NULL;
         free(spec->name);
-        free(spec->path);
-        free(spec->exec_path);
         test_free(spec->values);
         free(spec);
         return NULL;
 }
 
-DEFINE_CLEANUP(Spec, spec_free);
-
+/* The path is to live as long. */
 static int spec_new(SpecKind kind, const char *name, const char *path, unsigned line, Spec **ret) {
         _cleanup_(spec_freep) Spec *spec = calloc(1, sizeof(Spec));
         int r;
@@ -41,11 +38,11 @@ static int spec_new(SpecKind kind, const char *name, const char *path, unsigned 
                 return -ENOMEM;
         spec->kind = kind;
         spec->line = line;
+        spec->path = path;
         spec->name = strdup(name);
-        spec->path = strdup(path);
-        if (!spec->name || !spec->path)
+        if (!spec->name)
                 return -ENOMEM;
-        r = test_new("_", &spec->values);
+        r = test_new(name, &spec->values);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(spec);
@@ -56,15 +53,85 @@ void suite_file_done(SuiteFile *file) {
         for (size_t i = 0; i < file->n_from; i++)
                 suite_from_done(&file->from[i]);
         free(file->from);
-        for (size_t i = 0; i < file->n_specs; i++)
-                spec_free(file->specs[i]);
-        free(file->specs);
+        for (size_t i = 0; i < file->n_matches; i++)
+                spec_free(file->matches[i]);
+        free(file->matches);
+        spec_free(file->open);
+        suite_free(file->tests);
+        free(file->notes);
         spec_free(file->defaults);
+        strv_free(file->paths);
         free(file->settings.worker_user);
         free(file->description);
         free(file->directory);
         free(file->path);
         *file = (SuiteFile){};
+}
+
+/* ---- [Test] sections, packed ---- */
+
+static uint32_t file_find_path(const SuiteFile *file, const char *path) {
+        uint32_t i = 0;
+
+        while (file->paths[i] && file->paths[i] != path)
+                i++;
+        return i;
+}
+
+static int file_note(SuiteFile *file, const Spec *spec) {
+        /* Powers of two: the array is full when the count is one. */
+        if (file->open_at == file->tests->n_tests && (file->open_at & (file->open_at - 1)) == 0) {
+                SpecNote *larger = reallocarray(
+                                file->notes, MAX(file->open_at * 2, 1U), sizeof(SpecNote));
+
+                if (!larger)
+                        return -ENOMEM;
+                file->notes = larger;
+        }
+        file->notes[file->open_at] = (SpecNote){
+                .given = (uint8_t)spec->given,
+                .exec_path = file_find_path(file, spec->exec_path) & 0xffffff,
+                .exec_line = spec->exec_line,
+        };
+        return 0;
+}
+
+/* Packs what has been read of a test. */
+static int file_close_test(SuiteFile *file) {
+        _cleanup_(spec_freep) Spec *spec = TAKE_PTR(file->open);
+        int r;
+
+        if (!spec)
+                return 0;
+        file->current = NULL;
+        r = file_note(file, spec);
+        if (r < 0)
+                return r;
+        if (file->open_at == file->tests->n_tests)
+                return suite_add(file->tests, TAKE_PTR(spec->values));
+        return suite_replace(file->tests, file->open_at, spec->values);
+}
+
+int suite_file_get_spec(const SuiteFile *file, size_t i, Spec **ret) {
+        _cleanup_(spec_freep) Spec *spec = NULL;
+        const PackedTest *packed = file->tests->tests[i];
+        const SpecNote *note = &file->notes[i];
+        Test *values;
+        int r;
+
+        r = spec_new(SPEC_TEST, packed->address, NULL, packed->line, &spec);
+        if (r >= 0)
+                r = packed_test_unpack(packed, &values);
+        if (r < 0)
+                return r;
+        test_free(spec->values);
+        spec->values = values;
+        spec->path = values->source;
+        spec->given = note->given;
+        spec->exec_path = file->paths[note->exec_path];
+        spec->exec_line = note->exec_line;
+        *ret = TAKE_PTR(spec);
+        return 0;
 }
 
 /* ---- Sections ---- */
@@ -73,61 +140,87 @@ static int complain(SuiteFile *file, const KeyfileLine *line, const char *text) 
         return problems_add(file->problems, line->path, line->line, "[%s] %s", line->section, text);
 }
 
-static int file_add_spec(
-                SuiteFile *file, SpecKind kind, const char *name, const KeyfileLine *line) {
-        _cleanup_(spec_freep) Spec *spec = NULL;
-        int r;
+static bool file_is_full(const SuiteFile *file) {
+        return file->tests->n_tests + file->n_matches >= SUITE_FILE_SPECS_MAX;
+}
 
-        if (file->n_specs >= SUITE_FILE_SPECS_MAX)
-                return complain(file, line, "is one section too many");
+/* The file's own copy of the path of the file that is being read, which is the last one. */
+static const char *file_get_current_path(const SuiteFile *file) {
+        return file->paths[strv_length(file->paths) - 1];
+}
 
-        r = spec_new(kind, name, line->path, line->line, &spec);
-        if (r < 0)
-                return r;
-        /* Powers of two: the array is full when the count is one. */
-        if ((file->n_specs & (file->n_specs - 1)) == 0) {
-                Spec **grown = reallocarray(
-                                file->specs, MAX(file->n_specs * 2, 1U), sizeof(Spec *));
-
-                if (!grown)
-                        return -ENOMEM;
-                file->specs = grown;
-        }
-        file->current = file->specs[file->n_specs++] = TAKE_PTR(spec);
-        file->section = kind;
-        return 0;
+static void file_open_test(SuiteFile *file, Spec *spec, size_t at) {
+        file->current = file->open = spec;
+        file->open_at = at;
+        file->section = SPEC_TEST;
 }
 
 /* A drop-in's section of a test that an earlier file has. Twice in one file is found at the end, by address. */
-static bool file_continue_test(SuiteFile *file, const char *name) {
-        for (size_t i = 0; i < file->n_specs_before; i++) {
-                Spec *spec = file->specs[i];
+static int file_continue_test(SuiteFile *file, const char *name) {
+        for (size_t i = 0; i < file->n_tests_before; i++)
+                if (strcmp(file->tests->tests[i]->address, name) == 0) {
+                        Spec *spec;
+                        int r = suite_file_get_spec(file, i, &spec);
 
-                if (spec->kind == SPEC_TEST && strcmp(spec->name, name) == 0) {
-                        file->current = spec;
-                        file->section = SPEC_TEST;
-                        return true;
+                        if (r < 0)
+                                return r;
+                        file_open_test(file, spec, i);
+                        return 0;
                 }
-        }
-        return false;
+        return -ENOENT;
 }
 
 static int file_begin_test(SuiteFile *file, const char *name, const KeyfileLine *line) {
+        _cleanup_(spec_freep) Spec *spec = NULL;
+        int r;
+
         if (!*name)
                 return complain(file, line, "has no name; write [Test NAME]");
         if (!address_is_valid(name))
                 return complain(file,
                                 line,
                                 "is not a good address; use printable characters, at most 1024");
-        if (file_continue_test(file, name))
-                return 0;
-        return file_add_spec(file, SPEC_TEST, name, line);
+        r = file_continue_test(file, name);
+        if (r != -ENOENT)
+                return r;
+        if (file_is_full(file))
+                return complain(file, line, "is one section too many");
+
+        r = spec_new(SPEC_TEST, name, file_get_current_path(file), line->line, &spec);
+        if (r < 0)
+                return r;
+        spec->values->line = line->line;
+        spec->values->source = strdup(line->path);
+        if (!spec->values->source)
+                return -ENOMEM;
+        file_open_test(file, TAKE_PTR(spec), file->tests->n_tests);
+        return 0;
 }
 
 static int file_begin_match(SuiteFile *file, const char *glob, const KeyfileLine *line) {
+        _cleanup_(spec_freep) Spec *spec = NULL;
+        int r;
+
         if (!*glob)
                 return complain(file, line, "has no pattern; write [Match GLOB]");
-        return file_add_spec(file, SPEC_MATCH, glob, line);
+        if (file_is_full(file))
+                return complain(file, line, "is one section too many");
+
+        r = spec_new(SPEC_MATCH, glob, file_get_current_path(file), line->line, &spec);
+        if (r < 0)
+                return r;
+        /* Powers of two, see above. */
+        if ((file->n_matches & (file->n_matches - 1)) == 0) {
+                Spec **grown = reallocarray(
+                                file->matches, MAX(file->n_matches * 2, 1U), sizeof(Spec *));
+
+                if (!grown)
+                        return -ENOMEM;
+                file->matches = grown;
+        }
+        file->current = file->matches[file->n_matches++] = TAKE_PTR(spec);
+        file->section = SPEC_MATCH;
+        return 0;
 }
 
 static int complain_section(
@@ -168,7 +261,11 @@ static int file_begin_section(SuiteFile *file, const KeyfileLine *line) {
         const char *word = line->section;
         size_t length = strcspn(word, " \t");
         const char *name = word + length + strspn(word + length, " \t");
+        int r;
 
+        r = file_close_test(file);
+        if (r < 0)
+                return r;
         /* The keys of a section that is not known are not looked at: one mistake, one problem. */
         file->current = NULL;
 
@@ -238,6 +335,19 @@ static int drop_in_compare(const void *a, const void *b) {
         return strcmp(path_basename(*(char *const *)a), path_basename(*(char *const *)b));
 }
 
+static int file_read_one(SuiteFile *file, const char *path) {
+        int r, closed;
+
+        file->current = NULL;
+        file->n_tests_before = file->tests->n_tests;
+        r = strv_extend(&file->paths, path);
+        if (r < 0)
+                return r;
+        r = keyfile_read(path, KEYFILE_CONTINUE, file_on_line, file, file->problems);
+        closed = file_close_test(file);
+        return r < 0 ? r : closed;
+}
+
 static int file_read_drop_ins(SuiteFile *file) {
         _cleanup_(drop_ins_done) DropIns drop_ins = {};
         const char *name = path_basename(file->path);
@@ -258,9 +368,7 @@ static int file_read_drop_ins(SuiteFile *file) {
                 if (stat(*path, &st) >= 0 && S_ISCHR(st.st_mode))
                         continue;
 
-                file->current = NULL;
-                file->n_specs_before = file->n_specs;
-                r = keyfile_read(*path, KEYFILE_CONTINUE, file_on_line, file, file->problems);
+                r = file_read_one(file, *path);
                 if (r == -ENOMEM)
                         return r;
         }
@@ -270,7 +378,6 @@ static int file_read_drop_ins(SuiteFile *file) {
 /* ---- The whole ---- */
 
 static int file_init(SuiteFile *file, const char *path, LoadProblems *problems) {
-        _cleanup_(suite_freep) Suite *suite = NULL;
         const char *base = path_basename(path);
         int r;
 
@@ -280,24 +387,21 @@ static int file_init(SuiteFile *file, const char *path, LoadProblems *problems) 
         if (!file->path || !file->directory)
                 return -ENOMEM;
 
-        /* The model knows what settings are at first. */
-        r = suite_new("_", &suite);
+        r = suite_new("_", &file->tests);
         if (r < 0)
                 return r;
-        file->settings = suite->settings;
-        return spec_new(SPEC_SUITE, "", path, 0, &file->defaults);
+        /* The model knows what settings are at first. */
+        file->settings = file->tests->settings;
+        return spec_new(SPEC_SUITE, "", file->path, 0, &file->defaults);
 }
 
 int suite_file_read(SuiteFile *file, const char *path, LoadProblems *problems) {
         int r;
 
         r = file_init(file, path, problems);
-        if (r < 0)
-                return r;
-        r = keyfile_read(path, KEYFILE_CONTINUE, file_on_line, file, problems);
-        if (r < 0)
-                return r;
-        return file_read_drop_ins(file);
+        if (r >= 0)
+                r = file_read_one(file, path);
+        return r < 0 ? r : file_read_drop_ins(file);
 }
 
 static int spec_apply_env(const Spec *spec, Test *test) {

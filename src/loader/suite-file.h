@@ -28,17 +28,27 @@ typedef enum SpecKind {
         SPEC_KIND_MAX,
 } SpecKind;
 
-/* What one section says about tests. */
+/*
+ * What one section says about tests. Those of [Test] sections are packed as soon as the next section begins, because
+ * a file may have 100,000 of them.
+ */
 typedef struct Spec {
         SpecKind kind;
         char *name; /* of [Test NAME], [Match GLOB] */
-        char *path; /* where the section begins */
+        const char *path; /* where the section begins; weak: one of the file's paths, or the values' source */
         unsigned line;
         Test *values;
-        unsigned given; /* SpecGiven bits; lists and strings are given if they are there */
-        char *exec_path;
+        unsigned given;        /* SpecGiven bits; lists and strings are given if they are there */
+        const char *exec_path; /* weak: one of the file's paths */
         unsigned exec_line;
 } Spec;
+
+/* What a packed test does not tell of its section. */
+typedef struct SpecNote {
+        uint32_t given : 8;
+        uint32_t exec_path : 24; /* number in the file's paths */
+        uint32_t exec_line;
+} SpecNote;
 
 /* One From= */
 typedef struct SuiteFrom {
@@ -57,14 +67,18 @@ typedef struct SuiteFile {
         Spec *defaults;
         SuiteFrom *from;
         size_t n_from;
-        Spec **specs; /* [Test] and [Match] sections in their order */
-        size_t n_specs;
+        Suite *tests; /* the values of [Test] sections in their order, with source and line of the section */
+        SpecNote *notes; /* of each of them */
+        Spec **matches;  /* [Match] sections in their order */
+        size_t n_matches;
+        char **paths; /* this file and its drop-ins */
 
         /* While it is read */
-        Spec *current; /* weak: in specs, or defaults; NULL: the section is unknown */
+        Spec *open;     /* the [Test] section that is not packed yet */
+        size_t open_at; /* its place in tests: the next one, or of one that a drop-in changes */
+        Spec *current;  /* weak: open, in matches, or defaults; NULL: the section is unknown */
         SpecKind section;
-        const char *current_path; /* weak: the file that is being read */
-        size_t n_specs_before;    /* of the files before this one */
+        size_t n_tests_before; /* of the files before this one */
         LoadProblems *problems;
 } SuiteFile;
 
@@ -83,6 +97,11 @@ void suite_file_done(SuiteFile *file);
 int suite_file_assign(SuiteFile *file, const KeyfileLine *line);
 
 void suite_from_done(SuiteFrom *from);
+
+/* The [Test] section with this number, unpacked, for the caller. */
+int suite_file_get_spec(const SuiteFile *file, size_t i, Spec **ret);
+Spec *spec_free(Spec *spec);
+DEFINE_CLEANUP(Spec, spec_free);
 
 /* Writes what the section gives over what the test has. */
 int spec_apply(const Spec *spec, Test *test);

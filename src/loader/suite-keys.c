@@ -75,7 +75,8 @@ static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         strv_free(spec->values->argv);
         spec->values->argv = TAKE_PTR(argv);
         spec->exec_line = line->line;
-        return string_set(&spec->exec_path, line->path);
+        spec->exec_path = file->paths[strv_length(file->paths) - 1];
+        return 0;
 }
 
 static int set_protocol(SuiteFile *file, Spec *spec, const KeyfileLine *line) {

@@ -19,45 +19,43 @@ struct Queue {
         size_t n_returned;
 };
 
-typedef struct OrderKey {
-        int priority;
-        bool exclusive;
-        uint32_t test;
-} OrderKey;
-
-static int order_key_compare(const void *a, const void *b) {
-        const OrderKey *x = a, *y = b;
+/* Less than 0: a is before b. */
+static int tests_compare(const Suite *suite, uint32_t a, uint32_t b) {
+        const PackedTest *x = suite->tests[a], *y = suite->tests[b];
 
         if (x->priority != y->priority)
                 return x->priority > y->priority ? -1 : 1;
         if (x->exclusive != y->exclusive)
                 return x->exclusive ? 1 : -1;
-        return x->test < y->test ? -1 : 1;
+        return (a > b) - (a < b);
 }
 
-static int queue_sort(Queue *queue, const Suite *suite) {
-        _cleanup_free_ OrderKey *keys = calloc(MAX(suite->n_tests, 1U), sizeof(*keys));
+static int order_compare(const void *a, const void *b, void *userdata) {
+        return tests_compare(userdata, *(const uint32_t *)a, *(const uint32_t *)b);
+}
 
-        if (!keys)
-                return -ENOMEM;
-        for (size_t i = 0; i < suite->n_tests; i++)
-                keys[i] = (OrderKey){
-                        .priority = suite->tests[i]->priority,
-                        .exclusive = suite->tests[i]->exclusive,
-                        .test = (uint32_t)i,
-                };
-        qsort(keys, suite->n_tests, sizeof(*keys), order_key_compare);
+static void queue_sort(Queue *queue, const Suite *suite) {
+        bool sorted = true;
+
         for (size_t i = 0; i < suite->n_tests; i++) {
-                queue->order[i] = keys[i].test;
-                queue->rank[keys[i].test] = (uint32_t)i;
+                queue->order[i] = (uint32_t)i;
+                if (i > 0 && tests_compare(suite, (uint32_t)i - 1, (uint32_t)i) > 0)
+                        sorted = false;
         }
-        return 0;
+        /* Mostly all are alike, and qsort_r() would take memory as large as the array. */
+        if (!sorted)
+                qsort_r(queue->order,
+                        suite->n_tests,
+                        sizeof(*queue->order),
+                        order_compare,
+                        (void *)suite);
+        for (size_t i = 0; i < suite->n_tests; i++)
+                queue->rank[queue->order[i]] = (uint32_t)i;
 }
 
 int queue_new(const Suite *suite, Queue **ret) {
         _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
         size_t n = MAX(suite->n_tests, 1U);
-        int r;
 
         if (!queue)
                 return -ENOMEM;
@@ -67,9 +65,7 @@ int queue_new(const Suite *suite, Queue **ret) {
         queue->returned = calloc(n, sizeof(*queue->returned));
         if (!queue->order || !queue->rank || !queue->returned)
                 return -ENOMEM;
-        r = queue_sort(queue, suite);
-        if (r < 0)
-                return r;
+        queue_sort(queue, suite);
         *ret = TAKE_PTR(queue);
         return 0;
 }

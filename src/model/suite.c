@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/suite.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <uthash.h>
@@ -9,6 +10,7 @@
 
 int suite_new(const char *name, Suite **ret) {
         _cleanup_(suite_freep) Suite *suite = calloc(1, sizeof(Suite));
+        int r;
 
         if (!suite)
                 return -ENOMEM;
@@ -16,6 +18,9 @@ int suite_new(const char *name, Suite **ret) {
         suite->name = strdup(name);
         if (!suite->name)
                 return -ENOMEM;
+        r = test_store_new(&suite->store);
+        if (r < 0)
+                return r;
         suite->settings = (SuiteSettings){
                 .run_timeout_usec = USEC_INFINITY,
                 .stop_usec = SUITE_STOP_DEFAULT,
@@ -32,8 +37,7 @@ Suite *suite_free(Suite *suite) {
         if (!suite)
                 return NULL;
 
-        for (size_t i = 0; i < suite->n_tests; i++)
-                test_free(suite->tests[i]);
+        test_store_free(suite->store);
         free(suite->tests);
         free(suite->settings.worker_user);
         free(suite->name);
@@ -45,20 +49,63 @@ Suite *suite_free(Suite *suite) {
 
 int suite_add(Suite *suite, Test *test) {
         _cleanup_(test_freep) Test *owned = test;
+        int r;
 
         if (suite->n_tests >= SUITE_TESTS_MAX)
                 return -E2BIG;
         if (suite->n_tests == suite->n_allocated) {
                 size_t n = MAX(suite->n_allocated * 2, (size_t)16);
-                Test **larger = reallocarray(suite->tests, n, sizeof(Test *));
+                PackedTest **larger = reallocarray(suite->tests, n, sizeof(PackedTest *));
 
                 if (!larger)
                         return -ENOMEM;
                 suite->tests = larger;
                 suite->n_allocated = n;
         }
-        suite->tests[suite->n_tests++] = TAKE_PTR(owned);
+        r = test_store_add(suite->store, owned, &suite->tests[suite->n_tests]);
+        if (r < 0)
+                return r;
+        suite->n_tests++;
         return 0;
+}
+
+int suite_replace(Suite *suite, size_t i, const Test *test) {
+        assert(i < suite->n_tests);
+
+        return test_store_replace(suite->store, test, &suite->tests[i]);
+}
+
+void suite_truncate(Suite *suite, size_t n) {
+        assert(n <= suite->n_tests);
+
+        suite->n_tests = n;
+        if (n > 0)
+                return;
+
+        TestStore *store;
+
+        /* Without memory for an empty store the old one does as well. */
+        if (test_store_new(&store) < 0)
+                return;
+        test_store_free(suite->store);
+        suite->store = store;
+}
+
+static void tests_reverse(PackedTest **tests, size_t n) {
+        for (size_t i = 0; i < n / 2; i++) {
+                PackedTest *test = tests[i];
+
+                tests[i] = tests[n - 1 - i];
+                tests[n - 1 - i] = test;
+        }
+}
+
+void suite_rotate(Suite *suite, size_t n) {
+        assert(n <= suite->n_tests);
+
+        tests_reverse(suite->tests, n);
+        tests_reverse(suite->tests + n, suite->n_tests - n);
+        tests_reverse(suite->tests, suite->n_tests);
 }
 
 /*
@@ -99,7 +146,8 @@ static uint32_t *address_table_find(
         }
 }
 
-int suite_find_duplicate(const Suite *suite, const Test **ret_first, const Test **ret_second) {
+int suite_find_duplicate(
+                const Suite *suite, const PackedTest **ret_first, const PackedTest **ret_second) {
         _cleanup_(address_table_done) AddressTable table = {};
         int r = address_table_init(&table, suite->n_tests);
 
@@ -122,11 +170,8 @@ int suite_find_duplicate(const Suite *suite, const Test **ret_first, const Test 
 void suite_select(Suite *suite, char *const *patterns) {
         size_t n = 0;
 
-        for (size_t i = 0; i < suite->n_tests; i++) {
+        for (size_t i = 0; i < suite->n_tests; i++)
                 if (pattern_selects(patterns, suite->tests[i]->address))
                         suite->tests[n++] = suite->tests[i];
-                else
-                        test_free(suite->tests[i]);
-        }
-        suite->n_tests = n;
+        suite_truncate(suite, n);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model/test.h"
+#include "model/packed-test.h"
 
 /*
  * A suite: tests in order, and how they are to be run
@@ -26,7 +26,8 @@ typedef struct Suite {
         char *description;
         char *path; /* what it was loaded from */
         SuiteSettings settings;
-        Test **tests; /* in their order */
+        TestStore *store;
+        PackedTest **tests; /* in their order; weak: owned by the store */
         size_t n_tests;
         size_t n_allocated;
 } Suite;
@@ -42,8 +43,18 @@ DEFINE_CLEANUP(Suite, suite_free);
 /* Takes the test, also on failure. -E2BIG: SUITE_TESTS_MAX */
 int suite_add(Suite *suite, Test *test);
 
+/* Gives what a test is now (after packed_test_unpack() and changes) the place that it had. */
+int suite_replace(Suite *suite, size_t i, const Test *test);
+
+/* Drops all tests but the first n. With n = 0 their memory is given back, too. */
+void suite_truncate(Suite *suite, size_t n);
+
+/* Lets the suite begin with its test n: those before it stand at the end then, all else in its order. */
+void suite_rotate(Suite *suite, size_t n);
+
 /* The first pair of tests with the same address: 1, or 0 if there is none; -ENOMEM */
-int suite_find_duplicate(const Suite *suite, const Test **ret_first, const Test **ret_second);
+int suite_find_duplicate(
+                const Suite *suite, const PackedTest **ret_first, const PackedTest **ret_second);
 
 /* Drops the tests that the patterns do not select. */
 void suite_select(Suite *suite, char *const *patterns);

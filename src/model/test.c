@@ -10,9 +10,6 @@
 
 #include "basic/strv.h"
 
-/* A suite may have 100,000 tests, all in memory. */
-_Static_assert(sizeof(Test) < 200, "a test must stay small");
-
 static const char *const protocol_names[TEST_PROTOCOL_MAX] = {
         [TEST_PROTOCOL_EXIT] = "exit",
         [TEST_PROTOCOL_TAP] = "tap",

@@ -26,10 +26,18 @@ static Suite *load_data(const char *relative) {
         return suite;
 }
 
-static const Test *find_test(const Suite *suite, const char *address) {
+static Test *unpack(const Suite *suite, size_t i) {
+        Test *test = NULL;
+
+        ck_assert_uint_lt(i, suite->n_tests);
+        ck_assert_int_eq(packed_test_unpack(suite->tests[i], &test), 0);
+        return test;
+}
+
+static Test *find_test(const Suite *suite, const char *address) {
         for (size_t i = 0; i < suite->n_tests; i++)
                 if (strcmp(suite->tests[i]->address, address) == 0)
-                        return suite->tests[i];
+                        return unpack(suite, i);
         ck_abort_msg("no test %s", address);
         return NULL;
 }
@@ -51,7 +59,7 @@ END_TEST
 START_TEST(installed_exclusive_runs_alone_and_is_judged_by_exit_status)
 {
         _cleanup_(suite_freep) Suite *suite = load_data("installed");
-        const Test *test = find_test(suite, "pkg/exclusive");
+        _cleanup_(test_freep) Test *test = find_test(suite, "pkg/exclusive");
 
         ck_assert_ptr_null(test->load_error);
         ck_assert(test->exclusive);
@@ -60,14 +68,16 @@ START_TEST(installed_exclusive_runs_alone_and_is_judged_by_exit_status)
         ck_assert_uint_eq(test->n_env, 2);
         ck_assert_str_eq(test->env[0].name, "A");
         ck_assert_str_eq(test->env[1].value, "x;y");
-        ck_assert(!find_test(suite, "pkg/quoted")->exclusive);
+
+        _cleanup_(test_freep) Test *other = find_test(suite, "pkg/quoted");
+        ck_assert(!other->exclusive);
 }
 END_TEST
 
 START_TEST(installed_exec_is_split_as_a_shell_does)
 {
         _cleanup_(suite_freep) Suite *suite = load_data("installed");
-        const Test *test = find_test(suite, "pkg/quoted");
+        _cleanup_(test_freep) Test *test = find_test(suite, "pkg/quoted");
 
         ck_assert_ptr_null(test->load_error);
         ck_assert_uint_eq(strv_length(test->argv), 4);
@@ -84,8 +94,10 @@ START_TEST(directory_lists_what_can_be_executed)
         ck_assert_uint_eq(suite->n_tests, 2);
         ck_assert_str_eq(suite->tests[0]->address, "below/deep");
         ck_assert_str_eq(suite->tests[1]->address, "good");
-        ck_assert_int_eq(suite->tests[1]->argv[0][0], '/');
-        ck_assert_str_eq(suite->tests[1]->argv[0], suite->tests[1]->source);
+
+        _cleanup_(test_freep) Test *good = unpack(suite, 1);
+        ck_assert_int_eq(good->argv[0][0], '/');
+        ck_assert_str_eq(good->argv[0], good->source);
 }
 END_TEST
 

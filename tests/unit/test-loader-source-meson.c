@@ -62,6 +62,14 @@ static Suite *load(const char *target) {
         return suite;
 }
 
+static Test *unpack(const Suite *suite, size_t i) {
+        Test *test = NULL;
+
+        ck_assert_uint_lt(i, suite->n_tests);
+        ck_assert_int_eq(packed_test_unpack(suite->tests[i], &test), 0);
+        return test;
+}
+
 static const EnvOp *find_env(const Test *test, const char *name) {
         for (size_t i = 0; i < test->n_env; i++)
                 if (strcmp(test->env[i].name, name) == 0)
@@ -79,7 +87,7 @@ START_TEST(fields_all_arrive)
                    "\"suite\":[\"p\"],\"is_parallel\":true,\"priority\":0,\"protocol\":\"exitcode\","
                    "\"later\":{\"unknown\":[]}}]");
         _cleanup_(suite_freep) Suite *suite = load(directory);
-        const Test *test = suite->tests[0], *other = suite->tests[1];
+        _cleanup_(test_freep) Test *test = unpack(suite, 0), *other = unpack(suite, 1);
 
         ck_assert_uint_eq(suite->n_tests, 2);
         ck_assert_ptr_null(test->load_error);
@@ -113,7 +121,7 @@ START_TEST(names_that_are_not_unique_get_numbers)
                                    "u") "]");
         _cleanup_(suite_freep) Suite *suite = load(directory);
         static const char *const expected[] = { "p/t", "p/t#2", "p/t#3", "p/t#4", "p/u" };
-        const Test *first, *second;
+        const PackedTest *first, *second;
 
         ck_assert_uint_eq(suite->n_tests, ELEMENTSOF(expected));
         for (size_t i = 0; i < ELEMENTSOF(expected); i++)
@@ -138,12 +146,14 @@ START_TEST(broken_entries_and_missing_programs_are_failed_tests)
         _cleanup_(suite_freep) Suite *suite = load(directory);
 
         ck_assert_uint_eq(suite->n_tests, ELEMENTSOF(errors));
-        for (size_t i = 0; i < ELEMENTSOF(errors); i++)
-                ck_assert_msg(suite->tests[i]->load_error &&
-                                              strstr(suite->tests[i]->load_error, errors[i]),
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
+                const char *error = packed_test_get_load_error(suite->tests[i]);
+
+                ck_assert_msg(error && strstr(error, errors[i]),
                               "%s: %s",
                               errors[i],
-                              suite->tests[i]->load_error ?: "no error");
+                              error ?: "no error");
+        }
 }
 END_TEST
 
@@ -157,8 +167,9 @@ START_TEST(depends_that_are_not_built_are_named)
                    "{\"cmd\":[\"/bin/true\"],\"name\":\"b\",\"depends\":[\"r@run\",\"unknown\"]}]");
         _cleanup_(suite_freep) Suite *suite = load(directory);
 
-        ck_assert_ptr_nonnull(strstr(suite->tests[0]->load_error, "depends on /no/such/file"));
-        ck_assert_ptr_null(suite->tests[1]->load_error);
+        ck_assert_ptr_nonnull(strstr(
+                        packed_test_get_load_error(suite->tests[0]), "depends on /no/such/file"));
+        ck_assert_ptr_null(packed_test_get_load_error(suite->tests[1]));
 }
 END_TEST
 
@@ -191,7 +202,8 @@ START_TEST(broken_list_is_an_error_of_the_target_and_one_failed_test_within_a_su
                 _cleanup_(suite_freep) Suite *suite = load(file);
                 ck_assert_uint_eq(suite->n_tests, 2);
                 ck_assert_str_eq(suite->tests[0]->address, "meson:.");
-                ck_assert_ptr_nonnull(strstr(suite->tests[0]->load_error, "intro-tests.json"));
+                ck_assert_ptr_nonnull(strstr(
+                                packed_test_get_load_error(suite->tests[0]), "intro-tests.json"));
         }
 }
 END_TEST
@@ -201,16 +213,19 @@ START_TEST(malloc_perturb_is_the_same_each_time_and_the_users_word_stands)
         write_file("meson-info/intro-tests.json",
                    "[" ENTRY("t") ",{\"cmd\":[\"/bin/true\"],\"name\":\"e\",\"env\":{\"MALLOC_PERTURB_\":\"0\"}}]");
         _cleanup_(suite_freep) Suite *first = load(directory), *second = load(directory);
-        const char *value = find_env(first->tests[0], "MALLOC_PERTURB_")->value;
+        _cleanup_(test_freep) Test *once = unpack(first, 0), *again = unpack(second, 0),
+                                   *set = unpack(first, 1);
+        const char *value = find_env(once, "MALLOC_PERTURB_")->value;
 
-        ck_assert_str_eq(value, find_env(second->tests[0], "MALLOC_PERTURB_")->value);
+        ck_assert_str_eq(value, find_env(again, "MALLOC_PERTURB_")->value);
         ck_assert_int_ge(atoi(value), 1);
         ck_assert_int_le(atoi(value), 255);
-        ck_assert_str_eq(first->tests[1]->env[first->tests[1]->n_env - 1].value, "0");
+        ck_assert_str_eq(set->env[set->n_env - 1].value, "0");
 
         ck_assert_int_eq(setenv("MALLOC_PERTURB_", "7", 1), 0);
         _cleanup_(suite_freep) Suite *third = load(directory);
-        ck_assert_ptr_null(find_env(third->tests[0], "MALLOC_PERTURB_"));
+        _cleanup_(test_freep) Test *unset = unpack(third, 0);
+        ck_assert_ptr_null(find_env(unset, "MALLOC_PERTURB_"));
 }
 END_TEST
 
@@ -235,7 +250,7 @@ START_TEST(helper_knows_should_fail_and_changes_of_the_environment)
         ck_assert_int_eq(system(command), 0);
         ck_assert_int_ge(asprintf(&build, "%s/b", directory), 0);
         _cleanup_(suite_freep) Suite *suite = load(build);
-        const Test *fails = suite->tests[0], *env = suite->tests[1];
+        _cleanup_(test_freep) Test *fails = unpack(suite, 0), *env = unpack(suite, 1);
 
         ck_assert_str_eq(suite->name, "demo");
         ck_assert_str_eq(fails->address, "demo/fails");
@@ -249,8 +264,9 @@ START_TEST(helper_knows_should_fail_and_changes_of_the_environment)
         /* Another one than the JSON was made with: then PATH is prepended, not replaced. */
         write_file("b/meson-private/meson_test_setup.dat", "garbage");
         _cleanup_(suite_freep) Suite *without = load(build);
-        ck_assert_int_eq(find_env(without->tests[1], "PATH")->kind, ENV_OP_PREPEND);
-        ck_assert_int_eq(find_env(without->tests[1], "FOO")->kind, ENV_OP_SET);
+        _cleanup_(test_freep) Test *guessed = unpack(without, 1);
+        ck_assert_int_eq(find_env(guessed, "PATH")->kind, ENV_OP_PREPEND);
+        ck_assert_int_eq(find_env(guessed, "FOO")->kind, ENV_OP_SET);
 
         _cleanup_problems_ LoadProblems problems = {};
         Suite *none = NULL;

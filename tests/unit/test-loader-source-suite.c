@@ -46,7 +46,14 @@ static Suite *load_good(const char *target, const LoadOptions *options) {
         return suite;
 }
 
-static const Test *find_test(const Suite *suite, const char *address) {
+static Test *unpack(const PackedTest *packed) {
+        Test *test = NULL;
+
+        ck_assert_int_eq(packed_test_unpack(packed, &test), 0);
+        return test;
+}
+
+static const PackedTest *find_test(const Suite *suite, const char *address) {
         for (size_t i = 0; i < suite->n_tests; i++)
                 if (strcmp(suite->tests[i]->address, address) == 0)
                         return suite->tests[i];
@@ -107,7 +114,7 @@ static void check_good(const char *path) {
                       suite->n_tests,
                       strv_length(lines));
         for (size_t i = 0; i < suite->n_tests; i++) {
-                const Test *test = suite->tests[i];
+                _cleanup_(test_freep) Test *test = unpack(suite->tests[i]);
                 char *mark = strstr(lines[i], " ! ");
 
                 if (mark) {
@@ -196,7 +203,8 @@ START_TEST(suite_file_all_keys_arrive)
         _cleanup_free_ char *path = data_path("suites/y_plain.suite"),
                             *good = data_path("bin/good");
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
-        const Test *first = find_test(suite, "first"), *second = find_test(suite, "second");
+        _cleanup_(test_freep) Test *first = unpack(find_test(suite, "first")),
+                                   *second = unpack(find_test(suite, "second"));
 
         ck_assert_str_eq(suite->name, "y_plain");
         ck_assert_str_eq(suite->description, "Two tests");
@@ -235,10 +243,10 @@ START_TEST(match_changes_listed_tests)
         _cleanup_free_ char *path = data_path("suites/y_from.suite");
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
 
-        ck_assert(find_test(suite, "good")->should_fail);
-        ck_assert(!find_test(suite, "below/deep")->should_fail);
-        ck_assert_uint_eq(find_test(suite, "pkg/quoted")->timeout_usec, 7 * USEC_PER_SEC);
-        ck_assert_uint_eq(find_test(suite, "good")->timeout_usec, TEST_TIMEOUT_DEFAULT);
+        ck_assert(find_test(suite, "good")->traits->should_fail);
+        ck_assert(!find_test(suite, "below/deep")->traits->should_fail);
+        ck_assert_uint_eq(find_test(suite, "pkg/quoted")->traits->timeout_usec, 7 * USEC_PER_SEC);
+        ck_assert_uint_eq(find_test(suite, "good")->traits->timeout_usec, TEST_TIMEOUT_DEFAULT);
 }
 END_TEST
 
@@ -254,12 +262,12 @@ START_TEST(timeouts_own_then_option_then_suite_then_default)
         _cleanup_(suite_freep) Suite *other = load_good(path, &given),
                                      *third = load_good(path, &never);
 
-        ck_assert_uint_eq(find_test(suite, "own")->timeout_usec, 6 * USEC_PER_SEC);
-        ck_assert_uint_eq(find_test(suite, "suite")->timeout_usec, 20 * USEC_PER_SEC);
-        ck_assert(find_test(suite, "none")->timeout_usec == USEC_INFINITY);
-        ck_assert_uint_eq(find_test(other, "own")->timeout_usec, 9 * USEC_PER_SEC);
-        ck_assert_uint_eq(find_test(other, "suite")->timeout_usec, 60 * USEC_PER_SEC);
-        ck_assert(find_test(third, "own")->timeout_usec == USEC_INFINITY);
+        ck_assert_uint_eq(find_test(suite, "own")->traits->timeout_usec, 6 * USEC_PER_SEC);
+        ck_assert_uint_eq(find_test(suite, "suite")->traits->timeout_usec, 20 * USEC_PER_SEC);
+        ck_assert(find_test(suite, "none")->traits->timeout_usec == USEC_INFINITY);
+        ck_assert_uint_eq(find_test(other, "own")->traits->timeout_usec, 9 * USEC_PER_SEC);
+        ck_assert_uint_eq(find_test(other, "suite")->traits->timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert(find_test(third, "own")->traits->timeout_usec == USEC_INFINITY);
         remove_suite(path);
 }
 END_TEST
@@ -285,8 +293,10 @@ START_TEST(long_lines_and_sections_are_not_cut)
         char *path = write_suite(text, (size_t)(end - text));
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
         ck_assert_uint_eq(strlen(suite->tests[0]->address), NAME);
-        ck_assert_uint_eq(strlen(suite->tests[0]->argv[1]), 150);
-        ck_assert_uint_eq(strlen(suite->tests[0]->argv[2]), LENGTH - 151);
+
+        _cleanup_(test_freep) Test *test = unpack(suite->tests[0]);
+        ck_assert_uint_eq(strlen(test->argv[1]), 150);
+        ck_assert_uint_eq(strlen(test->argv[2]), LENGTH - 151);
         remove_suite(path);
 }
 END_TEST
@@ -301,8 +311,9 @@ START_TEST(drop_ins_first_directory_wins_and_names_sort)
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
 
         ck_assert_uint_eq(suite->n_tests, 2);
-        ck_assert_int_eq(find_test(suite, "d")->priority, 2);
-        ck_assert_str_eq(find_test(suite, "d")->description, "by the second");
+        _cleanup_(test_freep) Test *test = unpack(find_test(suite, "d"));
+        ck_assert_int_eq(test->priority, 2);
+        ck_assert_str_eq(test->description, "by the second");
         ck_assert_ptr_nonnull(find_test(suite, "added"));
 }
 END_TEST
@@ -343,7 +354,8 @@ START_TEST(from_without_tests_is_a_failed_test)
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
 
         ck_assert_uint_eq(suite->n_tests, 2);
-        ck_assert_ptr_nonnull(strstr(suite->tests[0]->load_error, "there are no tests in"));
+        ck_assert_ptr_nonnull(strstr(
+                        packed_test_get_load_error(suite->tests[0]), "there are no tests in"));
         remove_suite(path);
 }
 END_TEST

@@ -77,7 +77,7 @@ END_TEST
 START_TEST(suite_find_duplicate_finds_the_first_pair)
 {
         _cleanup_(suite_freep) Suite *suite = make_suite(3), *empty = make_suite(0);
-        const Test *first = NULL, *second = NULL;
+        const PackedTest *first = NULL, *second = NULL;
 
         ck_assert_int_eq(suite_find_duplicate(empty, &first, &second), 0);
         ck_assert_int_eq(suite_find_duplicate(suite, &first, &second), 0);
@@ -97,7 +97,7 @@ END_TEST
 START_TEST(suite_find_duplicate_in_many_tests)
 {
         _cleanup_(suite_freep) Suite *suite = make_suite(100000);
-        const Test *first = NULL, *second = NULL;
+        const PackedTest *first = NULL, *second = NULL;
 
         for (unsigned round = 0; round < 20; round++)
                 ck_assert_int_eq(suite_find_duplicate(suite, &first, &second), 0);
@@ -112,7 +112,7 @@ START_TEST(suite_find_duplicate_at_every_table_size)
 {
         for (size_t n = 0; n < 70; n++) {
                 _cleanup_(suite_freep) Suite *suite = make_suite(n);
-                const Test *first = NULL, *second = NULL;
+                const PackedTest *first = NULL, *second = NULL;
 
                 ck_assert_int_eq(suite_find_duplicate(suite, &first, &second), 0);
         }
