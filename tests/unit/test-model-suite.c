@@ -119,6 +119,26 @@ START_TEST(suite_find_duplicate_at_every_table_size)
 }
 END_TEST
 
+START_TEST(suite_rotate_and_truncate_keep_the_order)
+{
+        _cleanup_(suite_freep) Suite *suite = make_suite(5);
+
+        suite_rotate(suite, 2);
+        ck_assert_str_eq(suite->tests[0]->address, "dir/test2");
+        ck_assert_str_eq(suite->tests[2]->address, "dir/test4");
+        ck_assert_str_eq(suite->tests[3]->address, "dir/test0");
+        suite_rotate(suite, 0);
+        suite_rotate(suite, 5);
+        ck_assert_str_eq(suite->tests[4]->address, "dir/test1");
+
+        suite_truncate(suite, 3);
+        ck_assert_uint_eq(suite->n_tests, 3);
+        suite_truncate(suite, 0);
+        add_test(suite, "again");
+        ck_assert_str_eq(suite->tests[0]->address, "again");
+}
+END_TEST
+
 START_TEST(suite_select_drops_and_keeps_the_order)
 {
         _cleanup_(suite_freep) Suite *suite = make_suite(25);
@@ -163,6 +183,7 @@ int main(void) {
         tcase_add_test(tcase, suite_find_duplicate_finds_the_first_pair);
         tcase_add_test(tcase, suite_find_duplicate_in_many_tests);
         tcase_add_test(tcase, suite_find_duplicate_at_every_table_size);
+        tcase_add_test(tcase, suite_rotate_and_truncate_keep_the_order);
         tcase_add_test(tcase, suite_select_drops_and_keeps_the_order);
         tcase_add_test(tcase, suite_select_all_or_none);
         suite_add_tcase(suite, tcase);
