@@ -1,2 +1,72 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Suites that others wrote, side by side with the runners that others run them with."""
+
+import json
+import os
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from behaviour import behaviour
+from program import run
+
+GLIB = "/usr/share/installed-tests/glib"
+
+# What the other runner calls by another name. It looks at exit statuses only; a verdict that rests on TAP points
+# may differ, and each such test has to be named here with the reason.
+GLIB_DIFFERENCES = {}
+
+SAME_OUTCOME = {"PASS": "pass", "SKIP": "skip", "FAIL": "fail"}
+
+
+def installed_tests_by_their_own_runner():
+    done = subprocess.run(["gnome-desktop-testing-runner", "--parallel=2", "glib/"], check=False, cwd="/",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, errors="replace")
+    found = re.findall(r"^(PASS|SKIP|FAIL): glib/(.+?)\.test(?: .*)?$", done.stdout, re.MULTILINE)
+    # What tests print stands between its lines, so one can be there twice.
+    verdicts = {name: SAME_OUTCOME[verdict] for verdict, name in found}
+    total, passed, skipped, failed = re.search(
+        r"^SUMMARY: total=(\d+); passed=(\d+); skipped=(\d+); failed=(\d+)", done.stdout, re.MULTILINE).groups()
+    counts = Counter(verdicts.values())
+    assert len(verdicts) == int(total), (len(verdicts), total)
+    assert (counts["pass"], counts["skip"], counts["fail"]) == (int(passed), int(skipped), int(failed)), counts
+    return verdicts
+
+
+@behaviour(seconds=900)
+def glib_installed_tests_have_the_verdicts_of_their_own_runner():
+    assert len(list(Path(GLIB).rglob("*.test"))) > 250
+    theirs = installed_tests_by_their_own_runner()
+    with run(GLIB, backend="system", options=["-j2", "--user=root"], seconds=600,
+             env={"HOME": os.environ.get("HOME", "/root"), "TMPDIR": None}) as it:
+        assert not it.stderr, it.stderr
+        ours = it.outcomes
+        assert set(ours) == set(theirs), set(ours) ^ set(theirs)
+        different = {name: (ours[name], theirs[name], it.reason(name)) for name in ours
+                     if ours[name] != theirs[name] and (ours[name], theirs[name]) != GLIB_DIFFERENCES.get(name)}
+        assert not different, different
+        assert not set(GLIB_DIFFERENCES) - set(theirs), "differences that are explained, of tests that are not there"
+        it.assert_whole()
+
+
+@behaviour(seconds=600)
+def meson_suite_has_the_verdicts_of_meson_test():
+    """ptest's own unit tests."""
+    build = os.environ["PTEST_TESTS_MESON"]
+    # What stays of it is one log of its own name.
+    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--suite", "unit", "--logbase=side-by-side"],
+                   check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    words = {"OK": "pass", "SKIP": "skip", "FAIL": "fail", "TIMEOUT": "timeout", "ERROR": "error",
+             "EXPECTEDFAIL": "xfail", "UNEXPECTEDPASS": "xpass"}
+    theirs = {}
+    for line in Path(build, "meson-logs", "side-by-side.json").read_text().splitlines():
+        test = json.loads(line)
+        theirs[re.sub(r" / ", "/", test["name"])] = words[test["result"]]
+    assert theirs
+    with run(build, backend="system", options=["-j2", "--user=root", "-k", "ptest:unit/*"], seconds=300,
+             env={"TMPDIR": None, "RUNTIME_DIRECTORY": None}) as it:
+        assert not it.stderr, it.stderr
+        assert it.outcomes == theirs, {k: (it.outcomes.get(k), theirs.get(k)) for k in set(it.outcomes) | set(theirs)
+                                       if it.outcomes.get(k) != theirs.get(k)}

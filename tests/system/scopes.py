@@ -51,7 +51,7 @@ def scopes_have_the_asked_properties():
 def name_of_a_suite_is_escaped_in_the_names_of_units():
     with LongRun(backend="system", name="with-dash_and.dot") as it:
         it.until_both_run()
-        scopes = units("*with*.scope")
+        scopes = units("*with*-w*.scope")
         assert len(scopes) == 2 and all(s.startswith(r"ptest-with\x2ddash_and.dot-") for s in scopes), scopes
         # A dash that was not escaped would make a slice in between.
         assert not units("ptest-with.slice")

@@ -38,11 +38,12 @@ def journal(*matches):
 
 
 def scopes_of(name):
-    return units(f"ptest-{name}-*.scope")
+    """Of its workers; there is one more, of the guard."""
+    return units(f"ptest-{name}-*-w*g*.scope")
 
 
 def nothing_is_left_of(name):
-    return not scopes_of(name) and not units(f"ptest-{name}.slice")
+    return not units(f"ptest-{name}-*.scope") and not units(f"ptest-{name}.slice")
 
 
 def assert_nothing_is_left_of(name, seconds=10):

@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 # Each of these adds its tests.
 import machine_is_real  # noqa: E402,F401
 import machine_has_limits  # noqa: E402,F401
+import limits  # noqa: E402,F401
 from behaviour import main  # noqa: E402
 
 main()
