@@ -99,20 +99,10 @@ static int builder_add_from(Builder *builder, const SuiteFrom *from) {
 /* ---- [Test] ---- */
 
 static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
-        _cleanup_free_ char *joined = NULL, *program = NULL;
+        _cleanup_free_ char *program = NULL;
         const char *name = test->argv[0];
         int r;
 
-        if (strchr(name, '/')) {
-                _cleanup_free_ char *path = NULL;
-
-                r = path_join(builder->file.directory, name, &path);
-                if (r >= 0)
-                        r = path_make_absolute(path, &joined);
-                if (r < 0)
-                        return r;
-                name = joined;
-        }
         r = source_find_program(name, &program);
         if (r == -ENOMEM)
                 return r;
@@ -125,7 +115,7 @@ static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
                                 name,
                                 spec->name,
                                 r != -ENOENT ? "cannot be executed; is it a file with its x bit set?" :
-                                                joined ?
+                                                strchr(name, '/') ?
                                                "does not exist" :
                                                "is not in $PATH; write a path to it, or install it");
         free(test->argv[0]);

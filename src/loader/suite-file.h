@@ -82,8 +82,8 @@ typedef struct SuiteFile {
         LoadProblems *problems;
 } SuiteFile;
 
-/* A section may be written once in a file; this many are more than a person writes. */
-#define SUITE_FILE_SPECS_MAX 100000U
+/* A section may be written once in a file. */
+#define SUITE_FILE_SPECS_MAX SUITE_TESTS_MAX
 #define SUITE_FILE_FROM_MAX  1000U
 
 /*

@@ -62,6 +62,30 @@ static int set_description(SuiteFile *file, Spec *spec, const KeyfileLine *line)
                         line->value);
 }
 
+/*
+ * The program as a path where there is one, so that the test needs no more room later. Whether it can be run is
+ * looked at in the end: a drop-in may name another.
+ */
+static int program_resolve(const SuiteFile *file, char **program) {
+        _cleanup_free_ char *joined = NULL, *path = NULL;
+        int r;
+
+        if (!strchr(*program, '/'))
+                r = path_find_program(*program, &path);
+        else {
+                r = path_join(file->directory, *program, &joined);
+                if (r >= 0)
+                        r = path_make_absolute(joined, &path);
+        }
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return 0;
+        free(*program);
+        *program = TAKE_PTR(path);
+        return 0;
+}
+
 static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         _cleanup_strv_ char **argv = NULL;
         int r;
@@ -71,6 +95,9 @@ static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
                 return r;
         if (argv && !*argv[0])
                 return -EINVAL;
+        r = argv ? program_resolve(file, &argv[0]) : 0;
+        if (r < 0)
+                return r;
 
         strv_free(spec->values->argv);
         spec->values->argv = TAKE_PTR(argv);
