@@ -51,13 +51,20 @@ int backend_init(
         backend->event = sd_event_ref(event);
         backend->config.suite = backend->suite;
         backend->config.run_id = backend->run_id;
+        if (config->guard_program)
+                backend->guard_program = strdup(config->guard_program);
+        backend->config.guard_program = backend->guard_program;
 
-        return backend->suite && backend->run_id ? 0 : -ENOMEM;
+        return backend->suite && backend->run_id &&
+                                        (backend->guard_program || !config->guard_program) ?
+                        0 :
+                        -ENOMEM;
 }
 
 void backend_done(Backend *backend) {
         free(backend->suite);
         free(backend->run_id);
+        free(backend->guard_program);
         sd_event_unref(backend->event);
 }
 

@@ -41,6 +41,7 @@ typedef struct BackendWorker BackendWorker;
 typedef struct BackendConfig {
         const char *suite;         /* name; escaped here for unit names */
         const char *run_id;        /* 32 hexadecimal digits */
+        const char *guard_program; /* run with --guard it ends when its fd 3 is closed; NULL: no guard */
         uint64_t memory_max;       /* a worker's; bytes; SIZE_INFINITY: none */
         uint64_t tasks_max;        /* a worker's; UINT64_MAX: none */
         uint64_t stop_usec;        /* from SIGTERM to SIGKILL */

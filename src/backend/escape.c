@@ -135,6 +135,21 @@ int escape_scope_unit(
         return 0;
 }
 
+int escape_guard_unit(const char *suite, const char *run_id, unsigned generation, char **ret) {
+        _cleanup_free_ char *prefix = NULL;
+        char *unit = NULL;
+
+        int r = escape_scope_prefix(suite, &prefix);
+        if (r < 0)
+                return r;
+
+        if (asprintf(&unit, "%s%s-guard%u.scope", prefix, run_id, generation) < 0)
+                return -ENOMEM;
+
+        *ret = unit;
+        return 0;
+}
+
 int escape_scope_pattern(const char *prefix, char **ret) {
         char *pattern = NULL;
 

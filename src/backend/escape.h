@@ -23,6 +23,8 @@ int escape_scope_unit(
                 unsigned generation,
                 char **ret);
 
+int escape_guard_unit(const char *suite, const char *run_id, unsigned generation, char **ret);
+
 /* "ptest-<suite>-", with which all scopes of the suite begin */
 int escape_scope_prefix(const char *suite, char **ret);
 

@@ -30,6 +30,7 @@ struct Backend {
         BackendConfig config; /* its strings are our own copies */
         char *suite;
         char *run_id;
+        char *guard_program;
 };
 
 struct BackendWorker {

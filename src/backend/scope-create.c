@@ -37,10 +37,36 @@ static uint64_t worker_threads(void) {
         return 16 + 4 * (uint64_t)process_count_cpus();
 }
 
+/* It needs nothing, so that it is limited by nothing: it is to be there when all else has run out. */
+static int scope_build_create_guard(Scope *scope, sd_bus_message **ret) {
+        const Systemd *systemd = scope->systemd;
+        _cleanup_free_ char *description = NULL;
+
+        if (asprintf(&description, "ptest: guard of %s", systemd->backend.config.suite) < 0)
+                return -ENOMEM;
+
+        const TransientScope transient = {
+                .unit = scope->unit,
+                .description = description,
+                .slice = systemd->slice,
+                .bound_to = systemd->bound_to,
+                .pid = scope->child.pid,
+                .memory_max = UINT64_MAX,
+                .tasks_max = UINT64_MAX,
+                .stop_usec = systemd->backend.config.stop_usec,
+                .runtime_max_usec = UINT64_MAX,
+                .dropped = systemd->dropped,
+        };
+        return transient_scope_build(&transient, systemd->bus, ret);
+}
+
 static int scope_build_create(Scope *scope, sd_bus_message **ret) {
         const Systemd *systemd = scope->systemd;
         const BackendConfig *config = &systemd->backend.config;
         _cleanup_free_ char *description = NULL;
+
+        if (scope_is_guard(scope))
+                return scope_build_create_guard(scope, ret);
 
         if (asprintf(&description, "ptest: worker %u of %s", scope->worker.slot, config->suite) < 0)
                 return -ENOMEM;
@@ -50,6 +76,7 @@ static int scope_build_create(Scope *scope, sd_bus_message **ret) {
                 .description = description,
                 .slice = systemd->slice,
                 .bound_to = systemd->bound_to,
+                .guard = systemd->guarded ? systemd->guard->unit : NULL,
                 .user = systemd->user,
                 .pid = scope->child.pid,
                 .memory_max = config->memory_max,

@@ -418,6 +418,17 @@ void scope_free(BackendWorker *worker) {
         free(scope);
 }
 
+bool scope_is_guard(const Scope *scope) {
+        return scope->worker.slot == SCOPE_GUARD_SLOT;
+}
+
+bool scope_awaits_guard(const Scope *scope) {
+        const Systemd *systemd = scope->systemd;
+
+        return scope->state <= SCOPE_CREATING && !scope_is_guard(scope) && systemd->guard &&
+                        !systemd->guarded;
+}
+
 static int scope_new(
                 Systemd *systemd,
                 const BackendWorkerSpec *spec,
@@ -433,12 +444,17 @@ static int scope_new(
         scope->memory_fd = -1;
         backend_worker_init(&scope->worker, systemd->backend.ops, spec, handlers, userdata);
 
-        int r = escape_scope_unit(
-                        systemd->backend.suite,
-                        systemd->backend.run_id,
-                        spec->slot,
-                        spec->generation,
-                        &scope->unit);
+        int r = scope_is_guard(scope) ? escape_guard_unit(
+                                                        systemd->backend.suite,
+                                                        systemd->backend.run_id,
+                                                        spec->generation,
+                                                        &scope->unit) :
+                                        escape_scope_unit(
+                                                        systemd->backend.suite,
+                                                        systemd->backend.run_id,
+                                                        spec->slot,
+                                                        spec->generation,
+                                                        &scope->unit);
         if (r < 0)
                 return r;
 

@@ -39,6 +39,9 @@ typedef enum ScopeState {
         SCOPE_STATE_MAX,
 } ScopeState;
 
+/* The guard is no worker; its generation tells it from the one before it. */
+#define SCOPE_GUARD_SLOT 0U
+
 struct Scope {
         BackendWorker worker;
         Systemd *systemd; /* weak: outlives all that are not GONE or LOST; NULL for these */
@@ -82,6 +85,10 @@ int scope_start(Systemd *systemd,
 void scope_begin_stop(BackendWorker *worker);
 void scope_kill(BackendWorker *worker);
 void scope_free(BackendWorker *worker);
+
+bool scope_is_guard(const Scope *scope);
+/* Whether the guard must be in place before the scope gets its turn at the manager */
+bool scope_awaits_guard(const Scope *scope);
 
 const char *scope_state_to_string(ScopeState state);
 

@@ -70,10 +70,21 @@ int systemd_arm(Systemd *systemd,
 
 /* ---- Turns ---- */
 
-void systemd_grant_turns(Systemd *systemd) {
-        while (systemd->up && systemd->waiting && systemd->n_jobs < JOBS_MAX) {
-                Scope *scope = systemd->waiting;
+static Scope *systemd_find_next_turn(Systemd *systemd) {
+        Scope *scope;
 
+        DL_FOREACH2(systemd->waiting, scope, waiting_next)
+        if (!scope_awaits_guard(scope))
+                return scope;
+
+        return NULL;
+}
+
+void systemd_grant_turns(Systemd *systemd) {
+        Scope *scope;
+
+        while (systemd->up && systemd->n_jobs < JOBS_MAX &&
+               (scope = systemd_find_next_turn(systemd))) {
                 DL_DELETE2(systemd->waiting, scope, waiting_prev, waiting_next);
                 scope->waits_for_turn = false;
                 scope->has_turn = true;
@@ -302,9 +313,9 @@ static void systemd_reach_again(Systemd *systemd) {
 static void systemd_free(Backend *backend) {
         Systemd *systemd = (Systemd *)backend;
 
-        assert(!systemd->scopes);
-
         systemd_reach_again(systemd);
+        systemd_stop_guard(systemd);
+        assert(!systemd->scopes);
         systemd_stop_slice(systemd);
         systemd_flush(systemd);
         systemd_drop_bus(systemd);
@@ -351,6 +362,7 @@ static int systemd_make(
                 return -ENOMEM;
 
         systemd->lock.fd = -1;
+        systemd->guard_fd = -1;
         systemd->timeouts = *timeouts;
         systemd->find_cgroup = cgroup_find_process;
         systemd->backoff_usec = SYSTEMD_BACKOFF_FIRST_USEC;
@@ -400,6 +412,8 @@ int systemd_new(sd_event *event,
                         (void)text_setf(&error, "Failed to lock the run's id: %s", strerror(-r));
                 else
                         r = systemd_connect(systemd);
+                if (r >= 0)
+                        r = systemd_start_guard(systemd);
         }
         if (r < 0) {
                 if (!error)
@@ -436,6 +450,8 @@ int systemd_new_with_bus(
         systemd->find_cgroup = find_cgroup;
 
         r = systemd_set_up(systemd);
+        if (r >= 0)
+                r = systemd_start_guard(systemd);
         if (r < 0)
                 return r;
 

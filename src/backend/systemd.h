@@ -55,6 +55,11 @@ typedef struct Systemd {
         unsigned n_jobs;
 
         char *slice;
+        BackendWorker *guard; /* see guard.c; NULL: none */
+        bool guarded;         /* it is in place */
+        unsigned n_guards;    /* so far */
+        int guard_fd;         /* closed by the kernel when we die, whereupon the guard ends */
+
         bool slice_used;          /* a scope was asked for */
         char *slice_path;         /* in cgroupfs, known from the first scope */
         char *slice_memory;       /* where the slice's memory.events is */
@@ -117,6 +122,10 @@ int systemd_set_up(Systemd *systemd);
 void systemd_drop_bus(Systemd *systemd);
 int systemd_sync(Systemd *systemd);
 void systemd_grant_turns(Systemd *systemd);
+
+/* Before the first worker, which waits until the guard is in place. */
+int systemd_start_guard(Systemd *systemd);
+void systemd_stop_guard(Systemd *systemd);
 
 Scope *systemd_find_scope(Systemd *systemd, const char *unit);
 

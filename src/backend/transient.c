@@ -67,10 +67,17 @@ static int append_limits(sd_bus_message *m, const TransientScope *scope) {
  * first and that of the scopes after it: the coordinator can end its workers in its own way.
  */
 static int append_binding(sd_bus_message *m, const TransientScope *scope) {
-        if (!scope->bound_to)
-                return 0;
+        int r = 0;
 
-        int r = sd_bus_message_append(m, "(sv)", "BindsTo", "as", 1, scope->bound_to);
+        if (scope->guard)
+                r = sd_bus_message_append(m, "(sv)", "BindsTo", "as", 1, scope->guard);
+        /* Only with this it does not start any more when the guard has ended already. */
+        if (r >= 0 && scope->guard)
+                r = sd_bus_message_append(m, "(sv)", "After", "as", 1, scope->guard);
+        if (r < 0 || !scope->bound_to)
+                return r;
+
+        r = sd_bus_message_append(m, "(sv)", "BindsTo", "as", 1, scope->bound_to);
         if (r < 0)
                 return r;
 

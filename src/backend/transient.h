@@ -27,6 +27,7 @@ typedef struct TransientScope {
         const char *description;
         const char *slice;
         const char *bound_to; /* the service that we are; NULL: none */
+        const char *guard;    /* the scope without which it must not live; NULL: none */
         const char *user;     /* owner of the delegated cgroup; NULL: the manager */
         pid_t pid;
         uint64_t memory_max; /* UINT64_MAX: none, as for all limits */

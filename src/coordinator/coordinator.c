@@ -520,6 +520,7 @@ static int coordinator_new_backend(Coordinator *coordinator) {
                         &(BackendConfig){
                                         .suite = coordinator->suite->name,
                                         .run_id = sd_id128_to_string(config->run_id, id),
+                                        .guard_program = config->worker_path,
                                         .memory_max = config->memory_max,
                                         .tasks_max = config->tasks_max,
                                         .stop_usec = config->stop_usec,

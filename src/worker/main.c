@@ -34,6 +34,7 @@ typedef struct Arguments {
         const char *directory;
         const char *user;
         unsigned slot, generation;
+        bool guard;
 } Arguments;
 
 enum {
@@ -41,6 +42,7 @@ enum {
         OPTION_SLOT,
         OPTION_GENERATION,
         OPTION_USER,
+        OPTION_GUARD,
 };
 
 static const struct argp_option options[] = {
@@ -48,6 +50,7 @@ static const struct argp_option options[] = {
         { "slot",                                 OPTION_SLOT, "NUMBER", 0, "Slot of this worker, from 1", 0 },
         { "generation", OPTION_GENERATION, "NUMBER", 0, "Generation in that slot, from 1", 0 },
         { "user",                                     OPTION_USER, "NAME", 0, "Become this user first", 0 },
+        { "guard",OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
         {                                    },
 };
 
@@ -69,7 +72,12 @@ static error_t argument_parse(int key, char *value, struct argp_state *state) {
         case OPTION_USER:
                 arguments->user = value;
                 return 0;
+        case OPTION_GUARD:
+                arguments->guard = true;
+                return 0;
         case ARGP_KEY_END:
+                if (arguments->guard)
+                        return 0;
                 if (!arguments->directory || arguments->slot == 0 || arguments->generation == 0)
                         argp_error(state, "--directory, --slot and --generation are needed");
                 return 0;
@@ -197,12 +205,24 @@ static WorkerStatus run(const Arguments *arguments) {
         });
 }
 
+/* Ends with the coordinator: by the signal also when it was stopped, by the pipe also when that was before the signal was asked for. */
+static void __attribute__((noreturn)) guard(void) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                _exit(WORKER_STATUS_MACHINE);
+
+        (void)gate_wait();
+        _exit(WORKER_STATUS_GOOD);
+}
+
 int main(int argc, char **argv) {
         Arguments arguments = {};
         int r;
 
         argp_err_exit_status = WORKER_STATUS_USAGE;
         argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+
+        if (arguments.guard)
+                guard();
 
         r = inherited_check();
         if (r < 0) {

@@ -61,7 +61,7 @@ class Run:
     """One `ptest run`, started; also a context that leaves nothing of it behind, whatever happens."""
 
     def __init__(self, *targets, options=(), suite=None, env=None, backend="plain", cwd=None, argv=None,
-                 scratch=None, stdin=subprocess.DEVNULL, user=None, name="it"):
+                 scratch=None, stdin=subprocess.DEVNULL, user=None, name="it", within=()):
         self.mark = uuid.uuid4().hex
         self.scratch = Path(scratch or tempfile.mkdtemp(prefix="pt."))
         self.scratch.chmod(0o755)
@@ -88,6 +88,8 @@ class Run:
                 os.chown(path, user, user)
             # No session of its own: signals of a terminal must be possible to try.
             self.argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *self.argv]
+        # A program that executes another one in its own place.
+        self.argv = [*within, *self.argv]
         self.out_path = self.scratch / "stdout"
         self.err_path = self.scratch / "stderr"
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
@@ -176,7 +178,8 @@ class Run:
 
     def workers(self):
         """Pids of the worker processes by slot; waits for none."""
-        return [pid for pid in self.processes() if process_name(pid) == "ptest-worker"]
+        return [pid for pid in self.processes()
+                if process_name(pid) == "ptest-worker" and not process_command(pid).endswith("--guard ")]
 
     def litter(self):
         """Sockets and directories in the places for such."""

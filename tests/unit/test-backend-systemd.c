@@ -19,6 +19,7 @@
 #define MANAGER "org.freedesktop.systemd1.Manager"
 #define PATH    "/org/freedesktop/systemd1"
 #define UNIT    "ptest-suite-0123456789abcdef0123456789abcdef-w1g1.scope"
+#define GUARD   "ptest-suite-0123456789abcdef0123456789abcdef-guard1.scope"
 
 typedef enum StartMode {
         START_DONE,
@@ -50,6 +51,10 @@ typedef struct Fake {
         pid_t pid;
         unsigned n_starts, n_stops, n_lists, n_unrefs;
         unsigned n_ready, n_gone, n_lost;
+        const char *guard_program;
+        bool guard_refused;
+        unsigned n_guards, n_guard_stops;
+        bool bound_to_guard;
         BackendWorkerEnd end;
         char *error;
 } Fake;
@@ -58,7 +63,10 @@ typedef struct Fake {
 static Fake fake;
 
 static int fake_find_cgroup(pid_t pid, const CgroupLayout *layout, char **ret) {
-        *ret = strdup(fake.start == START_ELSEWHERE ? "/fake/other.scope" : "/fake/" UNIT);
+        if (pid != fake.pid)
+                *ret = strdup("/fake/" GUARD);
+        else
+                *ret = strdup(fake.start == START_ELSEWHERE ? "/fake/other.scope" : "/fake/" UNIT);
         return 0;
 }
 
@@ -79,7 +87,55 @@ static void fake_end_job(const char *job, const char *result) {
                         0);
 }
 
+static bool message_binds_to_guard(sd_bus_message *m) {
+        const char *name, *unit = NULL;
+        bool found = false;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(m, 'a', "(sv)"), 0);
+        while (sd_bus_message_enter_container(m, 'r', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(m, "s", &name), 0);
+                if (strcmp(name, "BindsTo") == 0) {
+                        ck_assert_int_gt(sd_bus_message_read(m, "v", "as", 1, &unit), 0);
+                        found = found || strcmp(unit, GUARD) == 0;
+                } else
+                        ck_assert_int_gt(sd_bus_message_skip(m, "v"), 0);
+                ck_assert_int_ge(sd_bus_message_exit_container(m), 0);
+        }
+
+        return found;
+}
+
+static int fake_on_guard(sd_bus_message *m) {
+        fake.n_guards++;
+        /* The worker waits until the guard is in place. */
+        ck_assert_uint_eq(fake.n_starts, 0);
+        if (fake.guard_refused)
+                return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "No.");
+
+        ck_assert_int_ge(sd_bus_reply_method_return(m, "o", PATH "/job/9"), 0);
+        ck_assert_int_ge(
+                        sd_bus_emit_signal(
+                                        fake.bus,
+                                        PATH,
+                                        MANAGER,
+                                        "JobRemoved",
+                                        "uoss",
+                                        9,
+                                        PATH "/job/9",
+                                        GUARD,
+                                        "done"),
+                        0);
+        return 1;
+}
+
 static int fake_on_start(sd_bus_message *m) {
+        const char *unit;
+
+        ck_assert_int_gt(sd_bus_message_read(m, "ss", &unit, NULL), 0);
+        if (strcmp(unit, GUARD) == 0)
+                return fake_on_guard(m);
+
+        fake.bound_to_guard = message_binds_to_guard(m);
         fake.n_starts++;
         fake.active = fake.start != START_JOB_FAILED;
 
@@ -131,6 +187,14 @@ static int fake_on_start(sd_bus_message *m) {
 }
 
 static int fake_on_stop(sd_bus_message *m) {
+        const char *unit;
+
+        ck_assert_int_gt(sd_bus_message_read(m, "ss", &unit, NULL), 0);
+        if (strcmp(unit, GUARD) == 0) {
+                fake.n_guard_stops++;
+                return sd_bus_reply_method_return(m, "o", PATH "/job/8");
+        }
+
         fake.n_stops++;
 
         if (fake.stop == STOP_SILENT)
@@ -250,6 +314,7 @@ static void fake_run(const char *program) {
         const BackendConfig config = {
                 .suite = "suite",
                 .run_id = "0123456789abcdef0123456789abcdef",
+                .guard_program = fake.guard_program,
                 .memory_max = 64 * MIB,
                 .tasks_max = 16,
                 .stop_usec = 50 * USEC_PER_MSEC,
@@ -429,7 +494,60 @@ START_TEST(missing_program_means_not_started)
 }
 END_TEST
 
-int main(void) {
+START_TEST(worker_waits_for_guard_and_is_bound_to_it)
+{
+        fake = (Fake){ .stop_on_ready = true, .guard_program = "/proc/self/exe" };
+        fake_run("/bin/sleep");
+        ck_assert_uint_eq(fake.n_guards, 1);
+        ck_assert_uint_eq(fake.n_ready, 1);
+        ck_assert_uint_eq(fake.n_gone, 1);
+        ck_assert(fake.bound_to_guard);
+        /* It ended with the backend. */
+        ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
+START_TEST(worker_without_guard_is_bound_to_none)
+{
+        fake = (Fake){ .stop_on_ready = true };
+        fake_run("/bin/sleep");
+        ck_assert_uint_eq(fake.n_guards, 0);
+        ck_assert(!fake.bound_to_guard);
+}
+END_TEST
+
+START_TEST(refused_guard_does_not_keep_worker_from_starting)
+{
+        fake = (Fake){ .stop_on_ready = true,
+                       .guard_program = "/proc/self/exe",
+                       .guard_refused = true };
+        fake_run("/bin/sleep");
+        ck_assert_uint_eq(fake.n_guards, 1);
+        ck_assert_uint_eq(fake.n_ready, 1);
+        ck_assert(!fake.bound_to_guard);
+}
+END_TEST
+
+START_TEST(missing_guard_does_not_keep_worker_from_starting)
+{
+        fake = (Fake){ .stop_on_ready = true, .guard_program = "/nonexistent/guard" };
+        fake_run("/bin/sleep");
+        ck_assert_uint_eq(fake.n_guards, 0);
+        ck_assert_uint_eq(fake.n_ready, 1);
+}
+END_TEST
+
+/* What a guard does */
+static int guard_main(void) {
+        char byte;
+
+        return read(3, &byte, 1) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+        if (argc > 1 && strcmp(argv[1], "--guard") == 0)
+                return guard_main();
+
         Suite *suite = suite_create("backend-systemd");
         TCase *tc = tcase_create("systemd");
 
@@ -448,6 +566,10 @@ int main(void) {
         tcase_add_test(tc, vanished_unit_counts_as_stopped);
         tcase_add_test(tc, silent_stop_is_escalated_and_gone_without_manager);
         tcase_add_test(tc, missing_program_means_not_started);
+        tcase_add_test(tc, worker_waits_for_guard_and_is_bound_to_it);
+        tcase_add_test(tc, worker_without_guard_is_bound_to_none);
+        tcase_add_test(tc, refused_guard_does_not_keep_worker_from_starting);
+        tcase_add_test(tc, missing_guard_does_not_keep_worker_from_starting);
         suite_add_tcase(suite, tc);
 
         SRunner *runner = srunner_create(suite);
