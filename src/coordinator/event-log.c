@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -44,6 +45,7 @@ static Event *event_log_new(EventLog *log, EventKind kind) {
                 event_log_fail(log, r);
                 return NULL;
         }
+        event->time_usec = clock_realtime();
         return event;
 }
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What other tools read, and what tests may print without harm."""
 
+import datetime
+import json
 import subprocess
+import time
 import xml.etree.ElementTree
 
 from behaviour import behaviour
-from program import run, shell, tests
+from program import ptest, run, shell, tests
 
 # One of each, with text that every format has to escape.
 NASTY = (shell("pass<&>", "echo fine") +
@@ -27,6 +30,18 @@ def junit_is_well_formed_whatever_tests_print():
         assert len(cases) == 4, list(cases)
         assert tree(it).find(".//failure") is not None and tree(it).find(".//skipped") is not None
         assert tree(it).find(".//error") is not None
+
+
+@behaviour
+def reports_tell_when_the_run_was():
+    before = int(time.time())
+    with run(suite=tests(2), options=["--junit=junit.xml"]) as it:
+        stamp = next(tree(it).iter("testsuite")).get("timestamp")
+        when = datetime.datetime.fromisoformat(stamp).replace(tzinfo=datetime.timezone.utc).timestamp()
+        assert before <= when <= time.time(), stamp
+        shown = json.loads(ptest("results", "--json", it.run_file))
+        for event in (shown["started"], shown["finished"]):
+            assert before <= event["time_usec"] / 1e6 <= time.time(), event
 
 
 @behaviour
