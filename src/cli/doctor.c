@@ -3,7 +3,8 @@
 /*
  * ptest doctor: what this machine can hold, and why not
  *
- * It looks and tells; that something is missing is no failure of the verb.
+ * It looks and tells; that something is missing is no failure of the verb, unless a backend was asked for that
+ * cannot be used here at all.
  */
 
 #include <argp.h>
@@ -19,6 +20,7 @@
 #include "cli/verb.h"
 
 #define DOCTOR_EXIT_GOOD      0
+#define DOCTOR_EXIT_UNUSABLE  1
 #define DOCTOR_EXIT_WRONG_USE 2
 /* As run has it for a machinery that fails: here, no memory. */
 #define DOCTOR_EXIT_MACHINERY 3
@@ -165,5 +167,5 @@ int verb_doctor(int argc, char **argv) {
                 return DOCTOR_EXIT_MACHINERY;
         }
 
-        return DOCTOR_EXIT_GOOD;
+        return backend_probe(kind, NULL) < 0 ? DOCTOR_EXIT_UNUSABLE : DOCTOR_EXIT_GOOD;
 }
