@@ -560,6 +560,10 @@ static int results_show(const ResultsArguments *arguments) {
                 log_error("%s has no records of a run", source_get_name(source));
                 return 1;
         }
+        if (results.n_rows == 0 && arguments->patterns && !arguments->json) {
+                log_error("No test of %s is selected", source_get_name(source));
+                return 1;
+        }
         r = arguments->json ? print_json(&results) : print_text(&results);
         if (r < 0) {
                 log_error_errno(r, "Failed to print the results: %m");

@@ -36,6 +36,7 @@ typedef struct Run {
         WorkerUser user;
         char *worker_path;
         char *command;
+        char *empty_reason;
         char **capabilities;
         Recorder *recorder;
         RunReports *reports;
@@ -46,6 +47,7 @@ static void run_done(Run *run) {
         recorder_free(run->recorder);
         strv_free(run->capabilities);
         free(run->command);
+        free(run->empty_reason);
         free(run->worker_path);
         free(run->user.name);
         suite_free(run->suite);
@@ -149,6 +151,25 @@ static int run_collect_capabilities(Run *run) {
         return r;
 }
 
+/* A suite with tests, of which none is wanted, is not one without tests. */
+static int run_explain_empty(Run *run) {
+        _cleanup_strv_ char **options = NULL;
+        _cleanup_free_ char *words = NULL;
+        int r;
+
+        if (run->suite->n_tests > 0 || !run->options.patterns)
+                return 0;
+        strv_for_each(pattern, run->options.patterns) {
+                r = strv_extend(&options, "-k");
+                if (r >= 0)
+                        r = strv_extend(&options, *pattern);
+                if (r < 0)
+                        return r;
+        }
+        words = text_quote_words(options);
+        return words ? text_setf(&run->empty_reason, "no test matches %s", words) : -ENOMEM;
+}
+
 static int run_prepare(Run *run, char **argv) {
         _cleanup_free_ char *arguments = NULL;
         int r;
@@ -174,6 +195,9 @@ static int run_prepare(Run *run, char **argv) {
         r = run_collect_capabilities(run);
         if (r < 0)
                 return log_error_errno(r, "Failed to find out what this machine can hold: %m");
+        r = run_explain_empty(run);
+        if (r < 0)
+                return r;
         arguments = text_quote_words(argv + 1);
         return arguments ? text_setf(&run->command, "%s %s", argv[0], arguments) : -ENOMEM;
 }
@@ -236,6 +260,7 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
                                         .gid = run->user.gid,
                                         .version = PTEST_VERSION,
                                         .command = run->command,
+                                        .empty_reason = run->empty_reason,
                                         .capabilities = run->capabilities,
                                         .handlers = &handlers,
                                         .userdata = run,

@@ -617,7 +617,7 @@ int coordinator_new(
         coordinator->started_usec = clock_monotonic();
         r = sd_event_new(&coordinator->event);
         if (r < 0)
-                return r;
+                return log_error_errno(r, "Cannot set up the event loop: %m");
         (void)sd_event_set_watchdog(coordinator->event, true);
         r = coordinator_new_backend(coordinator);
         if (r < 0)
@@ -626,14 +626,12 @@ int coordinator_new(
         if (r < 0)
                 return log_error_errno(r, "Cannot make a directory for the sockets of the run: %m");
         r = coordinator_new_pool(coordinator);
+        if (r >= 0)
+                r = coordinator_new_dispatch(coordinator);
+        if (r >= 0)
+                r = coordinator_add_sources(coordinator);
         if (r < 0)
-                return r;
-        r = coordinator_new_dispatch(coordinator);
-        if (r < 0)
-                return r;
-        r = coordinator_add_sources(coordinator);
-        if (r < 0)
-                return r;
+                return log_error_errno(r, "Cannot set up the run: %m");
         *ret = TAKE_PTR(coordinator);
         return 0;
 }
@@ -677,6 +675,8 @@ int coordinator_run(Coordinator *coordinator, Verdict *ret) {
         int r;
 
         event_log_start(&coordinator->log);
+        if (coordinator->suite->n_tests == 0 && coordinator->config.empty_reason)
+                coordinator_set_verdict_reason(coordinator, coordinator->config.empty_reason);
         r = sd_event_loop(coordinator->event);
         if (r < 0)
                 log_error_errno(r, "The event loop failed: %m");

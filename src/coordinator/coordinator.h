@@ -52,6 +52,7 @@ typedef struct CoordinatorConfig {
         gid_t gid;
         const char *version;
         const char *command;
+        const char *empty_reason; /* why the suite has no tests, if it has none; NULL: it just has none */
         char *const *capabilities; /* "name=yes" */
         const CoordinatorHandlers *handlers;
         void *userdata;

@@ -28,6 +28,9 @@ struct RunFile {
 RunFile *run_file_free(RunFile *file) {
         if (!file)
                 return NULL;
+        /* What could not even begin is no run, and must not be taken for the last one. */
+        if (file->fd >= 0 && file->size == 0)
+                (void)unlink(file->path);
         fd_close(file->fd);
         free(file->path);
         buffer_done(&file->trusted);

@@ -114,6 +114,22 @@ def state_directory_that_cannot_be_made_is_an_error():
 
 
 @behaviour
+def too_few_open_files_are_told_and_nothing_is_left():
+    for limit in (6, 7, 8, 10, 12, 14, 16, 20):
+        with Run(suite=tests(3), options=["-q"], name="it") as it:
+            argv = ["prlimit", f"--nofile={limit}:{limit}", *it.argv]
+            it.wait()
+            shutil.rmtree(it.scratch / "state")
+            done = subprocess.run(argv, cwd=it.scratch, check=False, capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL)
+            assert done.returncode in (3, 5), (limit, done)
+            assert "Too many open files" in done.stderr, (limit, done)
+            # A run that could not begin is not the last one that "ptest results" knows.
+            for path in (it.scratch / "state").glob("runs/*"):
+                assert path.stat().st_size > 0, (limit, path)
+
+
+@behaviour
 def closed_stdout_does_not_kill_the_run_half_way():
     with Run(suite=tests(200) + shell("broken", "exit 1"), options=["--state-dir=state"],
              argv=["sh", "-c", '"$@" | head -n 1; exit 0', "sh", PTEST, "run", "--backend=plain"]) as it:
