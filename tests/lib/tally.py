@@ -51,7 +51,7 @@ class Tally:
             self.plan = int(PLAN.match(line)[1])
         elif match := STATUS.match(line):
             self.status = int(match[1])
-        elif line.startswith("#"):
+        elif line.startswith("# ") and self.plan is not None:
             print("      " + line, flush=True)
 
     def finish(self):

@@ -69,3 +69,32 @@ def run_ends_while_the_bus_is_away():
             output("systemctl", "start", "dbus.socket", "dbus.service", check=False)
             eventually(bus_answers, what="that the bus answers")
         eventually(lambda: not scopes_of("away"), 15, "that its scopes are gone")
+
+
+def bus_pid():
+    return int(show("dbus.service", "MainPID")["MainPID"])
+
+
+@behaviour
+def run_begins_although_the_bus_goes_away_under_it():
+    os.kill(bus_pid(), signal.SIGSTOP)
+    with Run(suite=tests(3), backend="system", name="begins") as it:
+        time.sleep(1)
+        os.kill(bus_pid(), signal.SIGKILL)
+        it.wait()
+        assert it.status == 0 and not it.stderr, (it.status, it.stderr)
+    eventually(bus_answers, 30, "that the bus answers again")
+    assert_nothing_is_left_of("begins")
+
+
+@behaviour
+def run_begins_although_the_bus_answers_late():
+    pid = bus_pid()
+    os.kill(pid, signal.SIGSTOP)
+    with Run(suite=tests(3), backend="auto", name="late") as it:
+        time.sleep(5)
+        os.kill(pid, signal.SIGCONT)
+        it.wait()
+        assert it.status == 0 and not it.stderr, (it.status, it.stderr)
+        assert text(it.records_of("RUN_STARTED")[0], "PTEST_BACKEND") == "system"
+    assert_nothing_is_left_of("late")
