@@ -113,19 +113,27 @@ static Event *tested(const char *address, Outcome outcome, const char *reason) {
         return event;
 }
 
-/* Nothing in it but our own sequences: colours, and clearing from the cursor on. */
-static void assert_harmless(const char *data) {
-        ck_assert(text_is_utf8(data, strlen(data)));
-        for (const char *p = data; *p; p++) {
-                if (*p == '\x1b') {
-                        size_t n = 2 + strspn(p + 2, "0123456789;");
+/* The length of one of our own sequences, colours and clearing from the cursor on, or of a harmless character; else 0 */
+static size_t measure_harmless(const char *p) {
+        size_t n;
 
-                        ck_assert_int_eq(p[1], '[');
-                        ck_assert(p[n] == 'm' || (p[n] == 'J' && n == 2));
-                } else
-                        ck_assert((unsigned char)*p >= ' ' || strchr("\n\r\t", *p));
-                ck_assert_int_ne(*p, 0x7f);
-        }
+        if (*p != '\x1b')
+                return (unsigned char)*p >= 0x20 && *p != 0x7f ?
+                                1 :
+                                *p == '\n' || *p == '\r' || *p == '\t';
+        n = 2 + strspn(p + 2, "0123456789;");
+        return p[1] == '[' && (p[n] == 'm' || (p[n] == 'J' && n == 2)) ? n + 1 : 0;
+}
+
+/* Check tells its parent of each assertion: one for each byte takes minutes. */
+static void assert_harmless(const char *data) {
+        const char *p = data;
+        size_t n;
+
+        ck_assert(text_is_utf8(data, strlen(data)));
+        while (*p && (n = measure_harmless(p)) > 0)
+                p += n;
+        ck_assert_msg(*p == '\0', "at %zu: %.20s", (size_t)(p - data), p);
 }
 
 START_TEST(terminal_log_has_a_line_for_each_test)
@@ -307,8 +315,13 @@ static void check_hostile_run(const char *locale, TerminalVerbosity verbosity) {
         ck_assert_ptr_null(memchr(all.data, 0, all.size));
         data = buffer_take_string(&all);
         assert_harmless(data);
-        for (const char *p = data; *p && strcmp(locale, "C") == 0; p++)
-                ck_assert_int_eq(*p & 0x80, 0);
+        if (strcmp(locale, "C") == 0) {
+                const char *p = data;
+
+                while (*p && !(*p & 0x80))
+                        p++;
+                ck_assert_int_eq(*p, 0);
+        }
         free(data);
 }
 
