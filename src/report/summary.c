@@ -14,6 +14,8 @@
 #define SUMMARY_POINTS_MAX          3U
 /* Addresses are padded to the widest, within reason. */
 #define SUMMARY_ADDRESS_COLUMNS_MAX 50U
+/* With less room than this what happened gets a line of its own. */
+#define SUMMARY_WHAT_COLUMNS_MIN    20U
 
 void summary_done(Summary *summary) {
         for (size_t i = 0; i < summary->n_failures; i++) {
@@ -39,7 +41,9 @@ static void add_points(Buffer *text, const Result *result) {
                 }
                 buffer_add_string(text, n++ == 0 ? " (" : ", ");
                 if (point->number > 0)
-                        buffer_addf(text, "%" PRIu64 " ", point->number);
+                        buffer_addf(text, "%" PRIu64, point->number);
+                if (point->number > 0 && point->name[0])
+                        buffer_add_string(text, " ");
                 buffer_add_string(text, point->name);
         }
         if (n > 0)
@@ -52,7 +56,9 @@ static char *result_describe(const Result *result) {
         buffer_add_string(&text, outcome_to_string(result->outcome));
         if (result->reason)
                 buffer_addf(&text, ": %s", result->reason);
-        add_points(&text, result);
+        /* The reason of a failure names its points. */
+        if (result->outcome != PTEST_OUTCOME_FAIL && result->outcome != PTEST_OUTCOME_XPASS)
+                add_points(&text, result);
         return buffer_error(&text) < 0 ? NULL : text_escape(text.data, text.size);
 }
 
@@ -87,12 +93,32 @@ int summary_add(Summary *summary, const Result *result) {
         return 0;
 }
 
-static size_t failures_get_columns(const Summary *summary, const Style *style, size_t n) {
-        size_t widest = 0;
+static size_t failures_get_columns(
+                const Summary *summary, const Style *style, size_t n, size_t columns) {
+        size_t widest = 0, max = SUMMARY_ADDRESS_COLUMNS_MAX;
 
+        /* Half of a narrow terminal is for the reasons. */
+        if (columns > 0)
+                max = MIN(max, columns / 2);
         for (size_t i = 0; i < n; i++)
                 widest = MAX(widest, style_measure(style, summary->failures[i].address));
-        return MIN(widest, SUMMARY_ADDRESS_COLUMNS_MAX);
+        return MIN(widest, max);
+}
+
+/* Behind the address, or where that leaves too little, on a line of its own. */
+static void failure_add_what(
+                const Style *style, Buffer *text, const char *what, size_t used, size_t columns) {
+        if (columns == 0) {
+                buffer_addf(text, "  %s", what);
+                return;
+        }
+        if (used + 2 + MIN(style_measure(style, what), SUMMARY_WHAT_COLUMNS_MIN) > columns) {
+                buffer_add_string(text, "\n  ");
+                used = 2;
+        }
+        buffer_add_string(text, "  ");
+        if (used + 2 < columns)
+                style_add_cut(style, text, STYLE_PLAIN, what, columns - used - 2);
 }
 
 void summary_add_failures(
@@ -105,7 +131,7 @@ void summary_add_failures(
 
         if (summary->n_bad == 0)
                 return;
-        address_columns = failures_get_columns(summary, style, n);
+        address_columns = failures_get_columns(summary, style, n, columns);
         buffer_addf(text,
                     "\n%zu %s did not pass:\n",
                     summary->n_bad,
@@ -113,18 +139,18 @@ void summary_add_failures(
 
         for (size_t i = 0; i < n; i++) {
                 const SummaryFailure *failure = summary->failures + i;
-                size_t width = style_measure(style, failure->address), used;
+                size_t width = style_measure(style, failure->address);
 
                 buffer_add_string(text, "  ");
                 style_add(style, text, STYLE_BAD, style->bad);
                 buffer_addf(text, " %s", failure->address);
                 buffer_fill(text, ' ', width < address_columns ? address_columns - width : 0);
-                buffer_add_string(text, "  ");
-                used = 4 + MAX(width, address_columns) + 2;
-                if (columns == 0)
-                        buffer_add_string(text, failure->what);
-                else if (used < columns)
-                        style_add_cut(style, text, STYLE_PLAIN, failure->what, columns - used);
+                failure_add_what(
+                                style,
+                                text,
+                                failure->what,
+                                4 + MAX(width, address_columns),
+                                columns);
                 buffer_add(text, "\n", 1);
         }
         if (summary->n_bad > n)

@@ -159,6 +159,54 @@ START_TEST(terminal_log_has_a_line_for_each_test)
 }
 END_TEST
 
+START_TEST(terminal_summary_names_points_once)
+{
+        Event *failed = tested("a", PTEST_OUTCOME_FAIL, "1 of 2 points failed: 2");
+        Event *crashed = tested("b", PTEST_OUTCOME_CRASH, "killed by SIGSEGV after 2 points");
+        Reporter *reporter;
+
+        ck_assert_int_eq(result_add_point(failed->result, PTEST_OUTCOME_FAIL, 2, "", NULL), 0);
+        ck_assert_int_eq(result_add_point(crashed->result, PTEST_OUTCOME_FAIL, 1, "", NULL), 0);
+        ck_assert_int_eq(result_add_point(crashed->result, PTEST_OUTCOME_FAIL, 2, "two", NULL), 0);
+        open_log();
+        reporter = open_reporter(TERMINAL_NORMAL);
+        emit(reporter, started(2));
+        emit(reporter, failed);
+        emit(reporter, crashed);
+        take();
+        emit(reporter, finished(VERDICT_FAILED));
+        ck_assert_ptr_nonnull(
+                        strstr(take(),
+                               "2 tests did not pass:\n"
+                               "  ✗ a  fail: 1 of 2 points failed: 2\n"
+                               "  ✗ b  crash: killed by SIGSEGV after 2 points (1, 2 two)\n"));
+        reporter_free(reporter);
+}
+END_TEST
+
+/* However long the address of one is, each failure has its reason. */
+START_TEST(terminal_summary_of_a_narrow_terminal_has_reasons)
+{
+        Reporter *reporter;
+
+        open_terminal(40);
+        setenv("NO_COLOR", "1", 1);
+        reporter = open_reporter(TERMINAL_NORMAL);
+        emit(reporter, started(2));
+        emit(reporter, tested("short", PTEST_OUTCOME_FAIL, "why"));
+        emit(reporter,
+             tested("a/long/address/that/takes/a/whole/line", PTEST_OUTCOME_FAIL, "why not"));
+        take();
+        emit(reporter, finished(VERDICT_FAILED));
+        ck_assert_ptr_nonnull(
+                        strstr(take(),
+                               "  ✗ short                 fail: why\n"
+                               "  ✗ a/long/address/that/takes/a/whole/line\n"
+                               "    fail: why not\n"));
+        reporter_free(reporter);
+}
+END_TEST
+
 START_TEST(terminal_quiet_says_failures_and_the_last_line)
 {
         Reporter *reporter;
@@ -356,6 +404,8 @@ int main(void) {
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, NULL, teardown);
         tcase_add_test(tcase, terminal_log_has_a_line_for_each_test);
+        tcase_add_test(tcase, terminal_summary_names_points_once);
+        tcase_add_test(tcase, terminal_summary_of_a_narrow_terminal_has_reasons);
         tcase_add_test(tcase, terminal_quiet_says_failures_and_the_last_line);
         tcase_add_test(tcase, terminal_log_beats_each_minute_without_output);
         tcase_add_test(tcase, terminal_live_line_makes_room);
