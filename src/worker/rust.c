@@ -119,7 +119,10 @@ int rust_finish(Rust *rust, Report *ret) {
                         return r;
         } else if (points->total > 0 && points->count[PTEST_OUTCOME_SKIP] == points->total) {
                 outcome = PTEST_OUTCOME_SKIP;
-                if (asprintf(&reason, "all %" PRIu64 " tests ignored", points->total) < 0)
+                r = points->total == 1 ?
+                                asprintf(&reason, "its only test is ignored") :
+                                asprintf(&reason, "all %" PRIu64 " tests ignored", points->total);
+                if (r < 0)
                         return -ENOMEM;
         }
         *ret = (Report){

@@ -18,6 +18,7 @@ static const struct {
         { "test a ... ok\ntest b ... FAILED\ntest c ... FAILED\n",
          PTEST_OUTCOME_FAIL,                                                                                                 "2 of 3 tests failed: b, c",
          3                                                                                                                                                                          },
+        { "test a ... ignored\n",                                                                        PTEST_OUTCOME_SKIP, "its only test is ignored",                           1},
         { "test a ... ignored\ntest b ... ignored, needs root\n",
          PTEST_OUTCOME_SKIP,                                                                                                 "all 2 tests ignored",
          2                                                                                                                                                                          },
