@@ -41,6 +41,31 @@ int fd_set_cloexec(int fd, bool cloexec) {
         return fd_change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, cloexec);
 }
 
+bool fd_is_path(int fd, const char *path) {
+        struct stat a, b;
+
+        return fstat(fd, &a) >= 0 && stat(path, &b) >= 0 && a.st_dev == b.st_dev &&
+                        a.st_ino == b.st_ino;
+}
+
+int fd_open_output(const char *path) {
+        int fd, r;
+
+        if (fd_is_path(STDOUT_FILENO, path)) {
+                fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+                return fd < 0 ? -errno : fd;
+        }
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+        if (fd < 0)
+                return -errno;
+        r = fd_set_nonblock(fd, false);
+        if (r < 0) {
+                fd_close(fd);
+                return r;
+        }
+        return fd;
+}
+
 int fd_write_all(int fd, const void *data, size_t size) {
         const char *p = data;
 

@@ -18,6 +18,15 @@ static inline void fd_closep(int *fd) {
 int fd_set_nonblock(int fd, bool nonblock);
 int fd_set_cloexec(int fd, bool cloexec);
 
+/* Whether path, with its links followed, is what fd has open: "/dev/stdout", "/dev/fd/1", or a file by its name. */
+bool fd_is_path(int fd, const char *path);
+
+/*
+ * Opens for writing, from the start of a file, what a user asks some output to be written to. What stdout has open is
+ * continued and not cut; a fifo that nobody reads is an error and does not block.
+ */
+int fd_open_output(const char *path);
+
 /* Writes all of data, over short writes and EINTR. */
 int fd_write_all(int fd, const void *data, size_t size);
 

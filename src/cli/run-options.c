@@ -5,7 +5,9 @@
 #include <argp.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
@@ -133,6 +135,22 @@ static int options_parse_jobs(RunOptions *options, const char *arg) {
         return 0;
 }
 
+static int options_parse_path(const char *arg, const char **ret) {
+        if (!*arg)
+                return -EINVAL;
+        *ret = arg;
+        return 0;
+}
+
+/* What is stdout anyway, "-" or "/dev/stdout", gets the report instead of the terminal's. */
+static int options_parse_tap(RunOptions *options, const char *arg) {
+        options->tap = true;
+        options->tap_path = NULL;
+        if (!arg || strcmp(arg, "-") == 0 || fd_is_path(STDOUT_FILENO, arg))
+                return 0;
+        return options_parse_path(arg, &options->tap_path);
+}
+
 /* One that has a value which can be wrong. ARGP_ERR_UNKNOWN: another one; *ret_want is what would be right. */
 static int options_parse_value(
                 int key, const char *arg, RunOptions *options, const char **ret_want) {
@@ -164,17 +182,27 @@ static int options_parse_value(
         case OPTION_COLOR:
                 *ret_want = "auto, always or never";
                 return options_parse_color(options, arg);
+        case OPTION_JUNIT:
+                *ret_want = "the path of a file";
+                return options_parse_path(arg, &options->junit);
+        case OPTION_TAP:
+                *ret_want = "the path of a file";
+                return options_parse_tap(options, arg);
+        case OPTION_STATE_DIR:
+                *ret_want = "the path of a directory";
+                return options_parse_path(arg, &options->state_dir);
         default:
                 return ARGP_ERR_UNKNOWN;
         }
 }
 
 /* "--tap results.tap" is meant as "--tap=results.tap", which is all that getopt knows of optional values. */
-static char *options_take_tap_path(struct argp_state *state) {
+static const char *options_take_tap_path(struct argp_state *state) {
         const char *next = state->next < state->argc ? state->argv[state->next] : NULL;
 
-        return next && next[0] != '-' && text_ends_with(next, ".tap") ? state->argv[state->next++] :
-                                                                        NULL;
+        if (!next || (strcmp(next, "-") != 0 && (next[0] == '-' || !text_ends_with(next, ".tap"))))
+                return NULL;
+        return state->argv[state->next++];
 }
 
 static int options_parse_word(int key, char *arg, RunOptions *options, struct argp_state *state) {
@@ -196,17 +224,6 @@ static int options_parse_word(int key, char *arg, RunOptions *options, struct ar
                         log_set_level(LOG_DEBUG);
                 options->verbosity = TERMINAL_VERBOSE;
                 return 0;
-        case OPTION_JUNIT:
-                options->junit = arg;
-                return 0;
-        case OPTION_TAP:
-                options->tap = true;
-                arg = arg ?: options_take_tap_path(state);
-                options->tap_path = arg && strcmp(arg, "-") != 0 ? arg : NULL;
-                return 0;
-        case OPTION_STATE_DIR:
-                options->state_dir = arg;
-                return 0;
         case ARGP_KEY_ARG:
                 return strv_extend(&options->targets, arg) < 0 ? ENOMEM : 0;
         default:
@@ -226,6 +243,8 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         const char *want = NULL;
         int r;
 
+        if (key == OPTION_TAP && !arg)
+                arg = (char *)options_take_tap_path(state);
         r = options_parse_value(key, arg, options, &want);
         if (r == ARGP_ERR_UNKNOWN)
                 return options_parse_word(key, arg, options, state);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/fd.h"
 #include "basic/log.h"
 
 /* The display shows the oldest few; a run can have a thousand workers. */
@@ -60,7 +61,9 @@ int run_reports_new(const RunOptions *options, const char *run_file, RunReports 
 
         if (!reports)
                 return -ENOMEM;
-        if (!options->tap || options->tap_path)
+        /* A report that goes to stdout is all that stands there. */
+        if ((!options->tap || options->tap_path) &&
+            !(options->junit && fd_is_path(STDOUT_FILENO, options->junit)))
                 r = run_reports_add_terminal(reports, options, run_file);
         if (r >= 0 && options->junit) {
                 r = junit_new(options->junit, &reporter);

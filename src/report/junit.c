@@ -5,7 +5,8 @@
  *
  * Cases are written as they come, so that memory does not grow with the run. The counts must stand before
  * them: room for the head is left at the begin of the file, and filled at the end (white space is allowed
- * there). The file takes its name only when it is complete.
+ * there). The file takes its name only when it is complete. What is no file, a pipe or /dev/stdout, gets all at
+ * the end.
  *
  * Outcomes: fail and xpass are <failure>; error, timeout, crash, oom and lost are <error> of that type; skip,
  * xfail and not-run are <skipped>. A run whose verdict is bad for another reason than a test gets one more
@@ -20,6 +21,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +50,7 @@ typedef struct Junit {
         char *path;
         char *temporary_path; /* NULL: there is no such file */
         int fd;
+        int stream_fd; /* where all goes at the end; -1: into the file's place */
 
         char *suite;
         char *hostname;
@@ -395,6 +398,25 @@ static int junit_add_verdict(Junit *junit, const Event *event) {
         return r < 0 ? r : junit_add_result(junit, result);
 }
 
+static int junit_copy_to_stream(Junit *junit) {
+        char data[16 * 1024];
+        off_t at = 0;
+
+        for (;;) {
+                ssize_t n = pread(junit->fd, data, sizeof(data), at);
+                int r;
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return 0;
+                r = fd_write_all(junit->stream_fd, data, (size_t)n);
+                if (r < 0)
+                        return r;
+                at += n;
+        }
+}
+
 static int junit_finish_run(Junit *junit, const Event *event) {
         int r;
 
@@ -409,6 +431,8 @@ static int junit_finish_run(Junit *junit, const Event *event) {
                 r = junit_write_head(junit);
         if (r < 0)
                 return r;
+        if (junit->stream_fd >= 0)
+                return junit_copy_to_stream(junit);
         if (rename(junit->temporary_path, junit->path) < 0)
                 return -errno;
         free(TAKE_PTR(junit->temporary_path));
@@ -439,6 +463,7 @@ static void junit_free(Reporter *reporter) {
         if (junit->buffer)
                 xmlBufferFree(junit->buffer);
         fd_close(junit->fd);
+        fd_close(junit->stream_fd);
         free(junit->path);
         free(junit->temporary_path);
         free(junit->suite);
@@ -448,15 +473,25 @@ static void junit_free(Reporter *reporter) {
         free(junit);
 }
 
+static int junit_open_stream(Junit *junit) {
+        junit->stream_fd = fd_open_output(junit->path);
+        if (junit->stream_fd < 0)
+                return junit->stream_fd;
+        junit->fd = memfd_create("junit", MFD_CLOEXEC);
+        return junit->fd < 0 ? -errno : 0;
+}
+
 static int junit_open(Junit *junit) {
         char id[SD_ID128_STRING_MAX];
         struct stat st;
         sd_id128_t random;
         int r;
 
-        /* A rename would replace a device or a pipe. */
-        if (stat(junit->path, &st) >= 0 && !S_ISREG(st.st_mode))
-                return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        /* A rename would replace a device, a pipe or a link, and /dev/stdout is one. */
+        if (lstat(junit->path, &st) >= 0 && !S_ISREG(st.st_mode))
+                return S_ISDIR(st.st_mode) ? -EISDIR : junit_open_stream(junit);
+        if (fd_is_path(STDOUT_FILENO, junit->path))
+                return junit_open_stream(junit);
         r = sd_id128_randomize(&random);
         if (r < 0)
                 return r;
@@ -492,7 +527,7 @@ int junit_new(const char *path, Reporter **ret) {
                 return -ENOMEM;
         reporter = &junit->reporter;
         reporter->vtable = &vtable;
-        junit->fd = -1;
+        junit->fd = junit->stream_fd = -1;
         /* Absolute: the working directory at the end is nobody's promise. */
         r = path_make_absolute(path, &junit->path);
         if (r >= 0)

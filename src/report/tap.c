@@ -201,9 +201,9 @@ int tap_new(const char *path, Reporter **ret) {
         reporter->vtable = &vtable;
         tap->fd = STDOUT_FILENO;
         if (path) {
-                tap->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+                tap->fd = fd_open_output(path);
                 if (tap->fd < 0)
-                        return -errno;
+                        return tap->fd;
                 tap->owns_fd = true;
         }
         *ret = TAKE_PTR(reporter);

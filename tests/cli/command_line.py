@@ -191,6 +191,13 @@ def results_and_log_show_the_last_run():
 
 
 @behaviour
+def empty_paths_are_refused():
+    for option in ("--junit=", "--tap=", "--state-dir="):
+        done = ptest("run", "--backend=plain", option, "/nonexistent", check=False)
+        assert done.returncode == 2 and "path" in done.stderr, done
+
+
+@behaviour
 def doctor_gives_a_reason_for_each_no():
     done = ptest("doctor", "--json", check=False)
     capabilities = json.loads(done.stdout)

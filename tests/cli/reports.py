@@ -3,7 +3,9 @@
 
 import datetime
 import json
+import os
 import subprocess
+import tempfile
 import time
 import xml.etree.ElementTree
 
@@ -65,6 +67,34 @@ def tap_on_stdout_is_all_that_is_on_stdout():
         lines = it.stdout.splitlines()
         assert sum(line.startswith(("ok", "not ok")) for line in lines) == 4, lines
         assert all(line.startswith(("TAP version", "1..", "ok", "not ok", "#", " ")) for line in lines), lines
+
+
+@behaviour
+def report_on_dev_stdout_is_all_that_is_on_stdout():
+    suite = tests(3) + shell("broken", "exit 1")
+    with run(suite=suite, options=["--junit=/dev/stdout"]) as it:
+        assert it.status == 1 and not it.stderr, it.stderr
+        assert len(xml.etree.ElementTree.fromstring(it.stdout).findall(".//testcase")) == 4, it.stdout
+        assert os.path.islink("/dev/stdout")
+    for option in ("--tap=/dev/stdout", "--tap=-"):
+        with run(suite=suite, options=[option]) as it:
+            assert it.status == 1 and it.stdout.startswith("TAP version 13\n"), it.stdout
+            assert it.stdout.count("\nok ") == 3 and "did not pass" not in it.stdout, it.stdout
+    with run(suite=suite, options=["--tap", "-"]) as it:
+        assert it.status == 1 and it.stdout.startswith("TAP version 13\n"), (it.stdout, it.stderr)
+
+
+@behaviour
+def junit_goes_through_a_pipe_and_keeps_a_link():
+    scratch = tempfile.mkdtemp(prefix="pt.")
+    os.symlink("real.xml", f"{scratch}/link.xml")
+    with run(suite=tests(3), options=["--junit=link.xml"], scratch=scratch) as it:
+        assert it.status == 0 and os.path.islink(it.scratch / "link.xml"), it.stderr
+        assert len(xml.etree.ElementTree.parse(it.scratch / "real.xml").findall(".//testcase")) == 3
+    scratch = tempfile.mkdtemp(prefix="pt.")
+    os.mkfifo(f"{scratch}/fifo")
+    with run(suite=tests(3), options=["--junit=fifo"], scratch=scratch) as it:
+        assert it.status == 3 and "fifo" in it.stderr, (it.status, it.stderr)
 
 
 @behaviour
