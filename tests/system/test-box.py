@@ -10,9 +10,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import machine_is_real  # noqa: E402,F401
 import scopes  # noqa: E402,F401
 import orphans  # noqa: E402,F401
-import bus_trouble  # noqa: E402,F401
 import services  # noqa: E402,F401
 import users  # noqa: E402,F401
+import bus_trouble  # noqa: E402,F401
 import real_suites  # noqa: E402,F401
 from behaviour import main  # noqa: E402
 
