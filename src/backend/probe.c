@@ -13,14 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "backend/cgroup.h"
+#include "basic/clock.h"
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 
-#define PROBE_TIMEOUT_USEC (3 * USEC_PER_SEC)
+#define PROBE_TIMEOUT_USEC  (3 * USEC_PER_SEC)
+#define PROBE_PATIENCE_USEC (10 * USEC_PER_SEC)
+#define PROBE_PAUSE_USEC    (100 * USEC_PER_MSEC)
 
 #define MANAGER_NAME      "org.freedesktop.systemd1"
 #define MANAGER_PATH      "/org/freedesktop/systemd1"
@@ -201,7 +205,7 @@ static int probe_check_own_process(Probe *probe, char **reason) {
         return 0;
 }
 
-static int probe_run(Probe *probe, char **reason) {
+static int probe_try(Probe *probe, char **reason) {
         int r = cgroup_layout_read(&probe->layout);
         if (r < 0) {
                 (void)text_setf(reason, "/proc is not readable: %s", strerror(-r));
@@ -218,6 +222,39 @@ static int probe_run(Probe *probe, char **reason) {
 
         /* A user's processes mostly belong to the session, which is a unit of the system's manager. */
         return probe->kind == BACKEND_SYSTEM ? probe_check_own_process(probe, reason) : 0;
+}
+
+/* As when the bus is restarted, the manager executes itself anew, or both have much to do */
+static bool probe_met_trouble(const Probe *probe, int error) {
+        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE ||
+                        error == -ETIMEDOUT ||
+                        sd_bus_error_has_names(
+                                        &probe->error,
+                                        SD_BUS_ERROR_NO_REPLY,
+                                        SD_BUS_ERROR_TIMEOUT,
+                                        SD_BUS_ERROR_DISCONNECTED,
+                                        SD_BUS_ERROR_SERVICE_UNKNOWN,
+                                        SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
+/*
+ * A moment's trouble must not make a run go without limits. Where systemd was not booted there is nobody who could
+ * come back.
+ */
+static int probe_run(Probe *probe, char **reason) {
+        uint64_t until = clock_monotonic() + PROBE_PATIENCE_USEC;
+        BackendKind kind = probe->kind;
+
+        for (;;) {
+                int r = probe_try(probe, reason);
+                if (r >= 0 || !probe_met_trouble(probe, r) || sd_booted() <= 0 ||
+                    clock_monotonic() >= until)
+                        return r;
+
+                probe_done(probe);
+                *probe = (Probe){ .kind = kind };
+                (void)usleep(PROBE_PAUSE_USEC);
+        }
 }
 
 int probe_manager(BackendKind kind, char **ret_reason) {

@@ -75,7 +75,9 @@ def run_ends_while_the_bus_is_away():
 
 
 def bus_pid():
-    return int(show("dbus.service", "MainPID")["MainPID"])
+    pid = int(show("dbus.service", "MainPID")["MainPID"])
+    assert pid > 0, "the bus does not run"
+    return pid
 
 
 @behaviour(seconds=240)
