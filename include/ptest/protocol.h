@@ -58,6 +58,7 @@
 
 /* Bytes kept of each output stream of a test; head and tail are kept, the middle is counted. */
 #define PTEST_OUTPUT_MAX_DEFAULT (1024U * 1024U)
+#define PTEST_OUTPUT_MAX_LARGEST (4U * 1024U * 1024U)
 
 /*
  * Keys. Types: u an unsigned integer, b a boolean, s text (UTF-8 without NUL), c bytes without NUL, o any

@@ -16,6 +16,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "loader/suite-file.h"
+#include "ptest/protocol.h"
 
 /* More workers than that are a typo; the coordinator has one socket and some fds for each. */
 #define WORKERS_MAX 1000U
@@ -271,7 +272,7 @@ static int set_output_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) 
                 r = parse_size(line->value, &size);
                 if (r < 0)
                         return r;
-                if (size == SIZE_INFINITY)
+                if (size > PTEST_OUTPUT_MAX_LARGEST)
                         return -ERANGE;
         }
         spec->values->output_max = size;
@@ -470,7 +471,7 @@ static const Key keys[] = {
         { "MemoryMax",
          IN(SPEC_WORKER),
          set_memory_max,                                               "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"},
-        { "OutputMax",         IN(SPEC_SUITE),  set_output_max,        "a size such as 64K or 1M"                                                      },
+        { "OutputMax",         IN(SPEC_SUITE),  set_output_max,        "a size of at most 4M"                                                          },
         { "Priority",          IN_TESTS,        set_priority,          "a whole number, higher is earlier"                                             },
         { "Protocol",          IN_TESTS,        set_protocol,          "exit, tap, gtest or rust"                                                      },
         { "RunTimeoutSec",     IN(SPEC_SUITE),  set_run_timeout,       EXPECT_TIMEOUT                                                                  },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/result.h"
+#include "ptest/protocol.h"
 
 /*
  * Capture: what is kept of one output stream
@@ -22,7 +23,7 @@ typedef struct Capture {
 } Capture;
 
 /* Above this a limit is lowered: two streams must fit into one spilled message. */
-#define CAPTURE_MAX (4U * 1024U * 1024U)
+#define CAPTURE_MAX PTEST_OUTPUT_MAX_LARGEST
 
 void capture_init(Capture *capture, uint64_t max);
 void capture_done(Capture *capture);
