@@ -8,6 +8,7 @@
  */
 
 #include <argp.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
@@ -186,15 +187,13 @@ static int command_run(int argc, char **argv) {
  * the next message would be written into it.
  */
 static int standard_streams_open(void) {
-        int fd;
-
-        do {
-                fd = open("/dev/null", O_RDWR);
-        } while (fd >= 0 && fd <= STDERR_FILENO);
-
-        if (fd < 0)
-                return -1;
-        close(fd);
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                /* The lowest number that is free is this one. */
+                if (open("/dev/null", O_RDWR) < 0)
+                        return log_error_errno(-errno, "Failed to open /dev/null: %m");
+        }
         return 0;
 }
 

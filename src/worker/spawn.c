@@ -72,8 +72,15 @@ int spawner_new(Spawner **ret) {
         spawner->failure = shared;
 
         spawner->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (spawner->null_fd < 0)
-                return -errno;
+        if (spawner->null_fd < 0) {
+                /* In a bare chroot: a pipe that nobody writes to is at its end as well. */
+                int fds[2];
+
+                if (pipe2(fds, O_CLOEXEC) < 0)
+                        return -errno;
+                spawner->null_fd = fds[0];
+                fd_close(fds[1]);
+        }
 
         *ret = TAKE_PTR(spawner);
         return 0;
@@ -155,7 +162,8 @@ static int program_find_interpreter(const char *path, char **ret) {
         _cleanup_free_ char *name = NULL;
         char line[1024]; /* the kernel looks at 256 bytes */
         ssize_t n;
-        char *end = NULL;
+        const char *start;
+        char *end;
 
         *ret = NULL;
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -165,10 +173,12 @@ static int program_find_interpreter(const char *path, char **ret) {
         if (n < 2 || line[0] != '#' || line[1] != '!')
                 return 0;
         line[n] = 0;
-        end = strpbrk(line, "\r\n");
+        end = strchr(line, '\n');
         if (end)
                 *end = 0;
-        name = text_escape(text_strip(line + 2), strcspn(text_strip(line + 2), " \t"));
+        start = line + 2 + strspn(line + 2, " \t");
+        /* A carriage return is part of the name for the kernel, and shown. */
+        name = text_escape(start, strcspn(start, " \t"));
         if (!name)
                 return -ENOMEM;
         *ret = TAKE_PTR(name);
@@ -189,9 +199,12 @@ static int explain_missing(const char *path, const char *shown, char **ret) {
         if (interpreter)
                 return text_setf(
                                 ret,
-                                "cannot execute %s: its interpreter %s is missing",
+                                "cannot execute %s: its interpreter %s is missing%s",
                                 shown,
-                                interpreter);
+                                interpreter,
+                                text_ends_with(interpreter, "\\r") ?
+                                                "; the script has the line ends of DOS" :
+                                                "");
         return text_setf(ret, "cannot execute %s: the loader that it needs is missing", shown);
 }
 

@@ -130,6 +130,18 @@ def too_few_open_files_are_told_and_nothing_is_left():
 
 
 @behaviour
+def missing_dev_null_is_no_obstacle_unless_a_stream_is_closed():
+    needs_root()
+    with run(suite=shell("reads", "! read line")) as it:
+        for closing, status, told in (("", 0, ""), ("<&-", 3, "/dev/null")):
+            shutil.rmtree(it.scratch / "state")
+            hidden = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none /dev && exec "$@" {closing}', "-"]
+            done = subprocess.run([*hidden, *it.argv], cwd=it.scratch, check=False, capture_output=True, text=True,
+                                  stdin=subprocess.PIPE)
+            assert done.returncode == status and (told in done.stderr if told else not done.stderr), done
+
+
+@behaviour
 def closed_stdout_does_not_kill_the_run_half_way():
     with Run(suite=tests(200) + shell("broken", "exit 1"), options=["--state-dir=state"],
              argv=["sh", "-c", '"$@" | head -n 1; exit 0', "sh", PTEST, "run", "--backend=plain"]) as it:

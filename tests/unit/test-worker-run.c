@@ -215,6 +215,13 @@ START_TEST(missing_interpreter_is_named)
                        "cannot execute ./script: its interpreter /no/such/shell is missing");
         result = result_free(result);
 
+        file_make("script", "#!/bin/sh\r\nexit 0\r\n");
+        result = run_to_end(test);
+        assert_outcome(result,
+                       PTEST_OUTCOME_ERROR,
+                       "cannot execute ./script: its interpreter /bin/sh\\\\r is missing; the script has the line ends of DOS");
+        result = result_free(result);
+
         file_make("script", "exit 0\n");
         result = run_to_end(test);
         assert_outcome(result, PTEST_OUTCOME_ERROR, "cannot execute ./script: neither a program*");
