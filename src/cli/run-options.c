@@ -55,7 +55,7 @@ static const struct argp_option options_table[] = {
          2 },
         { "timeout-multiplier",
          OPTION_TIMEOUT_MULTIPLIER, "X",
-         0, "Multiply all limits, for slow machines",
+         0, "Multiply all limits, for slow machines; 0: no limits",
          2 },
         { "memory-max",
          OPTION_MEMORY_MAX, "SIZE",
@@ -165,11 +165,8 @@ static int options_parse_value(
                 *ret_want = "a time above zero, such as 30s, 5min or infinity";
                 return options_parse_positive(arg, parse_time, &options->timeout_usec);
         case OPTION_TIMEOUT_MULTIPLIER:
-                *ret_want = "a number above zero, such as 2.5";
-                return parse_factor(arg, &options->timeout_multiplier) < 0 ||
-                                                options->timeout_multiplier <= 0 ?
-                                -EINVAL :
-                                0;
+                *ret_want = "a number such as 2.5, 0 for no limits";
+                return parse_factor(arg, &options->timeout_multiplier);
         case OPTION_FAIL_FAST:
                 *ret_want = "a number of failures, 0 for never";
                 return options_parse_fail_fast(options, arg);

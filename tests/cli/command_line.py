@@ -87,6 +87,9 @@ def timeout_of_the_command_line_holds_and_is_multiplied():
              options=["--timeout=50ms", "--timeout-multiplier=2"]) as it:
         assert it.status == 1 and it.outcomes == {"slow": "timeout"}
         assert int(text(it.results["slow"], "PTEST_DURATION_USEC")) >= 100_000
+    with run(suite=shell("slow", "sleep 1", "GraceSec=1"),
+             options=["--timeout=50ms", "--timeout-multiplier=0"]) as it:
+        assert it.status == 0 and it.outcomes == {"slow": "pass"}
 
 
 @behaviour
