@@ -189,7 +189,8 @@ static void add_points(Terminal *terminal, const Result *result) {
                 add_safe(terminal, STYLE_BAD, outcome_to_string(point->outcome));
                 if (point->number > 0)
                         buffer_addf(&terminal->text, " %" PRIu64, point->number);
-                buffer_add(&terminal->text, " ", 1);
+                if (point->name[0])
+                        buffer_add_string(&terminal->text, " ");
                 add_safe(terminal, STYLE_PLAIN, point->name);
                 buffer_add(&terminal->text, "\n", 1);
         }
