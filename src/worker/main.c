@@ -25,6 +25,8 @@
 #include "config.h"
 #include "ptest/protocol.h"
 #include "worker/identity.h"
+#include "worker/module-host.h"
+#include "worker/module-list.h"
 #include "worker/spawn.h"
 #include "worker/worker.h"
 
@@ -33,6 +35,7 @@ const char *argp_program_version = "ptest-worker " PTEST_VERSION;
 typedef struct Arguments {
         const char *directory;
         const char *user;
+        const char *list_module;
         unsigned slot, generation;
         bool guard;
 } Arguments;
@@ -42,6 +45,7 @@ enum {
         OPTION_SLOT,
         OPTION_GENERATION,
         OPTION_USER,
+        OPTION_LIST_MODULE,
         OPTION_GUARD,
 };
 
@@ -50,8 +54,12 @@ static const struct argp_option options[] = {
         { "slot",                                 OPTION_SLOT, "NUMBER", 0, "Slot of this worker, from 1", 0 },
         { "generation", OPTION_GENERATION, "NUMBER", 0, "Generation in that slot, from 1", 0 },
         { "user",                                     OPTION_USER, "NAME", 0, "Become this user first", 0 },
-        { "guard",OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
-        {                                    },
+        { "list-module",
+         OPTION_LIST_MODULE, "PATH",
+         0, "Print what is in a test module, as JSON lines, and exit",
+         0 },
+        { "guard",                                     OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
+        {                         },
 };
 
 static error_t argument_parse(int key, char *value, struct argp_state *state) {
@@ -75,7 +83,12 @@ static error_t argument_parse(int key, char *value, struct argp_state *state) {
         case OPTION_GUARD:
                 arguments->guard = true;
                 return 0;
+        case OPTION_LIST_MODULE:
+                arguments->list_module = value;
+                return 0;
         case ARGP_KEY_END:
+                if (arguments->list_module)
+                        return 0;
                 if (arguments->guard)
                         return 0;
                 if (!arguments->directory || arguments->slot == 0 || arguments->generation == 0)
@@ -218,11 +231,20 @@ int main(int argc, char **argv) {
         Arguments arguments = {};
         int r;
 
+        /* Not an option for people: how a worker starts the process that its tests run in. */
+        if (argc == 3 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
+                return module_host_main(argv[2]);
+
         argp_err_exit_status = WORKER_STATUS_USAGE;
         argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 
         if (arguments.guard)
                 guard();
+
+        if (arguments.list_module) {
+                r = module_list(arguments.list_module);
+                return r < 0 ? WORKER_STATUS_MODULE : WORKER_STATUS_GOOD;
+        }
 
         r = inherited_check();
         if (r < 0) {

@@ -17,4 +17,5 @@ typedef enum WorkerStatus {
         WORKER_STATUS_STOPPED = 69,  /* SIGTERM */
         WORKER_STATUS_STUCK = 70,    /* something of a test cannot be killed; the result was sent */
         WORKER_STATUS_MACHINE = 71,  /* out of memory, out of fds, a kernel that refuses */
+        WORKER_STATUS_MODULE = 72,   /* a module cannot be listed */
 } WorkerStatus;

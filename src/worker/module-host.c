@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "worker/module-host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "worker/module-run.h"
+#include "worker/module-step.h"
+#include "worker/status.h"
+
+/* Our own fds are above it: tests may expect the lowest numbers, and some limits are no higher than 256. */
+#define OWN_FDS_START 200
+
+typedef struct HostFds {
+        int socket, area, out, err, trace;
+} HostFds;
+
+static int fd_move_up(int fd) {
+        int moved = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FDS_START);
+
+        if (moved < 0)
+                return -errno;
+        close(fd);
+        return moved;
+}
+
+static int fds_take(HostFds *ret) {
+        HostFds fds = {
+                .socket = fd_move_up(MODULE_FD_SOCKET),
+                .area = fd_move_up(MODULE_FD_AREA),
+                .out = fd_move_up(MODULE_FD_OUT),
+                .err = fd_move_up(MODULE_FD_ERR),
+                .trace = fd_move_up(MODULE_FD_TRACE),
+        };
+
+        if (fds.socket < 0 || fds.area < 0 || fds.out < 0 || fds.err < 0 || fds.trace < 0)
+                return -EBADF;
+        if (dup2(fds.out, STDOUT_FILENO) < 0 || dup2(fds.err, STDERR_FILENO) < 0)
+                return -errno;
+        *ret = fds;
+        return 0;
+}
+
+static int area_map(int fd, ModuleArea **ret) {
+        void *memory = mmap(NULL, sizeof(ModuleArea), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (memory == MAP_FAILED)
+                return -errno;
+        *ret = memory;
+        return 0;
+}
+
+/* All that waits. The records are a worker's, who is trusted. */
+static int requests_handle(ModuleRunner *runner, char *buffer) {
+        while (!runner->leaving) {
+                ModuleRequestRecord request;
+                size_t size;
+                int r;
+
+                r = module_ring_read(&runner->area->requests, buffer, &size);
+                if (r <= 0)
+                        return r;
+                if (size < sizeof(request))
+                        return -EBADMSG;
+                memcpy(&request, buffer, sizeof(request));
+                if (size != sizeof(request) + request.name_size || size >= MODULE_RING_RECORD_MAX ||
+                    request.op >= MODULE_OP_MAX)
+                        return -EBADMSG;
+                buffer[size] = '\0';
+                r = module_runner_handle(runner, &request, buffer + sizeof(request));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Until the worker has no more for us. */
+static int host_loop(ModuleRunner *runner, int socket_fd) {
+        _cleanup_free_ char *buffer = malloc(MODULE_RING_RECORD_MAX);
+
+        if (!buffer)
+                return -ENOMEM;
+        for (;;) {
+                char bytes[64];
+                ssize_t n;
+                int r;
+
+                r = requests_handle(runner, buffer);
+                module_runner_wake(runner);
+                if (r < 0 || runner->leaving)
+                        return r;
+                do
+                        n = read(socket_fd, bytes, sizeof(bytes));
+                while (n < 0 && errno == EINTR);
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return 0;
+        }
+}
+
+static int host_run(const HostFds *fds, ModuleRunner *runner, const char *path) {
+        int r;
+
+        r = area_map(fds->area, &runner->area);
+        if (r < 0)
+                return r;
+        runner->record = malloc(MODULE_RING_RECORD_MAX);
+        if (!runner->record)
+                return -ENOMEM;
+        r = step_init(&(StepOptions){
+                        .area = runner->area,
+                        .err_fd = fds->err,
+                        .trace_fd = fds->trace,
+                        .on_found = module_runner_on_found,
+                        .userdata = runner,
+        });
+        if (r < 0)
+                return r;
+        r = module_state_new(fds->out, fds->err, &runner->state);
+        if (r < 0)
+                return r;
+        runner->out_size = module_state_out_size(runner->state);
+        runner->err_size = module_state_err_size(runner->state);
+
+        r = module_runner_load(runner, path);
+        if (r < 0)
+                return r == -ELIBBAD ? 0 : r;
+        r = host_loop(runner, fds->socket);
+        if (r < 0)
+                return r;
+        return module_runner_tear_down_all(runner);
+}
+
+int module_host_main(const char *path) {
+        ModuleRunner runner = {};
+        HostFds fds = {};
+        int r;
+
+        r = fds_take(&fds);
+        if (r < 0)
+                return WORKER_STATUS_USAGE;
+        /* What a test leaves behind comes to us, and is seen. */
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                return WORKER_STATUS_MACHINE;
+        /* What a crash leaves in libc's buffer is at most a line. */
+        (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+
+        runner.socket_fd = fds.socket;
+        runner.trace_fd = fds.trace;
+        r = host_run(&fds, &runner, path);
+        if (r < 0)
+                log_error_errno(r, "Failed to run tests of %s: %m", path);
+        if (runner.area)
+                module_runner_wake(&runner);
+        module_runner_done(&runner);
+        return r < 0 ? WORKER_STATUS_MACHINE : WORKER_STATUS_GOOD;
+}

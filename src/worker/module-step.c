@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "worker/module-step.h"
+
+#include <errno.h>
+#include <execinfo.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/fd.h"
+#include "basic/text.h"
+#include "worker/module-failure.h"
+
+/* For handlers: backtrace() and what it calls take some KiB. */
+#define HANDLER_STACK_SIZE (64U * 1024U)
+
+/* How far from its end an access still is an overflow of the stack: frames with large arrays skip the guard. */
+#define STACK_NEAR (1024U * 1024U)
+
+static const int crash_signals[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
+
+static struct {
+        StepOptions options;
+        pthread_t thread; /* the one that runs tests */
+        pid_t pid;        /* of this process, or of the child that a test runs in */
+        uint64_t sequence;
+        uintptr_t stack_end;
+
+        sigjmp_buf jump;
+        volatile sig_atomic_t jump_valid;
+} step;
+
+enum {
+        JUMP_LEAVE = 1,
+        JUMP_INTERRUPT,
+};
+
+/* ---- Verdicts ---- */
+
+static bool step_is_here(void) {
+        return getpid() == step.pid && pthread_equal(pthread_self(), step.thread);
+}
+
+/* The first one of this step counts. A process that outlived its step has nothing to say about another one. */
+static void verdict_give(Outcome outcome, const char *reason) {
+        ModuleVerdict *verdict = &step.options.area->verdict;
+        uint32_t none = VERDICT_NONE;
+
+        if (atomic_load(&step.options.area->current.sequence) != step.sequence ||
+            !atomic_compare_exchange_strong(&verdict->state, &none, VERDICT_WRITING))
+                return;
+        verdict->outcome = outcome;
+        strncpy(verdict->reason, reason, sizeof(verdict->reason) - 1);
+        atomic_store(&verdict->sequence, step.sequence);
+        atomic_store(&verdict->state, VERDICT_GIVEN);
+}
+
+bool step_get_verdict(Outcome *ret_outcome, const char **ret_reason) {
+        ModuleVerdict *verdict = &step.options.area->verdict;
+
+        if (atomic_load(&verdict->state) != VERDICT_GIVEN)
+                return false;
+        *ret_outcome = (Outcome)verdict->outcome;
+        *ret_reason = verdict->reason;
+        return true;
+}
+
+/* ---- What modules call ---- */
+
+/* Headers put one character before each format, so that an empty one is none. */
+static void message_format(char *buffer, size_t size, const char *format, va_list ap) {
+        if (vsnprintf(buffer, size, format, ap) < 0 || buffer[0] == '\0')
+                strcpy(buffer, " ");
+}
+
+static void runner_fail(const PtestFailure *failure, const char *format, va_list ap) {
+        char message[MODULE_REASON_MAX], reason[MODULE_REASON_MAX], details[MODULE_DETAILS_MAX];
+
+        message_format(message, sizeof(message), format, ap);
+        module_failure_describe(
+                        failure, message + 1, reason, sizeof(reason), details, sizeof(details));
+        /* Before what is said about it: in the order in which it happened. Another thread's lock may be held. */
+        if (step_is_here())
+                (void)fflush(stdout);
+        (void)fd_write_all(step.options.err_fd, details, strlen(details));
+        verdict_give(PTEST_OUTCOME_FAIL, reason);
+}
+
+static void runner_skip(const char *file, unsigned line, const char *format, va_list ap) {
+        char message[MODULE_REASON_MAX];
+
+        message_format(message, sizeof(message), format, ap);
+
+        _cleanup_free_ char *reason = text_escape(message + 1, strlen(message + 1));
+
+        if (step_is_here()) {
+                verdict_give(PTEST_OUTCOME_SKIP, reason ?: "");
+                return;
+        }
+
+        PtestFailure failure = { .size = sizeof(failure), .file = file, .line = line };
+        char place[MODULE_REASON_MAX], details[MODULE_DETAILS_MAX];
+
+        module_failure_describe(
+                        &failure,
+                        "ptest_skip() in a thread or process that is not the test's own",
+                        place,
+                        sizeof(place),
+                        details,
+                        sizeof(details));
+        verdict_give(PTEST_OUTCOME_FAIL, place);
+}
+
+static void __attribute__((noreturn)) runner_leave(void) {
+        if (getpid() != step.pid)
+                _exit(EXIT_FAILURE);
+        if (!pthread_equal(pthread_self(), step.thread))
+                pthread_exit(NULL);
+        if (!step.jump_valid)
+                abort();
+        siglongjmp(step.jump, JUMP_LEAVE);
+}
+
+static void runner_log(const char *file, unsigned line, const char *format, va_list ap) {
+        char text[MODULE_REASON_MAX + 256];
+        int n = snprintf(text, 256, "%s:%u:", file, line);
+
+        n = MIN(MAX(n, 0), 255);
+        (void)vsnprintf(text + n, MODULE_REASON_MAX - 1, format, ap);
+        strcat(text, "\n");
+        if (step_is_here())
+                (void)fflush(stdout);
+        (void)fd_write_all(step.options.err_fd, text, strlen(text));
+}
+
+static void fail_here(const char *file, unsigned line, const char *message) {
+        PtestFailure failure = { .size = sizeof(failure), .file = file, .line = line };
+        char reason[MODULE_REASON_MAX], details[MODULE_DETAILS_MAX];
+
+        module_failure_describe(
+                        &failure, message, reason, sizeof(reason), details, sizeof(details));
+        (void)fd_write_all(step.options.err_fd, details, strlen(details));
+        verdict_give(PTEST_OUTCOME_FAIL, reason);
+}
+
+static void runner_add(
+                const char *file,
+                unsigned line,
+                const PtestTest *test,
+                const char *format,
+                va_list ap) {
+        char argument[MODULE_REASON_MAX];
+        int r = -EXDEV;
+
+        message_format(argument, sizeof(argument), format, ap);
+        /* What is added goes into a ring with one writer. */
+        if (step_is_here())
+                r = step.options.on_found(test, argument + 1, step.options.userdata);
+        if (r == -EXDEV)
+                fail_here(file,
+                          line,
+                          "PTEST_ADD() in a thread or process that is not the test's own");
+        else if (r < 0)
+                fail_here(file,
+                          line,
+                          r == -EINVAL ? "PTEST_ADD(): not an argument for a test" : strerror(-r));
+}
+
+static const PtestRunner runner = {
+        .abi = PTEST_MODULE_ABI,
+        .size = sizeof(PtestRunner),
+        .fail = runner_fail,
+        .skip = runner_skip,
+        .leave = runner_leave,
+        .log = runner_log,
+        .add = runner_add,
+        .is_own = step_is_here,
+};
+
+const PtestRunner *step_get_runner(void) {
+        return &runner;
+}
+
+/* ---- Signals ---- */
+
+/*
+ * Async-signal-safe but for backtrace(), which step_init() has called once, so that it loads nothing, and for the
+ * names, which come last: the numbers are in the area by then.
+ */
+static void crash_note(const siginfo_t *info, bool interrupted) {
+        ModuleCrash *crash = &step.options.area->crash;
+        void *frames[MODULE_FRAMES_MAX];
+        const uintptr_t address = (uintptr_t)info->si_addr;
+        int n;
+
+        crash->signal = info->si_signo;
+        crash->code = info->si_code;
+        crash->interrupted = interrupted;
+        crash->address = interrupted ? 0 : (uint64_t)address;
+        crash->stack_overflow = info->si_signo == SIGSEGV && info->si_code > 0 &&
+                        address > step.stack_end - STACK_NEAR &&
+                        address < step.stack_end + STACK_NEAR;
+        crash->n_frames = 0;
+        atomic_store(&crash->ready, 1);
+
+        n = backtrace(frames, MODULE_FRAMES_MAX);
+        for (int i = 0; i < n; i++)
+                crash->frames[i] = (uint64_t)(uintptr_t)frames[i];
+        crash->n_frames = (uint32_t)MAX(n, 0);
+        backtrace_symbols_fd(frames, n, step.options.trace_fd);
+}
+
+/*
+ * The default action follows: for a fault by executing it again, so that a core dump shows the test and not this.
+ * A second signal in here ends the process at once.
+ */
+static void crash_on_signal(int signo, siginfo_t *info, void *context) {
+        for (size_t i = 0; i < ELEMENTSOF(crash_signals); i++)
+                (void)signal(crash_signals[i], SIG_DFL);
+        crash_note(info, false);
+        /* What the test printed and libc still holds. Without its lock, which the test may hold. */
+        (void)fflush_unlocked(stdout);
+        if (info->si_code <= 0 || signo == SIGTRAP || signo == SIGSYS)
+                (void)raise(signo);
+}
+
+static void interrupt_on_signal(int signo, siginfo_t *info, void *context) {
+        sigset_t set;
+
+        if (!step_is_here() || !step.jump_valid ||
+            atomic_load(&step.options.area->current.interrupt) != step.sequence)
+                return;
+        crash_note(info, true);
+        sigemptyset(&set);
+        sigaddset(&set, signo);
+        (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        siglongjmp(step.jump, JUMP_INTERRUPT);
+}
+
+static int handlers_install(void) {
+        struct sigaction action = { .sa_sigaction = crash_on_signal,
+                                    .sa_flags = SA_SIGINFO | SA_ONSTACK };
+        void *memory;
+
+        memory = mmap(NULL,
+                      HANDLER_STACK_SIZE,
+                      PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
+                      -1,
+                      0);
+        if (memory == MAP_FAILED)
+                return -errno;
+        if (sigaltstack(&(stack_t){ .ss_sp = memory, .ss_size = HANDLER_STACK_SIZE }, NULL) < 0)
+                return -errno;
+
+        sigemptyset(&action.sa_mask);
+        for (size_t i = 0; i < ELEMENTSOF(crash_signals); i++)
+                if (sigaction(crash_signals[i], &action, NULL) < 0)
+                        return -errno;
+        action.sa_sigaction = interrupt_on_signal;
+        return sigaction(MODULE_SIGNAL, &action, NULL) < 0 ? -errno : 0;
+}
+
+static uintptr_t stack_find_end(void) {
+        pthread_attr_t attributes;
+        void *end = NULL;
+        size_t size;
+
+        if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+                return 0;
+        (void)pthread_attr_getstack(&attributes, &end, &size);
+        pthread_attr_destroy(&attributes);
+        return (uintptr_t)end;
+}
+
+int step_init(const StepOptions *options) {
+        void *frames[1];
+
+        step.options = *options;
+        step.thread = pthread_self();
+        step.pid = getpid();
+        step.stack_end = stack_find_end();
+        (void)backtrace(frames, ELEMENTSOF(frames));
+        return handlers_install();
+}
+
+/* ---- Steps ---- */
+
+void step_begin(ModulePhase phase,
+                uint64_t id,
+                uint64_t timeout_usec,
+                const char *context,
+                uint64_t out_start,
+                uint64_t err_start) {
+        ModuleArea *area = step.options.area;
+        ModuleCurrent *current = &area->current;
+
+        atomic_store(&current->phase, MODULE_PHASE_IDLE);
+        atomic_store_explicit(&area->verdict.state, VERDICT_NONE, memory_order_relaxed);
+        atomic_store_explicit(&area->crash.ready, 0, memory_order_relaxed);
+        atomic_store_explicit(&current->body_done, 0, memory_order_relaxed);
+        atomic_store_explicit(&current->id, id, memory_order_relaxed);
+        atomic_store_explicit(&current->started_usec, clock_monotonic(), memory_order_relaxed);
+        atomic_store_explicit(&current->timeout_usec, timeout_usec, memory_order_relaxed);
+        atomic_store_explicit(&current->out_start, out_start, memory_order_relaxed);
+        atomic_store_explicit(&current->err_start, err_start, memory_order_relaxed);
+        current->context[0] = '\0';
+        if (context)
+                strncpy(current->context, context, sizeof(current->context) - 1);
+        atomic_store(&current->sequence, ++step.sequence);
+        atomic_store(&current->phase, phase);
+}
+
+void step_continue_in_child(void) {
+        step.pid = getpid();
+}
+
+void step_finish(void) {
+        ModuleCurrent *current = &step.options.area->current;
+
+        atomic_store(&current->phase, MODULE_PHASE_IDLE);
+        atomic_store(&current->id, 0);
+        /* What comes late from a thread or a child is about no step. */
+        atomic_store(&current->sequence, ++step.sequence);
+}
+
+StepEnd step_call(void (*function)(void *userdata), void *userdata) {
+        StepEnd end = STEP_RETURNED;
+
+        switch (sigsetjmp(step.jump, 0)) {
+        case 0:
+                step.jump_valid = true;
+                function(userdata);
+                break;
+        case JUMP_LEAVE:
+                end = STEP_LEFT;
+                break;
+        default:
+                end = STEP_INTERRUPTED;
+        }
+        step.jump_valid = false;
+        /* A child that the test forked came back from it: it must not go on as if it were the host. */
+        if (getpid() != step.pid)
+                _exit(EXIT_SUCCESS);
+        return end;
+}
