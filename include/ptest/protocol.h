@@ -7,7 +7,7 @@
  * What a coordinator and its workers say to each other
  *
  * Transport: nng over ipc://. One PUSH socket a worker carries tasks to it; one PULL socket at the
- * coordinator takes the events of all. Both live in one directory of mode 0700 whose path is given to the
+ * coordinator takes the events of all. Both live in one private directory whose path is given to the
  * worker on its command line; the sockets are named "e" (events) and "w<slot>g<generation>" (tasks).
  *
  * A message is one msgpack map with short string keys, one of which is "k", the kind. Unknown keys are

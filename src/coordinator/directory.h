@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 /*
- * The directory of a run's sockets: mode 0700, the workers' own, gone with the run
+ * The directory of a run's sockets, gone with the run: mode 0700, or 0710 for the group of workers that are
+ * another user, so that a test of theirs can reach the sockets but not replace them
  *
  * Below $RUNTIME_DIRECTORY, /run/ptest (root), $XDG_RUNTIME_DIR/ptest or /tmp: the first that can be used
  * and leaves room for a socket's path (107 bytes). Its coordinator holds a lock on it (flock), so that those

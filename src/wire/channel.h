@@ -11,7 +11,7 @@
  *
  * All fds are for poll or an event loop: never read or close them. Nothing at the coordinator blocks. Block
  * signals before the first of these calls: nng's threads inherit the mask. Never call any of this after a fork
- * without exec. The directory is the caller's: it exists, has mode 0700, and is removed after everything here
+ * without exec. The directory is the caller's: it exists, is private, and is removed after everything here
  * was freed, which removes the sockets.
  */
 

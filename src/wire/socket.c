@@ -26,8 +26,8 @@
 #include <sys/un.h>
 
 /*
- * The directory, which is 0700 and the workers' own, says who may connect: a worker of another user than its
- * coordinator has to. Each peer is checked besides.
+ * The directory says who may connect, in which nobody but the coordinator can write: a worker of another user
+ * has to. Each peer is checked besides.
  */
 #define SOCKET_MODE 0666
 

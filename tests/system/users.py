@@ -4,11 +4,12 @@
 import os
 import pwd
 import subprocess
+from pathlib import Path
 
 from behaviour import behaviour, eventually
 from long_run import LongRun
 from program import Run, shell, tests, text
-from systemd import cgroup_of, output
+from systemd import Service, cgroup_of, output
 
 NAME = "tester"
 
@@ -72,3 +73,25 @@ def user_cannot_have_the_system_backend():
     with Run(suite=tests(3), backend="system", user=uid, env=environment(uid)) as it:
         it.wait()
         assert it.status not in (0, 1) and it.stderr, (it.status, it.stderr)
+
+
+@behaviour
+def test_of_the_workers_user_cannot_tamper_with_its_run():
+    """It knows where the sockets are, and is the same user as its worker."""
+    script = Path("/opt/tamper")
+    script.write_text(r"""#!/bin/sh
+exec 2>/dev/null
+sockets=$(tr '\0' '\n' <"/proc/$PPID/cmdline" | sed -n 's/^--directory=//p')
+[ -d "$sockets" ] || echo unknown
+echo >"$sockets/mine" && echo made
+for socket in $(cut -d' ' -f8- /proc/net/unix | grep "^$sockets/"); do rm -f "$socket" && echo removed; done
+mv "$sockets" "$sockets.old" && echo moved
+head -c 1 "/proc/$PPID/environ" && echo looked
+for file in /var/lib/ptest/runs/*; do echo >>"$file" && echo wrote; done
+echo end
+""")
+    script.chmod(0o755)
+    with Service("tamper", "[Suite]\nWorkers=2\n[Test tamper]\nExec=/opt/tamper\n" + tests(20)) as service:
+        assert service.start() == 0, service.outcomes
+        result, = [r for r in service.records_of("TEST_FINISHED") if text(r, "PTEST_TEST") == "tamper"]
+        assert text(result, "PTEST_STDOUT") == "end\n", text(result, "PTEST_STDOUT")
