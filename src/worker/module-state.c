@@ -28,6 +28,16 @@
 /* Real-time signals are left out: their handlers are rare, and each costs a system call. */
 #define SIGNALS_END 32
 
+/* What tests change, if they change any: looked at after each, as each costs a system call. */
+static const int usual_signals[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGABRT, SIGUSR1, SIGSEGV,
+                                     SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD };
+static const int usual_limits[] = {
+        RLIMIT_AS, RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_STACK
+};
+
+/* All signals and limits are looked at once in so many tests: one of them did it. */
+#define FULL_LOOK_EVERY 64U
+
 /* Beyond these, fds are only counted. */
 #define FDS_MAX 4096
 
@@ -48,6 +58,7 @@ struct ModuleState {
         bool size_counts_fds; /* Linux 6.2: the size of that directory is the number of fds */
         struct stat out, err; /* who they are; the sizes are those of the last look */
 
+        unsigned n_looks; /* since the last full one */
         off_t n_fds;
         bool fds[FDS_MAX];
         nlink_t n_tasks;
@@ -351,22 +362,23 @@ static void signals_compare(const ModuleState *state, Words *words) {
                                           signal_to_name(signo),
                                           is > 0 ? "blocked" : "not blocked any more");
                 }
-        for (int signo = 1; signo < SIGNALS_END; signo++) {
-                struct sigaction action = {};
-
-                (void)sigaction(signo, NULL, &action);
-                if (action.sa_handler != state->handlers[signo])
-                        words_add(words,
-                                  "%s %s",
-                                  signal_to_name(signo),
-                                  action.sa_handler == SIG_IGN ? "is ignored" :
-                                                  action.sa_handler == SIG_DFL ?
-                                                                 "has lost its handler" :
-                                                                 "has another handler");
-        }
 }
 
-static void limits_compare(const ModuleState *state, Words *words) {
+static void handler_compare(const ModuleState *state, int signo, const char *who, Words *words) {
+        struct sigaction action = {};
+
+        (void)sigaction(signo, NULL, &action);
+        if (action.sa_handler != state->handlers[signo])
+                words_add(words,
+                          "%s %s%s",
+                          signal_to_name(signo),
+                          action.sa_handler == SIG_IGN                 ? "is ignored" :
+                                          action.sa_handler == SIG_DFL ? "has lost its handler" :
+                                                                         "has another handler",
+                          who);
+}
+
+static void limit_compare(const ModuleState *state, int i, const char *who, Words *words) {
         static const char *const names[RLIM_NLIMITS] = {
                 [RLIMIT_AS] = "AS",
                 [RLIMIT_CORE] = "CORE",
@@ -386,19 +398,49 @@ static void limits_compare(const ModuleState *state, Words *words) {
                 [RLIMIT_STACK] = "STACK",
         };
 
-        for (int i = 0; i < (int)RLIM_NLIMITS; i++) {
-                struct rlimit now;
+        const struct rlimit *before = &state->limits[i];
+        struct rlimit now;
 
-                if (getrlimit(i, &now) >= 0 &&
-                    (now.rlim_cur != state->limits[i].rlim_cur ||
-                     now.rlim_max != state->limits[i].rlim_max))
-                        words_add(words,
-                                  "limit RLIMIT_%s is %llu:%llu, it was %llu:%llu",
-                                  names[i] ?: "?",
-                                  (unsigned long long)now.rlim_cur,
-                                  (unsigned long long)now.rlim_max,
-                                  (unsigned long long)state->limits[i].rlim_cur,
-                                  (unsigned long long)state->limits[i].rlim_max);
+        if (getrlimit(i, &now) >= 0 &&
+            (now.rlim_cur != before->rlim_cur || now.rlim_max != before->rlim_max))
+                words_add(words,
+                          "limit RLIMIT_%s is %llu:%llu, it was %llu:%llu%s",
+                          names[i] ?: "?",
+                          (unsigned long long)now.rlim_cur,
+                          (unsigned long long)now.rlim_max,
+                          (unsigned long long)before->rlim_cur,
+                          (unsigned long long)before->rlim_max,
+                          who);
+}
+
+static bool int_is_among(int value, const int *values, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (values[i] == value)
+                        return true;
+        return false;
+}
+
+/* The rare ones: which test it was is not known any more. */
+static void rare_compare(const ModuleState *state, Words *words) {
+        static const char who[] = " (by this test or one of the last 64)";
+
+        for (int signo = 1; signo < SIGNALS_END; signo++)
+                if (!int_is_among(signo, usual_signals, ELEMENTSOF(usual_signals)))
+                        handler_compare(state, signo, who, words);
+        for (int i = 0; i < (int)RLIM_NLIMITS; i++)
+                if (!int_is_among(i, usual_limits, ELEMENTSOF(usual_limits)))
+                        limit_compare(state, i, who, words);
+}
+
+static void settings_compare(ModuleState *state, Words *words) {
+        signals_compare(state, words);
+        for (size_t i = 0; i < ELEMENTSOF(usual_signals); i++)
+                handler_compare(state, usual_signals[i], "", words);
+        for (size_t i = 0; i < ELEMENTSOF(usual_limits); i++)
+                limit_compare(state, usual_limits[i], "", words);
+        if (++state->n_looks >= FULL_LOOK_EVERY) {
+                state->n_looks = 0;
+                rare_compare(state, words);
         }
 }
 
@@ -486,13 +528,12 @@ int module_state_compare(ModuleState *state, char **ret_words) {
         mask = umask(state->mask);
         if (mask != state->mask)
                 words_add(&words, "umask is %03o, it was %03o", mask, state->mask);
-        signals_compare(state, &words);
+        settings_compare(state, &words);
         if (getitimer(ITIMER_REAL, &timer) >= 0 &&
             timerisset(&timer.it_value) != timerisset(&state->timer.it_value))
                 words_add(&words,
                           "an alarm is %s",
                           timerisset(&timer.it_value) ? "set" : "not set any more");
-        limits_compare(state, &words);
         if (geteuid() != state->user)
                 words_add(&words,
                           "user is %u, it was %u",

@@ -6,9 +6,10 @@
 /*
  * State: what a test must leave as it was, in the process that runs the next one
  *
- * Looked at after each test with some fifty cheap system calls (about 5 µs) and compared with what was before the first:
+ * Looked at after each test with some thirty cheap system calls (5 to 10 µs) and compared with what was before the first:
  * stdout and stderr, number of fds, working directory, umask, signal mask and handlers, interval timer, environment,
- * limits, effective user, children, number of threads, locale. Not seen: what else a test does to memory, a
+ * limits, effective user, children, number of threads, locale. Rare signals and limits are looked at once in 64 tests,
+ * and the words say so. Not seen: what else a test does to memory, a
  * handler's flags, an fd that was replaced by another, a change that was undone.
  */
 
