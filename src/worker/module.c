@@ -2,28 +2,18 @@
 
 #include "worker/module.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/clock.h"
 #include "basic/fd.h"
-#include "basic/parse.h"
-#include "basic/process.h"
 #include "basic/strv.h"
 #include "basic/text.h"
-#include "worker/descendants.h"
-#include "worker/module-crash.h"
-#include "worker/module-host.h"
-#include "worker/module-memory.h"
+#include "worker/module-internal.h"
 #include "worker/module-step.h"
 
 /* How often a host is looked at while it works: the precision of time limits, and of what a flood may leave. */
@@ -31,47 +21,6 @@
 
 /* From the last tear-down to the end of the process: exit handlers, sanitizers that look for leaks. */
 #define LEAVE_USEC (10 * USEC_PER_SEC)
-
-/* Hosts that may end one after the other while no test runs, before the next request pays for it. */
-#define IDLE_DEATHS_MAX 3
-
-typedef struct Pending {
-        uint64_t id, timeout_usec;
-        ModuleOp op;
-        bool isolate;
-        char *name;
-} Pending;
-
-typedef enum HostState {
-        HOST_NONE,
-        HOST_RUNNING,
-        HOST_LEAVING,  /* tears down and ends by itself */
-        HOST_SWEEPING, /* ended; what its tests left is being killed */
-} HostState;
-
-struct ModuleHost {
-        ModuleHostOptions options; /* with copies of the strings */
-        char *program, *path;
-        char **environment;
-
-        HostState state;
-        ModuleMemory memory;
-        int socket_fd;
-        pid_t pid;
-        int pid_fd;
-        bool killed;
-        int code, status; /* how the last one ended */
-        uint64_t leave_usec;
-        uint64_t interrupted_sequence, interrupted_usec; /* the step that was, and when */
-        unsigned n_starts, n_idle_deaths;
-
-        Pending *pending; /* in their order; the first n_sent are in the host's ring or done */
-        size_t first, n_pending, n_sent, n_allocated;
-
-        char *load_error;       /* the module cannot be used: every request gets it */
-        char **failed_contexts; /* pairs: a name, and why its set-up ended its host */
-        char *buffer;           /* of MODULE_RING_RECORD_MAX */
-};
 
 /* ---- Making ---- */
 
@@ -97,7 +46,7 @@ int module_host_new(const ModuleHostOptions *options, ModuleHost **ret) {
         return 0;
 }
 
-static void pending_done(Pending *pending) {
+static void pending_done(ModulePending *pending) {
         free(pending->name);
 }
 
@@ -130,11 +79,12 @@ int module_host_submit(ModuleHost *host, const ModuleRequest *request) {
                 if (host->first > 0) {
                         memmove(host->pending,
                                 host->pending + host->first,
-                                host->n_pending * sizeof(Pending));
+                                host->n_pending * sizeof(ModulePending));
                         host->first = 0;
                 } else {
                         size_t n = MAX(2 * host->n_allocated, (size_t)64);
-                        Pending *larger = reallocarray(host->pending, n, sizeof(Pending));
+                        ModulePending *larger = reallocarray(
+                                        host->pending, n, sizeof(ModulePending));
 
                         if (!larger)
                                 return -ENOMEM;
@@ -145,7 +95,7 @@ int module_host_submit(ModuleHost *host, const ModuleRequest *request) {
         name = strdup(request->name);
         if (!name)
                 return -ENOMEM;
-        host->pending[host->first + host->n_pending++] = (Pending){
+        host->pending[host->first + host->n_pending++] = (ModulePending){
                 .id = request->id,
                 .op = request->op,
                 .timeout_usec = request->timeout_usec,
@@ -155,7 +105,7 @@ int module_host_submit(ModuleHost *host, const ModuleRequest *request) {
         return 0;
 }
 
-static Pending *host_get_first(ModuleHost *host) {
+ModulePending *module_host_get_first(ModuleHost *host) {
         return host->n_pending > 0 ? &host->pending[host->first] : NULL;
 }
 
@@ -169,105 +119,6 @@ static void host_drop_first(ModuleHost *host) {
                 host->first = 0;
 }
 
-/* ---- Starting ---- */
-
-typedef struct StartSpec {
-        int fds[MODULE_FD_END - MODULE_FD_SOCKET];
-        const char *program;
-        char *const *argv;
-        char *const *environment;
-        pid_t parent;
-} StartSpec;
-
-/* Between vfork() and exec: only what is async-signal-safe. */
-static void __attribute__((noreturn, noinline)) child_run(const StartSpec *spec) {
-        sigset_t none;
-
-        if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
-                _exit(127);
-        for (int i = 0; i < (int)ELEMENTSOF(spec->fds); i++)
-                if (dup2(spec->fds[i], MODULE_FD_SOCKET + i) < 0)
-                        _exit(127);
-        (void)syscall(SYS_close_range, MODULE_FD_END, ~0U, 0);
-        sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        execve(spec->program, spec->argv, spec->environment);
-        _exit(127);
-}
-
-/* The worker's memory is not copied, and no handler of a library runs in the child. */
-static pid_t __attribute__((noinline)) child_start(const StartSpec *spec) {
-        const pid_t pid = vfork();
-
-        if (pid == 0)
-                child_run(spec);
-        return pid < 0 ? -errno : pid;
-}
-
-static int socket_pair(int *ret_ours, int *ret_theirs) {
-        int pair[2], ours, theirs;
-
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return -errno;
-        ours = fcntl(pair[0], F_DUPFD_CLOEXEC, MODULE_FD_END);
-        theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, MODULE_FD_END);
-        close(pair[0]);
-        close(pair[1]);
-        if (ours < 0 || theirs < 0 || fd_set_nonblock(ours, true) < 0) {
-                fd_close(ours);
-                fd_close(theirs);
-                return -EMFILE;
-        }
-        *ret_ours = ours;
-        *ret_theirs = theirs;
-        return 0;
-}
-
-static int host_start(ModuleHost *host) {
-        _cleanup_close_ int ours = -1, theirs = -1;
-        char *const argv[] = {
-                (char *)"ptest-module-host", (char *)MODULE_HOST_OPTION, host->path, NULL
-        };
-        pid_t pid;
-        int r;
-
-        assert(host->state == HOST_NONE);
-        r = socket_pair(&ours, &theirs);
-        if (r < 0)
-                return r;
-        module_ring_clear(&host->memory.area->requests);
-        module_ring_clear(&host->memory.area->results);
-        host->memory.area->current = (ModuleCurrent){};
-        host->memory.area->crash = (ModuleCrash){};
-        host->n_sent = 0;
-        host->killed = false;
-        host->interrupted_sequence = 0;
-
-        const StartSpec spec = {
-                .fds = {theirs,
-                        host->memory.area_fd,
-                        host->memory.out_fd,
-                        host->memory.err_fd,
-                        host->memory.trace_fd},
-                .program = host->program,
-                .argv = argv,
-                .environment = host->environment,
-                .parent = getpid(),
-        };
-
-        pid = child_start(&spec);
-        if (pid < 0)
-                return pid;
-        host->pid = pid;
-        r = process_open(pid, &host->pid_fd);
-        if (r < 0)
-                return r;
-        host->socket_fd = TAKE_FD(ours);
-        host->n_starts++;
-        host->state = HOST_RUNNING;
-        return 0;
-}
-
 /* ---- Events ---- */
 
 static void event_done(ModuleEvent *event) {
@@ -279,8 +130,8 @@ static int host_emit(ModuleHost *host, ModuleEvent *event) {
 }
 
 /* An answer that no host gave. */
-static int host_answer(ModuleHost *host, Outcome outcome, const char *reason) {
-        Pending *first = host_get_first(host);
+int module_host_answer(ModuleHost *host, Outcome outcome, const char *reason) {
+        ModulePending *first = module_host_get_first(host);
         _cleanup_(event_done) ModuleEvent event = {
                 .kind = first->op == MODULE_OP_TEST ? MODULE_RESULT_TEST : MODULE_RESULT_DONE,
                 .id = first->id,
@@ -299,18 +150,14 @@ static int host_answer(ModuleHost *host, Outcome outcome, const char *reason) {
         return r;
 }
 
-/* Of a result's three texts, as they stand behind it. */
-typedef struct Texts {
-        char *name, *reason, *dirty;
-} Texts;
-
-static void texts_done(Texts *texts) {
+void module_texts_done(ModuleTexts *texts) {
         free(texts->name);
         free(texts->reason);
         free(texts->dirty);
 }
 
-static int texts_take(const char *data, size_t size, const ModuleResultRecord *record, Texts *ret) {
+static int texts_take(
+                const char *data, size_t size, const ModuleResultRecord *record, ModuleTexts *ret) {
         if (size != (uint64_t)record->name_size + record->reason_size + record->dirty_size)
                 return -EBADMSG;
         ret->name = text_escape(data, record->name_size);
@@ -323,7 +170,7 @@ static int texts_take(const char *data, size_t size, const ModuleResultRecord *r
 static int record_to_result(
                 ModuleHost *host,
                 const ModuleResultRecord *record,
-                const Texts *texts,
+                const ModuleTexts *texts,
                 Result **ret) {
         _cleanup_(result_freep) Result *result = NULL;
         const uint64_t max = host->options.output_max;
@@ -362,8 +209,8 @@ static int record_to_result(
         return 0;
 }
 
-static int host_take_record(
-                ModuleHost *host, const ModuleResultRecord *record, const Texts *texts) {
+int module_host_take_record(
+                ModuleHost *host, const ModuleResultRecord *record, const ModuleTexts *texts) {
         _cleanup_strv_ char **dirty = NULL;
         _cleanup_free_ char *backtrace = NULL;
         _cleanup_(event_done) ModuleEvent event = { .kind = record->kind,
@@ -371,7 +218,7 @@ static int host_take_record(
                                                     .name = texts->name };
         const bool answers = record->kind == MODULE_RESULT_TEST ||
                         record->kind == MODULE_RESULT_DONE;
-        Pending *first = host_get_first(host);
+        ModulePending *first = module_host_get_first(host);
         int r = 0;
 
         /* It answers what it was asked, in that order, and nothing else. */
@@ -392,8 +239,8 @@ static int host_take_record(
                 if (r < 0)
                         return r;
         }
-        if (record->leaving && host->state == HOST_RUNNING) {
-                host->state = HOST_LEAVING;
+        if (record->leaving && host->state == MODULE_HOST_RUNNING) {
+                host->state = MODULE_HOST_LEAVING;
                 host->leave_usec = USEC_INFINITY;
         }
         host->n_idle_deaths = 0;
@@ -403,9 +250,9 @@ static int host_take_record(
         return r;
 }
 
-static int host_take_results(ModuleHost *host) {
+int module_host_take_results(ModuleHost *host) {
         for (;;) {
-                _cleanup_(texts_done) Texts texts = {};
+                _cleanup_(module_texts_done) ModuleTexts texts = {};
                 ModuleResultRecord record;
                 size_t size;
                 int r;
@@ -423,7 +270,7 @@ static int host_take_results(ModuleHost *host) {
                                &record,
                                &texts);
                 if (r >= 0)
-                        r = host_take_record(host, &record, &texts);
+                        r = module_host_take_record(host, &record, &texts);
                 if (r < 0)
                         return r;
         }
@@ -444,16 +291,16 @@ static const char *host_find_failed_context(const ModuleHost *host, const char *
 
 /* Those at the head of the queue that no host needs to see. */
 static int host_answer_hopeless(ModuleHost *host) {
-        for (Pending *first = host_get_first(host); first && host->n_sent == 0;
-             first = host_get_first(host)) {
+        for (ModulePending *first = module_host_get_first(host); first && host->n_sent == 0;
+             first = module_host_get_first(host)) {
                 const char *why = NULL;
                 int r;
 
                 if (host->load_error)
-                        r = host_answer(host, PTEST_OUTCOME_ERROR, host->load_error);
+                        r = module_host_answer(host, PTEST_OUTCOME_ERROR, host->load_error);
                 else if (first->op != MODULE_OP_TEAR_DOWN &&
                          (why = host_find_failed_context(host, first->name)))
-                        r = host_answer(host, PTEST_OUTCOME_NOT_RUN, why);
+                        r = module_host_answer(host, PTEST_OUTCOME_NOT_RUN, why);
                 else
                         return 0;
                 if (r < 0)
@@ -466,7 +313,7 @@ static int host_send(ModuleHost *host) {
         bool sent = false;
 
         while (host->n_sent < host->n_pending) {
-                const Pending *pending = &host->pending[host->first + host->n_sent];
+                const ModulePending *pending = &host->pending[host->first + host->n_sent];
                 const ModuleRequestRecord record = {
                         .id = pending->id,
                         .op = pending->op,
@@ -516,7 +363,7 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
         if (host->killed)
                 return;
         if (atomic_load(&current->phase) == MODULE_PHASE_IDLE) {
-                if (host->state != HOST_LEAVING)
+                if (host->state != MODULE_HOST_LEAVING)
                         return;
                 if (host->leave_usec == USEC_INFINITY)
                         host->leave_usec = usec_add(now, LEAVE_USEC);
@@ -538,174 +385,6 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
         (void)syscall(SYS_tgkill, host->pid, host->pid, MODULE_SIGNAL);
 }
 
-/* ---- Its end ---- */
-
-/* The step that the host was at, as a record of its own; not yet judged. */
-static void step_to_record(ModuleHost *host, ModuleResultRecord *record) {
-        const ModuleCurrent *current = &host->memory.area->current;
-        const uint64_t now = clock_monotonic(), started = atomic_load(&current->started_usec);
-
-        *record = (ModuleResultRecord){
-                .id = atomic_load(&current->id),
-                .duration_usec = now > started ? now - started : 0,
-                .out_start = atomic_load(&current->out_start),
-                .err_start = atomic_load(&current->err_start),
-                .out_end = module_memory_get_size(host->memory.out_fd),
-                .err_end = module_memory_get_size(host->memory.err_fd),
-                .trace_end = module_memory_get_size(host->memory.trace_fd),
-                .exit_status = host->code == CLD_EXITED ? host->status : -1,
-                .signal = host->code == CLD_EXITED || host->killed ? 0 : host->status,
-        };
-        record->start_usec = clock_realtime() - record->duration_usec;
-}
-
-static int death_judge(ModuleHost *host, Outcome *ret_outcome, char **ret_reason) {
-        ModuleArea *area = host->memory.area;
-        char buffer[FORMAT_MAX];
-        int r;
-
-        if (host->killed) {
-                *ret_outcome = PTEST_OUTCOME_TIMEOUT;
-                r = text_setf(ret_reason,
-                              "ran into its time limit of %s and could not be interrupted",
-                              format_time(buffer, atomic_load(&area->current.timeout_usec)));
-        } else {
-                *ret_outcome = host->code == CLD_EXITED ? PTEST_OUTCOME_ERROR : PTEST_OUTCOME_CRASH;
-                r = module_crash_describe(&area->crash, host->code, host->status, ret_reason);
-        }
-        if (r < 0 || atomic_load(&area->verdict.state) != VERDICT_GIVEN)
-                return r;
-        /* An assertion had failed, and then it came to this. */
-        _cleanup_free_ char *said = text_escape(
-                        area->verdict.reason, strnlen(area->verdict.reason, MODULE_REASON_MAX));
-        _cleanup_free_ char *ended = TAKE_PTR(*ret_reason);
-
-        if (!said)
-                return -ENOMEM;
-        return text_setf(ret_reason, "%s; after: %s", ended, said);
-}
-
-static int host_note_failed_context(ModuleHost *host, const char *name, const char *reason) {
-        int r;
-
-        r = strv_extend(&host->failed_contexts, name);
-        return r < 0 ? r :
-                       strv_extendf(&host->failed_contexts,
-                                    "set-up of context %s failed: %s",
-                                    name,
-                                    reason);
-}
-
-/* What ran when it ended has this outcome now. */
-static int host_bury_step(ModuleHost *host, ModulePhase phase) {
-        _cleanup_(texts_done) Texts texts = {};
-        ModuleCurrent *current = &host->memory.area->current;
-        const Pending *first = host_get_first(host);
-        ModuleResultRecord record;
-        Outcome outcome;
-        int r;
-
-        step_to_record(host, &record);
-        r = death_judge(host, &outcome, &texts.reason);
-        if (r < 0)
-                return r;
-        if (phase == MODULE_PHASE_LOAD)
-                return text_setf(&host->load_error, "loading the module failed: %s", texts.reason);
-
-        record.kind = phase == MODULE_PHASE_SET_UP      ? MODULE_RESULT_SET_UP :
-                        phase == MODULE_PHASE_TEAR_DOWN ? MODULE_RESULT_TEAR_DOWN :
-                                                          MODULE_RESULT_TEST;
-        if (record.kind == MODULE_RESULT_TEST) {
-                if (!first || first->op != MODULE_OP_TEST || first->id != record.id)
-                        return 0;
-                texts.name = strdup(first->name);
-                if (atomic_load(&current->should_fail)) {
-                        r = module_outcome_expect_failure(&outcome, NULL, &texts.reason);
-                        if (r < 0)
-                                return r;
-                }
-        } else
-                texts.name = text_escape(
-                                current->context,
-                                strnlen(current->context, sizeof(current->context)));
-        texts.dirty = strdup("");
-        if (!texts.name || !texts.dirty)
-                return -ENOMEM;
-        record.outcome = outcome;
-        if (phase == MODULE_PHASE_SET_UP) {
-                r = host_note_failed_context(host, texts.name, texts.reason);
-                if (r < 0)
-                        return r;
-        }
-        host->n_sent = MAX(host->n_sent, (size_t)1);
-        r = host_take_record(host, &record, &texts);
-        if (r < 0 || phase != MODULE_PHASE_TEAR_DOWN || !first ||
-            first->op != MODULE_OP_TEAR_DOWN || first->id != record.id)
-                return r;
-        /* The context went with its process. */
-        return host_answer(host, outcome, texts.reason);
-}
-
-/* A host ended. What it said before holds. */
-static int host_bury(ModuleHost *host) {
-        const bool left = host->state == HOST_LEAVING;
-        ModulePhase phase;
-        int r;
-
-        r = host_take_results(host);
-        phase = atomic_load(&host->memory.area->current.phase);
-        host->pid_fd = fd_close(host->pid_fd);
-        host->socket_fd = fd_close(host->socket_fd);
-        host->pid = 0;
-        host->state = HOST_SWEEPING;
-        if (r < 0 && r != -EBADMSG)
-                return r;
-        if (r >= 0 && phase != MODULE_PHASE_IDLE && phase < MODULE_PHASE_MAX) {
-                r = host_bury_step(host, phase);
-                if (r < 0 && r != -EBADMSG)
-                        return r;
-        } else if (r >= 0 && left)
-                ;
-        else if (++host->n_idle_deaths >= IDLE_DEATHS_MAX || r < 0) {
-                _cleanup_free_ char *reason = NULL;
-
-                r = module_crash_describe(
-                                &host->memory.area->crash, host->code, host->status, &reason);
-                host->n_sent = 0;
-                if (r >= 0 && host_get_first(host))
-                        r = host_answer(host, PTEST_OUTCOME_LOST, reason);
-                if (r < 0)
-                        return r;
-                host->n_idle_deaths = 0;
-        }
-        host->n_sent = 0;
-        return 0;
-}
-
-static int host_reap(ModuleHost *host) {
-        siginfo_t info = {};
-
-        if (waitid(P_PID, (id_t)host->pid, &info, WEXITED | WNOHANG) < 0)
-                return -errno;
-        if (info.si_pid == 0)
-                return 0;
-        host->code = info.si_code == CLD_DUMPED ? CLD_KILLED : info.si_code;
-        host->status = info.si_status;
-        return host_bury(host);
-}
-
-/* Until nothing is left of it. */
-static void host_sweep(ModuleHost *host) {
-        pid_t pid;
-
-        descendants_kill();
-        do
-                pid = waitpid(-1, NULL, WNOHANG | __WALL);
-        while (pid > 0);
-        if (pid < 0 && errno == ECHILD)
-                host->state = HOST_NONE;
-}
-
 /* ---- The loop ---- */
 
 static void socket_drain(int fd) {
@@ -718,9 +397,9 @@ static void socket_drain(int fd) {
 int module_host_dispatch(ModuleHost *host) {
         int r;
 
-        if (host->state == HOST_RUNNING || host->state == HOST_LEAVING) {
+        if (host->state == MODULE_HOST_RUNNING || host->state == MODULE_HOST_LEAVING) {
                 socket_drain(host->socket_fd);
-                r = host_take_results(host);
+                r = module_host_take_results(host);
                 /* Its memory was overwritten: nothing that it says can be trusted. */
                 if (r == -EBADMSG)
                         host_kill(host);
@@ -728,21 +407,21 @@ int module_host_dispatch(ModuleHost *host) {
                         return r;
                 module_memory_punch_middle(&host->memory, host->options.output_max);
                 host_look_at_time(host, clock_monotonic());
-                r = host_reap(host);
+                r = module_host_reap(host);
                 if (r < 0)
                         return r;
         }
-        if (host->state == HOST_SWEEPING)
-                host_sweep(host);
+        if (host->state == MODULE_HOST_SWEEPING)
+                module_host_sweep(host);
         r = host_answer_hopeless(host);
         if (r < 0)
                 return r;
-        if (host->state == HOST_NONE && host->n_pending > 0) {
-                r = host_start(host);
+        if (host->state == MODULE_HOST_NONE && host->n_pending > 0) {
+                r = module_host_start(host);
                 if (r < 0)
                         return r;
         }
-        return host->state == HOST_RUNNING ? host_send(host) : 0;
+        return host->state == MODULE_HOST_RUNNING ? host_send(host) : 0;
 }
 
 void module_host_get_fds(const ModuleHost *host, struct pollfd fds[static MODULE_HOST_FDS_MAX]) {
@@ -751,9 +430,9 @@ void module_host_get_fds(const ModuleHost *host, struct pollfd fds[static MODULE
 }
 
 uint64_t module_host_get_deadline(const ModuleHost *host) {
-        if (host->state == HOST_NONE && host->n_pending == 0)
+        if (host->state == MODULE_HOST_NONE && host->n_pending == 0)
                 return USEC_INFINITY;
-        if (host->state == HOST_RUNNING && host->n_pending == 0)
+        if (host->state == MODULE_HOST_RUNNING && host->n_pending == 0)
                 return USEC_INFINITY;
         return clock_monotonic() + TICK_USEC;
 }
@@ -763,15 +442,15 @@ size_t module_host_count_pending(const ModuleHost *host) {
 }
 
 void module_host_begin_stop(ModuleHost *host) {
-        if (host->state != HOST_RUNNING)
+        if (host->state != MODULE_HOST_RUNNING)
                 return;
         (void)shutdown(host->socket_fd, SHUT_WR);
-        host->state = HOST_LEAVING;
+        host->state = MODULE_HOST_LEAVING;
         host->leave_usec = USEC_INFINITY;
 }
 
 bool module_host_is_gone(const ModuleHost *host) {
-        return host->state == HOST_NONE;
+        return host->state == MODULE_HOST_NONE;
 }
 
 unsigned module_host_count_starts(const ModuleHost *host) {

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "worker/module-memory.h"
+#include "worker/module.h"
+
+/*
+ * What module.c, module-start.c and module-end.c share: one object in three files
+ */
+
+typedef struct ModulePending {
+        uint64_t id, timeout_usec;
+        ModuleOp op;
+        bool isolate;
+        char *name;
+} ModulePending;
+
+typedef enum ModuleHostState {
+        MODULE_HOST_NONE,
+        MODULE_HOST_RUNNING,
+        MODULE_HOST_LEAVING,  /* tears down and ends by itself */
+        MODULE_HOST_SWEEPING, /* ended; what its tests left is being killed */
+} ModuleHostState;
+
+struct ModuleHost {
+        ModuleHostOptions options; /* with copies of the strings */
+        char *program, *path;
+        char **environment;
+
+        ModuleHostState state;
+        ModuleMemory memory;
+        int socket_fd;
+        pid_t pid;
+        int pid_fd;
+        bool killed;
+        int code, status; /* how the last one ended */
+        uint64_t leave_usec;
+        uint64_t interrupted_sequence, interrupted_usec; /* the step that was, and when */
+        unsigned n_starts, n_idle_deaths;
+
+        ModulePending *pending; /* in their order; the first n_sent are in the host's ring or done */
+        size_t first, n_pending, n_sent, n_allocated;
+
+        char *load_error;       /* the module cannot be used: every request gets it */
+        char **failed_contexts; /* pairs: a name, and why its set-up ended its host */
+        char *buffer;           /* of MODULE_RING_RECORD_MAX */
+};
+
+/* Of a result's three texts, as they stand behind it. */
+typedef struct ModuleTexts {
+        char *name, *reason, *dirty;
+} ModuleTexts;
+
+void module_texts_done(ModuleTexts *texts);
+
+/* The oldest request without an answer; NULL: none */
+ModulePending *module_host_get_first(ModuleHost *host);
+/* An answer to it that no host gave. */
+int module_host_answer(ModuleHost *host, Outcome outcome, const char *reason);
+/* -EBADMSG: not what a host may say now */
+int module_host_take_record(
+                ModuleHost *host, const ModuleResultRecord *record, const ModuleTexts *texts);
+int module_host_take_results(ModuleHost *host);
+
+int module_host_start(ModuleHost *host);
+
+/* Whether it has ended; what it was at gets its outcome then. */
+int module_host_reap(ModuleHost *host);
+/* Until nothing is left of it. */
+void module_host_sweep(ModuleHost *host);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/process.h"
+#include "worker/module-host.h"
+#include "worker/module-internal.h"
+
+/*
+ * How a worker starts a module host
+ */
+
+typedef struct StartSpec {
+        int fds[MODULE_FD_END - MODULE_FD_SOCKET];
+        const char *program;
+        char *const *argv;
+        char *const *environment;
+        pid_t parent;
+} StartSpec;
+
+/* Between vfork() and exec: only what is async-signal-safe. */
+static void __attribute__((noreturn, noinline)) child_run(const StartSpec *spec) {
+        sigset_t none;
+
+        if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
+                _exit(127);
+        for (int i = 0; i < (int)ELEMENTSOF(spec->fds); i++)
+                if (dup2(spec->fds[i], MODULE_FD_SOCKET + i) < 0)
+                        _exit(127);
+        (void)syscall(SYS_close_range, MODULE_FD_END, ~0U, 0);
+        sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        execve(spec->program, spec->argv, spec->environment);
+        _exit(127);
+}
+
+/* The worker's memory is not copied, and no handler of a library runs in the child. */
+static pid_t __attribute__((noinline)) child_start(const StartSpec *spec) {
+        const pid_t pid = vfork();
+
+        if (pid == 0)
+                child_run(spec);
+        return pid < 0 ? -errno : pid;
+}
+
+static int socket_pair(int *ret_ours, int *ret_theirs) {
+        int pair[2], ours, theirs;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = fcntl(pair[0], F_DUPFD_CLOEXEC, MODULE_FD_END);
+        theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, MODULE_FD_END);
+        close(pair[0]);
+        close(pair[1]);
+        if (ours < 0 || theirs < 0 || fd_set_nonblock(ours, true) < 0) {
+                fd_close(ours);
+                fd_close(theirs);
+                return -EMFILE;
+        }
+        *ret_ours = ours;
+        *ret_theirs = theirs;
+        return 0;
+}
+
+int module_host_start(ModuleHost *host) {
+        _cleanup_close_ int ours = -1, theirs = -1;
+        char *const argv[] = {
+                (char *)"ptest-module-host", (char *)MODULE_HOST_OPTION, host->path, NULL
+        };
+        pid_t pid;
+        int r;
+
+        assert(host->state == MODULE_HOST_NONE);
+        r = socket_pair(&ours, &theirs);
+        if (r < 0)
+                return r;
+        module_ring_clear(&host->memory.area->requests);
+        module_ring_clear(&host->memory.area->results);
+        host->memory.area->current = (ModuleCurrent){};
+        host->memory.area->crash = (ModuleCrash){};
+        host->n_sent = 0;
+        host->killed = false;
+        host->interrupted_sequence = 0;
+
+        const StartSpec spec = {
+                .fds = {theirs,
+                        host->memory.area_fd,
+                        host->memory.out_fd,
+                        host->memory.err_fd,
+                        host->memory.trace_fd},
+                .program = host->program,
+                .argv = argv,
+                .environment = host->environment,
+                .parent = getpid(),
+        };
+
+        pid = child_start(&spec);
+        if (pid < 0)
+                return pid;
+        host->pid = pid;
+        r = process_open(pid, &host->pid_fd);
+        if (r < 0)
+                return r;
+        host->socket_fd = TAKE_FD(ours);
+        host->n_starts++;
+        host->state = MODULE_HOST_RUNNING;
+        return 0;
+}
