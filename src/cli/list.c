@@ -21,6 +21,9 @@
 #include "cli/verb.h"
 #include "model/pattern.h"
 
+/* As run has it: neither wrong use nor a suite that cannot be read. */
+#define LIST_EXIT_MACHINERY 3
+
 typedef struct ListArguments {
         char **patterns;
         char **targets;
@@ -201,7 +204,7 @@ int verb_list(int argc, char **argv) {
         r = print_suite(suite, arguments.json);
         if (r < 0) {
                 log_error_errno(r, "Failed to write the list: %m");
-                return 2;
+                return LIST_EXIT_MACHINERY;
         }
         if (suite->n_tests == 0) {
                 if (arguments.patterns)

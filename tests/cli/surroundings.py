@@ -142,6 +142,17 @@ def missing_dev_null_is_no_obstacle_unless_a_stream_is_closed():
 
 
 @behaviour
+def full_stdout_is_told_by_every_verb():
+    with run(suite=tests(2)) as it:
+        suite, state = it.scratch / "it.suite", f"--state-dir={it.scratch}/state"
+        for argv in (["list", suite], ["list", "--json", suite], ["results", state], ["results", "--json", state],
+                     ["log", state, "t0001"], ["doctor"], ["doctor", "--json"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([PTEST, *map(str, argv)], check=False, stdout=full, stderr=subprocess.PIPE)
+            assert done.returncode == 3 and done.stderr, (argv, done)
+
+
+@behaviour
 def closed_stdout_does_not_kill_the_run_half_way():
     with Run(suite=tests(200) + shell("broken", "exit 1"), options=["--state-dir=state"],
              argv=["sh", "-c", '"$@" | head -n 1; exit 0', "sh", PTEST, "run", "--backend=plain"]) as it:
