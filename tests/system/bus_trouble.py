@@ -87,7 +87,8 @@ def run_begins_although_the_bus_goes_away_under_it():
         output("systemctl", "reset-failed", "dbus.service", check=False)
         with Run(suite=tests(3), backend="auto", name="begins") as it:
             time.sleep(milliseconds / 1000)
-            os.kill(bus_pid(), signal.SIGKILL)
+            # Not by SIGKILL: under that containers of Debian 13 ended as a whole, four of five times.
+            output("systemctl", "restart", "dbus.service")
             it.wait()
             assert it.status == 0 and not it.stderr, (milliseconds, it.status, it.stderr)
             assert text(it.records_of("RUN_STARTED")[0], "PTEST_BACKEND") == "system", milliseconds
