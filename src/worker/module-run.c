@@ -139,8 +139,11 @@ static int child_wait(
         int r;
 
         r = process_open(pid, &fd);
-        if (r < 0)
+        if (r < 0) {
+                (void)kill(pid, SIGKILL);
+                (void)waitpid(pid, NULL, __WALL);
                 return r;
+        }
         poll_fd.fd = fd;
         if (poll(&poll_fd, 1, poll_timeout(timeout_usec)) == 0) {
                 ret->interrupted = true;

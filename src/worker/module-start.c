@@ -106,9 +106,9 @@ int module_host_start(ModuleHost *host) {
         if (pid < 0)
                 return pid;
         host->pid = pid;
-        r = process_open(pid, &host->pid_fd);
-        if (r < 0)
-                return r;
+        /* Before Linux 5.3 its end is seen at its socket, and at the next tick. */
+        if (process_open(pid, &host->pid_fd) < 0)
+                host->pid_fd = -1;
         host->socket_fd = TAKE_FD(ours);
         host->n_starts++;
         host->state = MODULE_HOST_RUNNING;

@@ -81,19 +81,22 @@ static int seen_on_event(ModuleEvent *event, void *userdata) {
 }
 
 static void seen_start(Seen *seen, const char *module) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *program = realpath("/proc/self/exe", NULL);
         const char *directory = getenv("PTEST_TEST_MODULES");
 
         ck_assert_ptr_nonnull(directory);
         ck_assert_int_gt(asprintf(&path, "%s/%s.so", directory, module), 0);
         ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
         ck_assert_int_eq(
-                        module_host_new(&(ModuleHostOptions){ .path = path,
-                                                              .environment = environ,
-                                                              .output_max = 4096,
-                                                              .grace_usec = 300 * USEC_PER_MSEC,
-                                                              .handler = seen_on_event,
-                                                              .userdata = seen },
+                        module_host_new(
+                                        &(ModuleHostOptions){
+                                                        .program = program, /* by its name: valgrind is what that link leads to for a child */
+                                                        .path = path,
+                                                        .environment = environ,
+                                                        .output_max = 4096,
+                                                        .grace_usec = 300 * USEC_PER_MSEC,
+                                                        .handler = seen_on_event,
+                                                        .userdata = seen },
                                         &seen->host),
                         0);
 }
