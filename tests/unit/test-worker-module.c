@@ -636,7 +636,7 @@ END_TEST
 /* ---- Listing ---- */
 
 static void list_module(const char *module, int expected, char **ret) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *program = realpath("/proc/self/exe", NULL);
         int pipe_fds[2], status;
         size_t size;
         pid_t pid;
@@ -646,7 +646,7 @@ static void list_module(const char *module, int expected, char **ret) {
         pid = fork();
         if (pid == 0) {
                 dup2(pipe_fds[1], STDOUT_FILENO);
-                execl("/proc/self/exe", "test", "--list-module", path, NULL);
+                execl(program, "test", "--list-module", path, NULL);
                 _exit(127);
         }
         close(pipe_fds[1]);
