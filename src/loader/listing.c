@@ -74,6 +74,12 @@ static int listing_add(Listing *listing, char *path) {
         return 0;
 }
 
+static int listing_add_copy(Listing *listing, const char *path) {
+        char *copy = strdup(path);
+
+        return copy ? listing_add(listing, copy) : -ENOMEM;
+}
+
 static bool level_contains(const Level *level, const struct stat *st) {
         for (; level; level = level->above)
                 if (level->device == st->st_dev && level->inode == st->st_ino)
@@ -100,8 +106,8 @@ static int listing_visit(
 
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                 return 0;
-        /* A link to nowhere, or a file that has gone since. */
-        if (fstatat(fd, name, &st, 0) < 0)
+        /* Only a link to nowhere is still there without what it names. */
+        if (fstatat(fd, name, &st, 0) < 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         if (!listing->accept(name, st.st_mode))
                 return 0;
@@ -131,6 +137,9 @@ static int listing_read(
 
         if (fd < 0 || fstat(fd, &st) < 0) {
                 r = -errno;
+                /* A gap, but not in the whole: the caller finds that it is a directory. */
+                if (above)
+                        return listing_add_copy(listing, relative);
                 listing_complain(listing, relative, strerror(-r));
                 return r;
         }

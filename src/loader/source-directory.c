@@ -5,15 +5,18 @@
  *
  * Every executable regular file (or link to one) of the directory and of those below it is a test by exit
  * status, in the order of their paths. What begins with a dot is left out, and so is what cannot be
- * executed: README files and data live beside tests. A directory without any is a suite without tests;
- * what that means is decided by who runs it.
+ * executed: README files and data live beside tests. A link to nowhere, and a directory that cannot be read,
+ * may have been tests: each is a failed one. A directory without any is a suite without tests; what that
+ * means is decided by who runs it.
  */
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "basic/file.h"
 #include "basic/strv.h"
+#include "basic/text.h"
 #include "loader/listing.h"
 #include "loader/source.h"
 
@@ -26,7 +29,24 @@ static int source_directory_name(const char *path, char **ret) {
 }
 
 static bool directory_accepts(const char *name, mode_t mode) {
-        return *name != '.' && (S_ISDIR(mode) || (S_ISREG(mode) && (mode & 0111)));
+        return *name != '.' && (S_ISDIR(mode) || S_ISLNK(mode) || (S_ISREG(mode) && (mode & 0111)));
+}
+
+static int directory_check(Test *test) {
+        struct stat st;
+
+        if (stat(test->source, &st) < 0)
+                return text_setf(
+                                &test->load_error,
+                                "%s: %s",
+                                test->source,
+                                errno == ENOENT ? "a link to nowhere" : strerror(errno));
+        if (S_ISDIR(st.st_mode))
+                return text_setf(
+                                &test->load_error,
+                                "%s: this directory cannot be read",
+                                test->source);
+        return 0;
 }
 
 static int directory_add(SourceContext *context, const char *root, const char *relative) {
@@ -40,6 +60,9 @@ static int directory_add(SourceContext *context, const char *root, const char *r
         if (r < 0)
                 return r;
         r = strv_extend(&test->argv, test->source);
+        if (r < 0)
+                return r;
+        r = directory_check(test);
         if (r < 0)
                 return r;
         return suite_add(context->suite, TAKE_PTR(test));

@@ -42,7 +42,7 @@ static void test_file_done(TestFile *file) {
 }
 
 static bool installed_accepts(const char *name, mode_t mode) {
-        return S_ISDIR(mode) || (S_ISREG(mode) && text_ends_with(name, SUFFIX));
+        return S_ISDIR(mode) || ((S_ISREG(mode) || S_ISLNK(mode)) && text_ends_with(name, SUFFIX));
 }
 
 static bool directory_has_test_file(const char *path, bool descend) {
@@ -289,7 +289,9 @@ static int installed_add(SourceContext *context, const char *root, char *relativ
         r = path_join(root, relative, &path);
         if (r < 0)
                 return r;
-        relative[strlen(relative) - strlen(SUFFIX)] = 0;
+        /* A directory that cannot be read is here too, under its own name. */
+        if (text_ends_with(relative, SUFFIX))
+                relative[strlen(relative) - strlen(SUFFIX)] = 0;
         r = source_new_test(context, relative, &test);
         if (r < 0)
                 return r;

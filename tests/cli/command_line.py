@@ -40,6 +40,22 @@ def list_of_a_directory_of_executables_names_each():
 
 
 @behaviour
+def what_cannot_be_listed_in_a_directory_is_a_failed_test():
+    """As a user who may not read everything: root may."""
+    for suffix, good in (("", "#!/bin/sh\n"), (".test", "[Test]\nType=session\nExec=/bin/true\n")):
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o755)
+            (Path(directory) / f"good{suffix}").write_text(good)
+            (Path(directory) / f"good{suffix}").chmod(0o755)
+            (Path(directory) / f"gone{suffix}").symlink_to("/nowhere")
+            (Path(directory) / "d").mkdir(mode=0)
+            with run(directory, user=65534) as it:
+                assert it.status == 1, (it.status, it.stderr)
+                assert it.outcomes == {"good": "pass", "gone": "error", "d": "error"}, it.outcomes
+                it.assert_whole()
+
+
+@behaviour
 def patterns_select_and_exclude():
     suite = tests(3, name="glib/{}") + tests(3, name="gio/{}")
     for options, expected in (
