@@ -8,7 +8,7 @@ import time
 from behaviour import behaviour, eventually
 from long_run import LongRun, parent_with_name
 from program import Run, tests, text
-from systemd import assert_nothing_is_left_of, output, scopes_of, show
+from systemd import assert_nothing_is_left_of, main_pid, output, scopes_of, show
 
 
 def bus_answers():

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -16,14 +15,19 @@ from program import MESSAGE_IDS, read_export, text
 SERVICE_PATIENCE = 300
 
 
-def output(*argv, check=True):
+def output(*argv, check=True, quiet=False):
     return subprocess.run(argv, check=check, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          text=True, errors="replace").stdout
+                          stderr=subprocess.DEVNULL if quiet else None, text=True, errors="replace").stdout
 
 
 def show(unit, *properties, manager=()):
     lines = output("systemctl", *manager, "show", f"--property={','.join(properties)}", "--", unit).splitlines()
     return dict(line.split("=", 1) for line in lines)
+
+
+def main_pid(unit):
+    """Waits for it: a 0 given to kill() would be the whole test program."""
+    return eventually(lambda: int(show(unit, "MainPID")["MainPID"]), 30, f"that {unit} has a process")
 
 
 def units(pattern, manager=()):
@@ -127,7 +131,7 @@ class Service:
 
     @property
     def main_pid(self):
-        return int(self.show("MainPID")["MainPID"])
+        return main_pid(self.unit)
 
     @property
     def records(self):
@@ -152,8 +156,7 @@ class Service:
         if value is not None:
             for line in output("journalctl", "--no-pager", "--lines=30", "--unit", self.unit).splitlines():
                 print(f"# journal: {line}")
-        if self.main_pid > 0:
-            os.kill(self.main_pid, signal.SIGKILL)
+        output("systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", self.unit, check=False, quiet=True)
         subprocess.run(["systemctl", "stop", self.unit], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["systemctl", "reset-failed", self.unit], check=False, stderr=subprocess.DEVNULL)
         for path in Path("/var/lib/ptest/runs").glob(f"{self.name}-*.export"):
