@@ -75,9 +75,7 @@ def run_ends_while_the_bus_is_away():
 
 
 def bus_pid():
-    pid = int(show("dbus.service", "MainPID")["MainPID"])
-    assert pid > 0, "the bus does not run"
-    return pid
+    return main_pid("dbus.service")
 
 
 @behaviour(seconds=240)
