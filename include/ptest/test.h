@@ -3,7 +3,7 @@
 /* Pedantic compilers complain about macros without options; where they are defined in a system header, they do not. */
 #pragma GCC system_header
 #ifdef __clang__
-#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#        pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
 #endif
 
 /*
@@ -61,10 +61,10 @@
 #include <string.h>
 
 #ifdef __cplusplus
-#include <exception>
-#if defined(__cpp_exceptions) && defined(__GLIBCXX__)
-#include <cxxabi.h>
-#endif
+#        include <exception>
+#        if defined(__cpp_exceptions) && defined(__GLIBCXX__)
+#                include <cxxabi.h>
+#        endif
 extern "C" {
 #endif
 
@@ -73,8 +73,8 @@ extern "C" {
 
 /* How a context is spread over workers. A shared context cannot be within a split one. */
 typedef enum PtestMode {
-        PTEST_MODE_WHOLE,  /* one worker sets up, runs all its tests, and tears down */
-        PTEST_MODE_SPLIT,  /* any worker runs any of its tests, and sets up and tears down for itself */
+        PTEST_MODE_WHOLE, /* one worker sets up, runs all its tests, and tears down */
+        PTEST_MODE_SPLIT, /* any worker runs any of its tests, and sets up and tears down for itself */
         PTEST_MODE_SHARED, /* set up once, in a process of its own; what it exports is in its tests' environment */
 } PtestMode;
 
@@ -97,28 +97,28 @@ typedef struct PtestContext PtestContext;
 typedef struct PtestTest PtestTest;
 
 typedef struct PtestContextOptions {
-        int reserved_;               /* of this header */
-        PtestContext *parent;        /* ptest_context(name); or use PTEST_CONTEXT_IN() */
-        PtestMode mode;              /* whole */
-        PtestFunction set_up;        /* before the first test; if it fails, the tests are not run */
-        PtestFunction tear_down;     /* after the last, if the set-up was good; may fail as well */
-        PtestFunction before_each;   /* before each test, those of outer contexts first; part of the test */
-        PtestFunction after_each;    /* after each test whose before_each was good, inner contexts first */
-        unsigned set_up_timeout_ms;  /* 5 min */
+        int reserved_;           /* of this header */
+        PtestContext *parent;    /* ptest_context(name); or use PTEST_CONTEXT_IN() */
+        PtestMode mode;          /* whole */
+        PtestFunction set_up;    /* before the first test; if it fails, the tests are not run */
+        PtestFunction tear_down; /* after the last, if the set-up was good; may fail as well */
+        PtestFunction before_each; /* before each test, those of outer contexts first; part of the test */
+        PtestFunction after_each; /* after each test whose before_each was good, inner contexts first */
+        unsigned set_up_timeout_ms;    /* 5 min */
         unsigned tear_down_timeout_ms; /* 5 min */
         const char *description;
 } PtestContextOptions;
 
 typedef struct PtestOptions {
-        int reserved_;            /* of this header */
-        unsigned timeout_ms;      /* the suite's, which is 5 min if it says nothing; before_each and after_each included */
-        const char *should_fail;  /* why: a failure is expected, a pass is a surprise and fails the run */
-        const char *tags;         /* words, separated by spaces */
-        int priority;             /* higher first; 0 */
-        bool exclusive;           /* nothing runs beside it, in no worker */
+        int reserved_; /* of this header */
+        unsigned timeout_ms; /* the suite's, which is 5 min if it says nothing; before_each and after_each included */
+        const char *should_fail; /* why: a failure is expected, a pass is a surprise and fails the run */
+        const char *tags;        /* words, separated by spaces */
+        int priority;            /* higher first; 0 */
+        bool exclusive;          /* nothing runs beside it, in no worker */
         PtestIsolation isolation;
-        int expect_signal;        /* the test passes if its process is ended by this signal; implies its own process */
-        int expect_exit_;         /* of this header: use PTEST_EXITS(status) */
+        int expect_signal; /* the test passes if its process is ended by this signal; implies its own process */
+        int expect_exit_; /* of this header: use PTEST_EXITS(status) */
         const char *description;
 } PtestOptions;
 
@@ -208,7 +208,11 @@ typedef struct PtestRunner {
         /* One line of text for the test's output, with its place. Any thread, forked children. */
         void (*log)(const char *file, unsigned line, const char *format, va_list ap);
         /* Adds a test to the run. The test's own thread and process: elsewhere it is a failure. Returns. */
-        void (*add)(const char *file, unsigned line, const PtestTest *test, const char *format, va_list ap);
+        void (*add)(const char *file,
+                    unsigned line,
+                    const PtestTest *test,
+                    const char *format,
+                    va_list ap);
         /* Whether the caller is the test's own thread, in its own process */
         bool (*is_own)(void);
 } PtestRunner;
@@ -229,8 +233,8 @@ __attribute__((weak, visibility("default"))) PtestModule ptest_module_v1 = {
         PTEST_MODULE_ABI, sizeof(PtestModule), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
 };
 
-#define PTEST_UNUSED_     __attribute__((unused))
-#define PTEST_COLD_       __attribute__((unused, cold, noinline))
+#define PTEST_UNUSED_       __attribute__((unused))
+#define PTEST_COLD_         __attribute__((unused, cold, noinline))
 #define PTEST_FORMAT_(a, b) __attribute__((format(printf, a, b)))
 
 /* Adds what is made by hand rather than by a macro: from a constructor or PTEST_POPULATE. It is not copied. */
@@ -278,14 +282,14 @@ __attribute__((noreturn)) PTEST_COLD_ static void ptest_leave_(bool catchable) {
 }
 /* Set while the guard below is on this thread's stack. */
 static __thread bool ptest_guarded_ PTEST_UNUSED_ = false;
-#define PTEST_CATCHABLE_ ptest_guarded_
+#        define PTEST_CATCHABLE_ ptest_guarded_
 #else
 __attribute__((noreturn)) PTEST_COLD_ static void ptest_leave_(bool catchable) {
         (void)catchable;
         ptest_module_v1.runner->leave();
         abort();
 }
-#define PTEST_CATCHABLE_ false
+#        define PTEST_CATCHABLE_ false
 #endif
 
 __attribute__((noreturn)) PTEST_COLD_ PTEST_FORMAT_(2, 3) static void ptest_fail_at_(
@@ -354,7 +358,8 @@ PTEST_UNUSED_ static inline PtestFailure ptest_failure_(
 PTEST_COLD_ static void ptest_fail_exception_(const char *what) {
         PtestFailure failure = ptest_failure_(NULL, 0, PTEST_VALUE_NONE, NULL, NULL, NULL);
         struct Caller {
-                PTEST_FORMAT_(2, 3) static void call(const PtestFailure *f, const char *format, ...) {
+                PTEST_FORMAT_(2, 3)
+                static void call(const PtestFailure *f, const char *format, ...) {
                         va_list ap;
 
                         va_start(ap, format);
@@ -367,41 +372,47 @@ PTEST_COLD_ static void ptest_fail_exception_(const char *what) {
 }
 
 /* A test or a fixture of C++: no exception leaves it. That of a thread's cancellation goes on. */
-#ifdef __GLIBCXX__
-#define PTEST_CATCH_FORCED_ catch (abi::__forced_unwind &) { ptest_guarded_ = false; throw; }
-#else
-#define PTEST_CATCH_FORCED_
-#endif
-#define PTEST_GUARDED_(...)                                                       \
-        do {                                                                      \
-                ptest_guarded_ = true;                                            \
-                try {                                                             \
-                        __VA_ARGS__;                                              \
-                } catch (const PtestStop_ &) {                                    \
-                } PTEST_CATCH_FORCED_ catch (const std::exception &exception) {   \
-                        ptest_fail_exception_(exception.what());                  \
-                } catch (...) {                                                   \
-                        ptest_fail_exception_("of a type of its own");            \
-                }                                                                 \
-                ptest_guarded_ = false;                                           \
-        } while (0)
+#        ifdef __GLIBCXX__
+#                define PTEST_CATCH_FORCED_              \
+                        catch (abi::__forced_unwind &) { \
+                                ptest_guarded_ = false;  \
+                                throw;                   \
+                        }
+#        else
+#                define PTEST_CATCH_FORCED_
+#        endif
+#        define PTEST_GUARDED_(...)                                                   \
+                do {                                                                  \
+                        ptest_guarded_ = true;                                        \
+                        try {                                                         \
+                                __VA_ARGS__;                                          \
+                        } catch (const PtestStop_ &) {                                \
+                        }                                                             \
+                        PTEST_CATCH_FORCED_ catch (const std::exception &exception) { \
+                                ptest_fail_exception_(exception.what());              \
+                        }                                                             \
+                        catch (...) {                                                 \
+                                ptest_fail_exception_("of a type of its own");        \
+                        }                                                             \
+                        ptest_guarded_ = false;                                       \
+                } while (0)
 
 PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
         PTEST_GUARDED_(function());
 }
-#define PTEST_GUARD_ ptest_guard_
+#        define PTEST_GUARD_ ptest_guard_
 #else
-#define PTEST_GUARDED_(...) __VA_ARGS__
-#define PTEST_GUARD_        NULL
+#        define PTEST_GUARDED_(...) __VA_ARGS__
+#        define PTEST_GUARD_        NULL
 #endif
 
 /* ---- Defining contexts and tests ---- */
 
 /* Options that are not given are 0: what -Wextra says to that is silenced here and nowhere else. */
-#define PTEST_QUIET_                                                                \
-        _Pragma("GCC diagnostic push")                                              \
-        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")          \
-        _Pragma("GCC diagnostic ignored \"-Wpedantic\"")
+#define PTEST_QUIET_                                                                       \
+        _Pragma("GCC diagnostic push")                                                     \
+                        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"") \
+                                        _Pragma("GCC diagnostic ignored \"-Wpedantic\"")
 #define PTEST_LOUD_ _Pragma("GCC diagnostic pop")
 
 #define PTEST_CONTEXT_VARIABLE_(name_) \
@@ -411,16 +422,17 @@ PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
 #define ptest_context(name_) (&ptest_context_##name_)
 
 /* PTEST_CONTEXT(name, options…). Names of contexts are those of the whole module. */
-#define PTEST_CONTEXT(name_, ...)                                                   \
-        PTEST_CONTEXT_EXTERN(name_)                                                 \
-        PTEST_QUIET_                                                                \
-        PTEST_CONTEXT_VARIABLE_(name_) = { sizeof(PtestContext), #name_, __FILE__,  \
-                                           __LINE__, { .reserved_ = 0, __VA_ARGS__ }, \
-                                           PTEST_GUARD_, NULL, NULL };              \
-        PTEST_LOUD_                                                                 \
-        __attribute__((constructor)) static void ptest_context_add_##name_(void) {  \
-                ptest_register_context(&ptest_context_##name_);                     \
-        }                                                                           \
+#define PTEST_CONTEXT(name_, ...)                                                                  \
+        PTEST_CONTEXT_EXTERN(name_)                                                                \
+        PTEST_QUIET_                                                                               \
+        PTEST_CONTEXT_VARIABLE_(name_) = {                                                         \
+                sizeof(PtestContext), #name_, __FILE__, __LINE__, {.reserved_ = 0, __VA_ARGS__}, \
+                PTEST_GUARD_,         NULL,   NULL                                                 \
+        };                                                                                         \
+        PTEST_LOUD_                                                                                \
+        __attribute__((constructor)) static void ptest_context_add_##name_(void) {                 \
+                ptest_register_context(&ptest_context_##name_);                                    \
+        }                                                                                          \
         PTEST_SEMICOLON_(name_)
 
 /* A context within another one: set up after it, torn down before it. */
@@ -436,21 +448,32 @@ PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
 
 #define PTEST_REGISTER_(id_, string_, kind_, context_, count_, first_, label_, ...) \
         PTEST_QUIET_                                                                \
-        static PtestTest id_##_test = { sizeof(PtestTest), kind_, string_, __FILE__,   \
-                                        __LINE__, context_, id_##_run, count_, first_, \
-                                        label_, { .reserved_ = 0, __VA_ARGS__ },    \
-                                        NULL, NULL };                               \
+        static PtestTest id_##_test = {                                             \
+                sizeof(PtestTest),                                                  \
+                kind_,                                                              \
+                string_,                                                            \
+                __FILE__,                                                           \
+                __LINE__,                                                           \
+                context_,                                                           \
+                id_##_run,                                                          \
+                count_,                                                             \
+                first_,                                                             \
+                label_,                                                             \
+                {.reserved_ = 0, __VA_ARGS__},                                    \
+                NULL,                                                               \
+                NULL                                                                \
+        };                                                                          \
         PTEST_LOUD_                                                                 \
         __attribute__((constructor)) static void id_##_add(void) {                  \
                 ptest_register_test(&id_##_test);                                   \
         }
 
-#define PTEST_SINGLE_(id_, string_, context_, ...)                                  \
-        static void id_##_body(void);                                               \
-        static void id_##_run(const PtestCall *call) {                              \
-                (void)call;                                                         \
-                PTEST_GUARDED_(id_##_body());                                       \
-        }                                                                           \
+#define PTEST_SINGLE_(id_, string_, context_, ...)                                          \
+        static void id_##_body(void);                                                       \
+        static void id_##_run(const PtestCall *call) {                                      \
+                (void)call;                                                                 \
+                PTEST_GUARDED_(id_##_body());                                               \
+        }                                                                                   \
         PTEST_REGISTER_(id_, string_, PTEST_KIND_SINGLE, context_, 1, 0, NULL, __VA_ARGS__) \
         static void id_##_body(void)
 
@@ -460,50 +483,81 @@ PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
 #define PTEST_IN(context_, name_, ...) \
         PTEST_SINGLE_(ptest_1_##context_##_##name_, #name_, ptest_context(context_), __VA_ARGS__)
 
-#define PTEST_TABLE_(id_, string_, context_, table_, label_, ...)                   \
-        static void id_##_body(const __typeof__((table_)[0]) *row, size_t index);   \
-        static void id_##_run(const PtestCall *call) {                              \
-                PTEST_GUARDED_(id_##_body(&(table_)[call->index], call->index));    \
-        }                                                                           \
-        PTEST_REGISTER_(id_, string_, PTEST_KIND_TABLE, context_,                   \
-                        sizeof(table_) / sizeof((table_)[0]), 0, label_, __VA_ARGS__) \
-        static void id_##_body(const __typeof__((table_)[0]) *row PTEST_UNUSED_,    \
-                               size_t index PTEST_UNUSED_)
+#define PTEST_TABLE_(id_, string_, context_, table_, label_, ...)                 \
+        static void id_##_body(const __typeof__((table_)[0]) *row, size_t index); \
+        static void id_##_run(const PtestCall *call) {                            \
+                PTEST_GUARDED_(id_##_body(&(table_)[call->index], call->index));  \
+        }                                                                         \
+        PTEST_REGISTER_(id_,                                                      \
+                        string_,                                                  \
+                        PTEST_KIND_TABLE,                                         \
+                        context_,                                                 \
+                        sizeof(table_) / sizeof((table_)[0]),                     \
+                        0,                                                        \
+                        label_,                                                   \
+                        __VA_ARGS__)                                              \
+        static void id_##_body(                                                   \
+                        const __typeof__((table_)[0]) *row PTEST_UNUSED_,         \
+                        size_t index PTEST_UNUSED_)
 
 /* PTEST_TABLE(name, array, options…) { … row->member … index … }: a test for each element, "name[index]" */
 #define PTEST_TABLE(name_, table_, ...) \
         PTEST_TABLE_(ptest_0_##name_, #name_, NULL, table_, NULL, __VA_ARGS__)
-#define PTEST_TABLE_IN(context_, name_, table_, ...)                                \
-        PTEST_TABLE_(ptest_1_##context_##_##name_, #name_, ptest_context(context_), table_, NULL, __VA_ARGS__)
+#define PTEST_TABLE_IN(context_, name_, table_, ...) \
+        PTEST_TABLE_(ptest_1_##context_##_##name_,   \
+                     #name_,                         \
+                     ptest_context(context_),        \
+                     table_,                         \
+                     NULL,                           \
+                     __VA_ARGS__)
 /* The same, and the element's member, a string, is its name: "name[member]". */
-#define PTEST_TABLE_BY(name_, table_, member_, ...)                                 \
-        static const char *ptest_0_##name_##_label(size_t i) { return (table_)[i].member_; } \
+#define PTEST_TABLE_BY(name_, table_, member_, ...)            \
+        static const char *ptest_0_##name_##_label(size_t i) { \
+                return (table_)[i].member_;                    \
+        }                                                      \
         PTEST_TABLE_(ptest_0_##name_, #name_, NULL, table_, ptest_0_##name_##_label, __VA_ARGS__)
-#define PTEST_TABLE_BY_IN(context_, name_, table_, member_, ...)                    \
-        static const char *ptest_1_##context_##_##name_##_label(size_t i) { return (table_)[i].member_; } \
-        PTEST_TABLE_(ptest_1_##context_##_##name_, #name_, ptest_context(context_), table_, \
-                     ptest_1_##context_##_##name_##_label, __VA_ARGS__)
+#define PTEST_TABLE_BY_IN(context_, name_, table_, member_, ...)            \
+        static const char *ptest_1_##context_##_##name_##_label(size_t i) { \
+                return (table_)[i].member_;                                 \
+        }                                                                   \
+        PTEST_TABLE_(ptest_1_##context_##_##name_,                          \
+                     #name_,                                                \
+                     ptest_context(context_),                               \
+                     table_,                                                \
+                     ptest_1_##context_##_##name_##_label,                  \
+                     __VA_ARGS__)
 
-#define PTEST_RANGE_(id_, string_, context_, first_, end_, ...)                     \
-        static void id_##_body(int64_t i);                                          \
-        static void id_##_run(const PtestCall *call) {                              \
-                PTEST_GUARDED_(id_##_body(call->value));                            \
-        }                                                                           \
-        PTEST_REGISTER_(id_, string_, PTEST_KIND_RANGE, context_,                   \
-                        ((end_) > (first_) ? (size_t)((end_) - (first_)) : 0), first_, NULL, __VA_ARGS__) \
+#define PTEST_RANGE_(id_, string_, context_, first_, end_, ...)                \
+        static void id_##_body(int64_t i);                                     \
+        static void id_##_run(const PtestCall *call) {                         \
+                PTEST_GUARDED_(id_##_body(call->value));                       \
+        }                                                                      \
+        PTEST_REGISTER_(id_,                                                   \
+                        string_,                                               \
+                        PTEST_KIND_RANGE,                                      \
+                        context_,                                              \
+                        ((end_) > (first_) ? (size_t)((end_) - (first_)) : 0), \
+                        first_,                                                \
+                        NULL,                                                  \
+                        __VA_ARGS__)                                           \
         static void id_##_body(int64_t i PTEST_UNUSED_)
 
 /* PTEST_RANGE(name, first, end, options…) { … i … }: a test for each i with first ≤ i < end, "name[i]" */
 #define PTEST_RANGE(name_, first_, end_, ...) \
         PTEST_RANGE_(ptest_0_##name_, #name_, NULL, first_, end_, __VA_ARGS__)
-#define PTEST_RANGE_IN(context_, name_, first_, end_, ...)                          \
-        PTEST_RANGE_(ptest_1_##context_##_##name_, #name_, ptest_context(context_), first_, end_, __VA_ARGS__)
+#define PTEST_RANGE_IN(context_, name_, first_, end_, ...) \
+        PTEST_RANGE_(ptest_1_##context_##_##name_,         \
+                     #name_,                               \
+                     ptest_context(context_),              \
+                     first_,                               \
+                     end_,                                 \
+                     __VA_ARGS__)
 
-#define PTEST_TEMPLATE_(id_, string_, context_, ...)                                \
-        static void id_##_body(const char *arg);                                    \
-        static void id_##_run(const PtestCall *call) {                              \
-                PTEST_GUARDED_(id_##_body(call->arg));                              \
-        }                                                                           \
+#define PTEST_TEMPLATE_(id_, string_, context_, ...)                                          \
+        static void id_##_body(const char *arg);                                              \
+        static void id_##_run(const PtestCall *call) {                                        \
+                PTEST_GUARDED_(id_##_body(call->arg));                                        \
+        }                                                                                     \
         PTEST_REGISTER_(id_, string_, PTEST_KIND_TEMPLATE, context_, 0, 0, NULL, __VA_ARGS__) \
         static void id_##_body(const char *arg PTEST_UNUSED_)
 
@@ -522,29 +576,29 @@ PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
 #define PTEST_ADD_IN(context_, name_, ...) \
         ptest_add_at_(__FILE__, __LINE__, &ptest_1_##context_##_##name_##_test, " " __VA_ARGS__)
 
-#define PTEST_HOOK_(name_)                                                          \
-        static void ptest_##name_##_body_(void);                                    \
-        static void ptest_##name_##_run_(void) {                                    \
-                PTEST_GUARDED_(ptest_##name_##_body_());                            \
-        }                                                                           \
-        __attribute__((constructor)) static void ptest_##name_##_add_(void) {       \
-                ptest_module_v1.name_ = ptest_##name_##_run_;                       \
-        }                                                                           \
+#define PTEST_HOOK_(name_)                                                    \
+        static void ptest_##name_##_body_(void);                              \
+        static void ptest_##name_##_run_(void) {                              \
+                PTEST_GUARDED_(ptest_##name_##_body_());                      \
+        }                                                                     \
+        __attribute__((constructor)) static void ptest_##name_##_add_(void) { \
+                ptest_module_v1.name_ = ptest_##name_##_run_;                 \
+        }                                                                     \
         static void ptest_##name_##_body_(void)
 
 /* PTEST_WORKER_SET_UP { … }: once in each process that runs tests of this module, before the first; one in a module */
 #define PTEST_WORKER_SET_UP PTEST_HOOK_(worker_set_up)
 /* PTEST_POPULATE { … }: once after loading; may call ptest_register_test() and _context(); one in a module */
-#define PTEST_POPULATE PTEST_HOOK_(populate)
+#define PTEST_POPULATE      PTEST_HOOK_(populate)
 
 /* ---- In a test ---- */
 
 /* Ends the test: it failed. A format as of printf(), and its values. */
-#define ptest_fail(...)                                                                    \
-        do {                                                                               \
-                const PtestFailure ptest_f_ = ptest_failure_(                              \
-                                __FILE__, __LINE__, PTEST_VALUE_NONE, NULL, NULL, NULL);   \
-                ptest_fail_at_(&ptest_f_, " " __VA_ARGS__);                                \
+#define ptest_fail(...)                                                                  \
+        do {                                                                             \
+                const PtestFailure ptest_f_ = ptest_failure_(                            \
+                                __FILE__, __LINE__, PTEST_VALUE_NONE, NULL, NULL, NULL); \
+                ptest_fail_at_(&ptest_f_, " " __VA_ARGS__);                              \
         } while (0)
 
 /* Ends the test: it cannot run here. In a set-up: none of the context's tests can. */
@@ -583,29 +637,80 @@ PTEST_UNUSED_ static void ptest_export(const char *name, const char *value) {
  * Arguments are evaluated once. All are statements.
  */
 
-#define PTEST_CHECK_(kind_, type_, member_, left_text_, left_, operation_text_, right_text_, right_, holds_, ...) \
-        do {                                                                               \
-                const type_ ptest_l_ = (left_);                                            \
-                const type_ ptest_r_ = (right_);                                           \
-                if (__builtin_expect(!(holds_), 0)) {                                      \
-                        PtestFailure ptest_f_ = ptest_failure_(__FILE__, __LINE__, kind_, left_text_, \
-                                                               operation_text_, right_text_); \
-                        ptest_f_.left.member_ = ptest_l_;                                  \
-                        ptest_f_.right.member_ = ptest_r_;                                 \
-                        ptest_fail_at_(&ptest_f_, " " __VA_ARGS__);                        \
-                }                                                                          \
+#define PTEST_CHECK_(                                               \
+                kind_,                                              \
+                type_,                                              \
+                member_,                                            \
+                left_text_,                                         \
+                left_,                                              \
+                operation_text_,                                    \
+                right_text_,                                        \
+                right_,                                             \
+                holds_,                                             \
+                ...)                                                \
+        do {                                                        \
+                const type_ ptest_l_ = (left_);                     \
+                const type_ ptest_r_ = (right_);                    \
+                if (__builtin_expect(!(holds_), 0)) {               \
+                        PtestFailure ptest_f_ = ptest_failure_(     \
+                                        __FILE__,                   \
+                                        __LINE__,                   \
+                                        kind_,                      \
+                                        left_text_,                 \
+                                        operation_text_,            \
+                                        right_text_);               \
+                        ptest_f_.left.member_ = ptest_l_;           \
+                        ptest_f_.right.member_ = ptest_r_;          \
+                        ptest_fail_at_(&ptest_f_, " " __VA_ARGS__); \
+                }                                                   \
         } while (0)
 
-#define ptest_assert(condition_, ...)                                                      \
-        PTEST_CHECK_(PTEST_VALUE_NONE, int, i, #condition_, (condition_) ? 1 : 0, NULL, NULL, 0, ptest_l_ != ptest_r_, __VA_ARGS__)
-#define ptest_assert_true(condition_, ...)                                                 \
-        PTEST_CHECK_(PTEST_VALUE_BOOL, int, i, #condition_, (condition_) ? 1 : 0, "==", "true", 1, ptest_l_ == ptest_r_, __VA_ARGS__)
-#define ptest_assert_false(condition_, ...)                                                \
-        PTEST_CHECK_(PTEST_VALUE_BOOL, int, i, #condition_, (condition_) ? 1 : 0, "==", "false", 0, ptest_l_ == ptest_r_, __VA_ARGS__)
+#define ptest_assert(condition_, ...)      \
+        PTEST_CHECK_(PTEST_VALUE_NONE,     \
+                     int,                  \
+                     i,                    \
+                     #condition_,          \
+                     (condition_) ? 1 : 0, \
+                     NULL,                 \
+                     NULL,                 \
+                     0,                    \
+                     ptest_l_ != ptest_r_, \
+                     __VA_ARGS__)
+#define ptest_assert_true(condition_, ...) \
+        PTEST_CHECK_(PTEST_VALUE_BOOL,     \
+                     int,                  \
+                     i,                    \
+                     #condition_,          \
+                     (condition_) ? 1 : 0, \
+                     "==",                 \
+                     "true",               \
+                     1,                    \
+                     ptest_l_ == ptest_r_, \
+                     __VA_ARGS__)
+#define ptest_assert_false(condition_, ...) \
+        PTEST_CHECK_(PTEST_VALUE_BOOL,      \
+                     int,                   \
+                     i,                     \
+                     #condition_,           \
+                     (condition_) ? 1 : 0,  \
+                     "==",                  \
+                     "false",               \
+                     0,                     \
+                     ptest_l_ == ptest_r_,  \
+                     __VA_ARGS__)
 
 /* Signed integers, of up to 64 bits */
 #define PTEST_INT_(a_, ta_, op_, b_, tb_, ...) \
-        PTEST_CHECK_(PTEST_VALUE_INT, int64_t, i, ta_, a_, #op_, tb_, b_, ptest_l_ op_ ptest_r_, __VA_ARGS__)
+        PTEST_CHECK_(PTEST_VALUE_INT,          \
+                     int64_t,                  \
+                     i,                        \
+                     ta_,                      \
+                     a_,                       \
+                     #op_,                     \
+                     tb_,                      \
+                     b_,                       \
+                     ptest_l_ op_ ptest_r_,    \
+                     __VA_ARGS__)
 #define ptest_assert_int_eq(a_, b_, ...) PTEST_INT_(a_, #a_, ==, b_, #b_, __VA_ARGS__)
 #define ptest_assert_int_ne(a_, b_, ...) PTEST_INT_(a_, #a_, !=, b_, #b_, __VA_ARGS__)
 #define ptest_assert_int_lt(a_, b_, ...) PTEST_INT_(a_, #a_, <, b_, #b_, __VA_ARGS__)
@@ -615,7 +720,16 @@ PTEST_UNUSED_ static void ptest_export(const char *name, const char *value) {
 
 /* Unsigned ones; shown in decimal and hexadecimal */
 #define PTEST_UINT_(a_, ta_, op_, b_, tb_, ...) \
-        PTEST_CHECK_(PTEST_VALUE_UINT, uint64_t, u, ta_, a_, #op_, tb_, b_, ptest_l_ op_ ptest_r_, __VA_ARGS__)
+        PTEST_CHECK_(PTEST_VALUE_UINT,          \
+                     uint64_t,                  \
+                     u,                         \
+                     ta_,                       \
+                     a_,                        \
+                     #op_,                      \
+                     tb_,                       \
+                     b_,                        \
+                     ptest_l_ op_ ptest_r_,     \
+                     __VA_ARGS__)
 #define ptest_assert_uint_eq(a_, b_, ...) PTEST_UINT_(a_, #a_, ==, b_, #b_, __VA_ARGS__)
 #define ptest_assert_uint_ne(a_, b_, ...) PTEST_UINT_(a_, #a_, !=, b_, #b_, __VA_ARGS__)
 #define ptest_assert_uint_lt(a_, b_, ...) PTEST_UINT_(a_, #a_, <, b_, #b_, __VA_ARGS__)
@@ -625,65 +739,129 @@ PTEST_UNUSED_ static void ptest_export(const char *name, const char *value) {
 
 /* Numbers with a fraction. NaN is near nothing. A tolerance of 0: exactly equal */
 #define PTEST_FLOAT_(a_, ta_, op_, b_, tb_, ...) \
-        PTEST_CHECK_(PTEST_VALUE_FLOAT, double, d, ta_, a_, #op_, tb_, b_, ptest_l_ op_ ptest_r_, __VA_ARGS__)
+        PTEST_CHECK_(PTEST_VALUE_FLOAT,          \
+                     double,                     \
+                     d,                          \
+                     ta_,                        \
+                     a_,                         \
+                     #op_,                       \
+                     tb_,                        \
+                     b_,                         \
+                     ptest_l_ op_ ptest_r_,      \
+                     __VA_ARGS__)
 #define ptest_assert_float_lt(a_, b_, ...) PTEST_FLOAT_(a_, #a_, <, b_, #b_, __VA_ARGS__)
 #define ptest_assert_float_le(a_, b_, ...) PTEST_FLOAT_(a_, #a_, <=, b_, #b_, __VA_ARGS__)
 #define ptest_assert_float_gt(a_, b_, ...) PTEST_FLOAT_(a_, #a_, >, b_, #b_, __VA_ARGS__)
 #define ptest_assert_float_ge(a_, b_, ...) PTEST_FLOAT_(a_, #a_, >=, b_, #b_, __VA_ARGS__)
-#define ptest_assert_float_near(a_, b_, tolerance_, ...)                                   \
-        do {                                                                               \
-                const double ptest_l_ = (a_), ptest_r_ = (b_), ptest_t_ = (tolerance_);    \
-                if (__builtin_expect(!ptest_near_(ptest_l_, ptest_r_, ptest_t_), 0)) {     \
-                        PtestFailure ptest_f_ = ptest_failure_(                            \
+#define ptest_assert_float_near(a_, b_, tolerance_, ...)                                          \
+        do {                                                                                      \
+                const double ptest_l_ = (a_), ptest_r_ = (b_), ptest_t_ = (tolerance_);           \
+                if (__builtin_expect(!ptest_near_(ptest_l_, ptest_r_, ptest_t_), 0)) {            \
+                        PtestFailure ptest_f_ = ptest_failure_(                                   \
                                         __FILE__, __LINE__, PTEST_VALUE_FLOAT, #a_, "near", #b_); \
-                        ptest_f_.left.d = ptest_l_;                                        \
-                        ptest_f_.right.d = ptest_r_;                                       \
-                        ptest_f_.tolerance = ptest_t_;                                     \
-                        ptest_fail_at_(&ptest_f_, " " __VA_ARGS__);                        \
-                }                                                                          \
+                        ptest_f_.left.d = ptest_l_;                                               \
+                        ptest_f_.right.d = ptest_r_;                                              \
+                        ptest_f_.tolerance = ptest_t_;                                            \
+                        ptest_fail_at_(&ptest_f_, " " __VA_ARGS__);                               \
+                }                                                                                 \
         } while (0)
 
 /* Pointers */
 #define PTEST_POINTER_(a_, ta_, opt_, b_, tb_, holds_, ...) \
-        PTEST_CHECK_(PTEST_VALUE_POINTER, void *const, p, ta_, (void *)(uintptr_t)(a_), opt_, tb_, (void *)(uintptr_t)(b_), holds_, __VA_ARGS__)
-#define ptest_assert_ptr_eq(a_, b_, ...)   PTEST_POINTER_(a_, #a_, "==", b_, #b_, ptest_l_ == ptest_r_, __VA_ARGS__)
-#define ptest_assert_ptr_ne(a_, b_, ...)   PTEST_POINTER_(a_, #a_, "!=", b_, #b_, ptest_l_ != ptest_r_, __VA_ARGS__)
-#define ptest_assert_null(a_, ...)         PTEST_POINTER_(a_, #a_, "==", 0, "NULL", ptest_l_ == ptest_r_, __VA_ARGS__)
-#define ptest_assert_not_null(a_, ...)     PTEST_POINTER_(a_, #a_, "!=", 0, "NULL", ptest_l_ != ptest_r_, __VA_ARGS__)
+        PTEST_CHECK_(PTEST_VALUE_POINTER,                   \
+                     void *const,                           \
+                     p,                                     \
+                     ta_,                                   \
+                     (void *)(uintptr_t)(a_),               \
+                     opt_,                                  \
+                     tb_,                                   \
+                     (void *)(uintptr_t)(b_),               \
+                     holds_,                                \
+                     __VA_ARGS__)
+#define ptest_assert_ptr_eq(a_, b_, ...) \
+        PTEST_POINTER_(a_, #a_, "==", b_, #b_, ptest_l_ == ptest_r_, __VA_ARGS__)
+#define ptest_assert_ptr_ne(a_, b_, ...) \
+        PTEST_POINTER_(a_, #a_, "!=", b_, #b_, ptest_l_ != ptest_r_, __VA_ARGS__)
+#define ptest_assert_null(a_, ...) \
+        PTEST_POINTER_(a_, #a_, "==", 0, "NULL", ptest_l_ == ptest_r_, __VA_ARGS__)
+#define ptest_assert_not_null(a_, ...) \
+        PTEST_POINTER_(a_, #a_, "!=", 0, "NULL", ptest_l_ != ptest_r_, __VA_ARGS__)
 
 /*
  * Strings and memory may be those of a temporary object of C++, which lives as long as one expression: comparing and
  * failing are one.
  */
-#define PTEST_WITHIN_(check_, ...)                                                         \
-        do {                                                                               \
-                PtestFailure ptest_f_;                                                     \
-                (void)((check_) ? (void)0 : ptest_fail_at_(&ptest_f_, " " __VA_ARGS__));   \
+#define PTEST_WITHIN_(check_, ...)                                                       \
+        do {                                                                             \
+                PtestFailure ptest_f_;                                                   \
+                (void)((check_) ? (void)0 : ptest_fail_at_(&ptest_f_, " " __VA_ARGS__)); \
         } while (0)
 
 /* Strings; NULL is equal to NULL alone, and contains nothing */
-#define PTEST_STRING_(a_, ta_, opt_, b_, tb_, ...) \
-        PTEST_WITHIN_(ptest_check_string_(&ptest_f_, __FILE__, __LINE__, a_, ta_, opt_, b_, tb_), __VA_ARGS__)
-#define ptest_assert_str_eq(a_, b_, ...)       PTEST_STRING_(a_, #a_, "==", b_, #b_, __VA_ARGS__)
-#define ptest_assert_str_ne(a_, b_, ...)       PTEST_STRING_(a_, #a_, "!=", b_, #b_, __VA_ARGS__)
-#define ptest_assert_str_contains(a_, b_, ...) PTEST_STRING_(a_, #a_, "contains", b_, #b_, __VA_ARGS__)
-#define ptest_assert_str_starts(a_, b_, ...)   PTEST_STRING_(a_, #a_, "starts with", b_, #b_, __VA_ARGS__)
+#define PTEST_STRING_(a_, ta_, opt_, b_, tb_, ...)                                                \
+        PTEST_WITHIN_(ptest_check_string_(&ptest_f_, __FILE__, __LINE__, a_, ta_, opt_, b_, tb_), \
+                      __VA_ARGS__)
+#define ptest_assert_str_eq(a_, b_, ...) PTEST_STRING_(a_, #a_, "==", b_, #b_, __VA_ARGS__)
+#define ptest_assert_str_ne(a_, b_, ...) PTEST_STRING_(a_, #a_, "!=", b_, #b_, __VA_ARGS__)
+#define ptest_assert_str_contains(a_, b_, ...) \
+        PTEST_STRING_(a_, #a_, "contains", b_, #b_, __VA_ARGS__)
+#define ptest_assert_str_starts(a_, b_, ...) \
+        PTEST_STRING_(a_, #a_, "starts with", b_, #b_, __VA_ARGS__)
 
 /* Memory of size_ bytes; where they differ first is shown in hexadecimal */
 #define PTEST_MEMORY_(a_, ta_, opt_, b_, tb_, size_, ...) \
-        PTEST_WITHIN_(ptest_check_memory_(&ptest_f_, __FILE__, __LINE__, a_, ta_, opt_, b_, tb_, size_), __VA_ARGS__)
-#define ptest_assert_mem_eq(a_, b_, size_, ...) PTEST_MEMORY_(a_, #a_, "==", b_, #b_, size_, __VA_ARGS__)
-#define ptest_assert_mem_ne(a_, b_, size_, ...) PTEST_MEMORY_(a_, #a_, "!=", b_, #b_, size_, __VA_ARGS__)
+        PTEST_WITHIN_(ptest_check_memory_(                \
+                                      &ptest_f_,          \
+                                      __FILE__,           \
+                                      __LINE__,           \
+                                      a_,                 \
+                                      ta_,                \
+                                      opt_,               \
+                                      b_,                 \
+                                      tb_,                \
+                                      size_),             \
+                      __VA_ARGS__)
+#define ptest_assert_mem_eq(a_, b_, size_, ...) \
+        PTEST_MEMORY_(a_, #a_, "==", b_, #b_, size_, __VA_ARGS__)
+#define ptest_assert_mem_ne(a_, b_, size_, ...) \
+        PTEST_MEMORY_(a_, #a_, "!=", b_, #b_, size_, __VA_ARGS__)
 
 /* A call that returns a negative errno when it fails: it did not */
-#define ptest_assert_ok(r_, ...) \
-        PTEST_CHECK_(PTEST_VALUE_ERRNO, int64_t, i, #r_, r_, ">=", "0", 0, ptest_l_ >= ptest_r_, __VA_ARGS__)
+#define ptest_assert_ok(r_, ...)           \
+        PTEST_CHECK_(PTEST_VALUE_ERRNO,    \
+                     int64_t,              \
+                     i,                    \
+                     #r_,                  \
+                     r_,                   \
+                     ">=",                 \
+                     "0",                  \
+                     0,                    \
+                     ptest_l_ >= ptest_r_, \
+                     __VA_ARGS__)
 /* The same: it failed with this errno, ptest_assert_error(file_open("/none"), ENOENT) */
 #define ptest_assert_error(r_, error_, ...) \
-        PTEST_CHECK_(PTEST_VALUE_ERRNO, int64_t, i, #r_, r_, "==", "-" #error_, -(int64_t)(error_), ptest_l_ == ptest_r_, __VA_ARGS__)
+        PTEST_CHECK_(PTEST_VALUE_ERRNO,     \
+                     int64_t,               \
+                     i,                     \
+                     #r_,                   \
+                     r_,                    \
+                     "==",                  \
+                     "-" #error_,           \
+                     -(int64_t)(error_),    \
+                     ptest_l_ == ptest_r_,  \
+                     __VA_ARGS__)
 /* A call that returns -1 and sets errno when it fails: it did not */
-#define ptest_assert_errno(call_, ...)                                                     \
-        PTEST_CHECK_(PTEST_VALUE_ERRNO, int64_t, i, #call_, ptest_errno_((int64_t)(call_)), ">=", "0", 0, ptest_l_ >= ptest_r_, __VA_ARGS__)
+#define ptest_assert_errno(call_, ...)               \
+        PTEST_CHECK_(PTEST_VALUE_ERRNO,              \
+                     int64_t,                        \
+                     i,                              \
+                     #call_,                         \
+                     ptest_errno_((int64_t)(call_)), \
+                     ">=",                           \
+                     "0",                            \
+                     0,                              \
+                     ptest_l_ >= ptest_r_,           \
+                     __VA_ARGS__)
 
 PTEST_UNUSED_ static inline bool ptest_near_(double a, double b, double tolerance) {
         return fabs(a - b) <= tolerance || (a <= b && a >= b);

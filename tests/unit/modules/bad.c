@@ -13,7 +13,12 @@ PTEST_IN(context, twice) {
 }
 static void run(const PtestCall *call) {
 }
-static PtestTest again = { .size = sizeof(PtestTest), .name = "twice", .file = __FILE__, .line = 1, .context = ptest_context(context), .run = run };
+static PtestTest again = { .size = sizeof(PtestTest),
+                           .name = "twice",
+                           .file = __FILE__,
+                           .line = 1,
+                           .context = ptest_context(context),
+                           .run = run };
 PTEST_POPULATE {
         ptest_register_test(&again);
 }

@@ -18,7 +18,11 @@ static void outer_before(void) {
 static void outer_after(void) {
         printf(" outer)");
 }
-PTEST_CONTEXT(outer, .set_up = outer_up, .tear_down = outer_down, .before_each = outer_before, .after_each = outer_after)
+PTEST_CONTEXT(outer,
+              .set_up = outer_up,
+              .tear_down = outer_down,
+              .before_each = outer_before,
+              .after_each = outer_after)
 
 static void inner_up(void) {
         printf("inner up");
@@ -34,7 +38,14 @@ static void inner_before(void) {
 static void inner_after(void) {
         printf(" inner)");
 }
-PTEST_CONTEXT_IN(outer, inner, .mode = PTEST_MODE_SPLIT, .set_up = inner_up, .tear_down = inner_down, .before_each = inner_before, .after_each = inner_after)
+PTEST_CONTEXT_IN(
+                outer,
+                inner,
+                .mode = PTEST_MODE_SPLIT,
+                .set_up = inner_up,
+                .tear_down = inner_down,
+                .before_each = inner_before,
+                .after_each = inner_after)
 
 PTEST_IN(outer, first) {
         printf("first");

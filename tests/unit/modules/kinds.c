@@ -9,7 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-PTEST(passes, .description = "does nothing", .tags = "one two", .priority = 3, .exclusive = true, .timeout_ms = 1500) {
+PTEST(passes,
+      .description = "does nothing",
+      .tags = "one two",
+      .priority = 3,
+      .exclusive = true,
+      .timeout_ms = 1500) {
 }
 
 PTEST(prints) {
@@ -98,7 +103,11 @@ PTEST(surprise, .should_fail = "bug 13") {
 static const struct {
         const char *name;
         int in, out;
-} squares[] = { { "two", 2, 4 }, { "three", 3, 9 }, { "four", 4, 15 } };
+} squares[] = {
+        {"two",    2, 4 },
+        { "three", 3, 9 },
+        { "four",  4, 15}
+};
 
 PTEST_TABLE(square, squares) {
         ptest_assert_int_eq(row->in * row->in, row->out, "row %zu", index);

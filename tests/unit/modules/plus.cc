@@ -6,8 +6,8 @@
 
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -31,7 +31,10 @@ void bad_set_up() {
 const struct {
         const char *name;
         int value;
-} rows[] = { { "one", 1 }, { "two", 2 } };
+} rows[] = {
+        {"one",  1},
+        { "two", 2}
+};
 
 } // namespace
 
