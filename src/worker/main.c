@@ -227,9 +227,23 @@ static void __attribute__((noreturn)) guard(void) {
         _exit(WORKER_STATUS_GOOD);
 }
 
+/*
+ * posix_spawn() leaves the two signals that the C library keeps for itself ignored in what it starts, and a
+ * test would inherit that. sigaction() refuses them; there is no thread yet whose business they are.
+ */
+static void signals_of_libc_reset(void) {
+        const unsigned long by_default
+                        [4] = {}; /* the kernel's struct sigaction: SIG_DFL, no flags, no mask */
+
+        for (int signo = __SIGRTMIN; signo < SIGRTMIN; signo++)
+                (void)syscall(SYS_rt_sigaction, signo, by_default, NULL, _NSIG / 8);
+}
+
 int main(int argc, char **argv) {
         Arguments arguments = {};
         int r;
+
+        signals_of_libc_reset();
 
         /* Not an option for people: how a worker starts the process that its tests run in. */
         if (argc == 3 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)

@@ -176,3 +176,10 @@ def plain_backend_works_for_a_user_without_a_home():
         assert it.status == 0 and not it.stderr, (it.status, it.stderr)
         assert it.results["who"]["PTEST_STDOUT"] == b"65534\n"
         it.assert_nothing_is_left()
+
+
+@behaviour
+def test_begins_with_no_signal_blocked_or_ignored():
+    """Also not the two that the C library keeps for itself, which posix_spawn() leaves ignored."""
+    with run(suite=shell("s", "grep -Eq '^SigBlk:.0*$' /proc/self/status && grep -Eq '^SigIgn:.0*$' /proc/self/status")) as it:
+        assert it.outcomes == {"s": "pass"}, it.outcomes
