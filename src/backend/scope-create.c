@@ -32,9 +32,12 @@ void scope_fail(Scope *scope, const char *format, ...) {
         scope_enter_killing(scope);
 }
 
-/* The limit is for what the worker runs: the threads of its message library come on top, four a CPU and some. */
-static uint64_t worker_threads(void) {
-        return 16 + 4 * (uint64_t)process_count_cpus();
+/*
+ * The limit holds for all in the scope, as it was asked for. Below the threads of the worker's message library, four a
+ * CPU and some, and a few for a test, no worker could even start.
+ */
+static uint64_t scope_get_tasks_max(uint64_t asked) {
+        return MAX(asked, 24 + 4 * (uint64_t)process_count_cpus());
 }
 
 /* It needs nothing, so that it is limited by nothing: it is to be there when all else has run out. */
@@ -80,7 +83,7 @@ static int scope_build_create(Scope *scope, sd_bus_message **ret) {
                 .user = systemd->user,
                 .pid = scope->child.pid,
                 .memory_max = config->memory_max,
-                .tasks_max = usec_add(config->tasks_max, worker_threads()),
+                .tasks_max = scope_get_tasks_max(config->tasks_max),
                 .stop_usec = config->stop_usec,
                 .runtime_max_usec = config->runtime_max_usec,
                 .dropped = systemd->dropped,

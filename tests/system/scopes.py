@@ -32,7 +32,7 @@ def scopes_have_the_asked_properties():
                          "Slice", "CollectMode", "Description", "SendSIGKILL")
             assert found.pop("Description")
             # What the worker itself needs comes on top.
-            assert 200 <= int(found.pop("TasksMax")) < 300
+            assert int(found.pop("TasksMax")) == 200
             assert found == {
                 "ActiveState": "active", "MemoryMax": str(256 << 20), "MemorySwapMax": "0",
                 "OOMPolicy": "continue", "Delegate": "yes", "Slice": "ptest-asked.slice", "CollectMode": "inactive-or-failed", "SendSIGKILL": "yes"}, found
