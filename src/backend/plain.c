@@ -39,6 +39,8 @@
 
 #define SWEEP_FIRST_USEC (2 * USEC_PER_MSEC)
 #define SWEEP_MAX_USEC   (100 * USEC_PER_MSEC)
+/* So many sweeps in a row wait for what is not surely a worker's: the rest belongs to others. */
+#define UNSETTLED_MAX    5U
 /* A process that is in uninterruptible sleep may still end within this. */
 #define KILL_USEC        (10 * USEC_PER_SEC)
 /* Zombies of what workers left behind are taken away so often. */
@@ -65,6 +67,7 @@ struct PlainWorker {
         Child child;
         char *mark;
         uint64_t sweep_usec;
+        unsigned n_unsettled; /* sweeps in a row that could not tell that nothing is left */
         sd_event_source *deadline;
         sd_event_source *sweep_timer;
         PlainWorker *prev, *next;
@@ -191,26 +194,53 @@ static bool plain_is_adopted(const Plain *plain, pid_t pid, const ProcessInfo *i
                         !plain_is_worker(plain, pid);
 }
 
-/* Whether an adopted child comes from this worker, or may do so and there is no other one to ask */
-static bool worker_owns_adopted(const PlainWorker *w, pid_t pid, const ProcessInfo *info) {
-        _cleanup_free_ char *mark = process_read_mark(pid);
+/* Whether a mark is that of a worker whose end was not reported */
+static bool plain_knows_mark(const Plain *plain, const char *mark) {
+        const PlainWorker *w;
 
-        if (mark)
-                return strcmp(mark, w->mark) == 0;
-        if (w->worker.pid > 0 && info->session == w->worker.pid)
+        DL_FOREACH(plain->workers, w)
+        if (strcmp(mark, w->mark) == 0)
                 return true;
 
-        PlainWorker *other;
-        DL_FOREACH(w->plain->workers, other)
-        if (other != w && other->state != PLAIN_KILLING)
-                return false;
-
-        return true;
+        return false;
 }
 
-/* Adopted children of w that live; dead ones of anybody are reaped on the way. */
-static int worker_list_adopted(PlainWorker *w, PidList *ret) {
+typedef enum Ownership {
+        OWNED_BY_OTHER,
+        OWNED,
+        OWNER_UNKNOWN, /* its environment cannot be read, as in the midst of an execve() */
+} Ownership;
+
+/*
+ * Whose an adopted child is: that worker's whose mark it has. A mark of our run that no worker has any more is one that
+ * was missed, and anybody's; one of another run, as a nested ptest gives it, says nothing.
+ */
+static Ownership worker_owns_adopted(const PlainWorker *w, pid_t pid, const ProcessInfo *info) {
+        _cleanup_free_ char *mark = process_read_mark(pid);
+
+        if (mark && plain_knows_mark(w->plain, mark))
+                return strcmp(mark, w->mark) == 0 ? OWNED : OWNED_BY_OTHER;
+        if (mark && text_starts_with(mark, w->plain->backend.run_id))
+                return OWNED;
+        if (w->worker.pid > 0 && info->session == w->worker.pid)
+                return OWNED;
+
+        const PlainWorker *other;
+        DL_FOREACH(w->plain->workers, other)
+        if (other != w && other->state != PLAIN_KILLING)
+                return mark ? OWNED_BY_OTHER : OWNER_UNKNOWN;
+
+        return OWNED;
+}
+
+/*
+ * Adopted children of w that live; dead ones of anybody are reaped on the way. ret_unsettled: how many there were that
+ * do not prove that nothing is left: a dead one may have had a child when its parent was asked for, and one whose owner
+ * is unknown may be ours.
+ */
+static int worker_list_adopted(PlainWorker *w, PidList *ret, size_t *ret_unsettled) {
         _cleanup_(pid_list_done) PidList children = {};
+        size_t unsettled = 0;
 
         int r = list_own_children(&children);
         if (r < 0)
@@ -223,12 +253,20 @@ static int worker_list_adopted(PlainWorker *w, PidList *ret) {
                 if (process_read_info(pid, &info) < 0 || !plain_is_adopted(w->plain, pid, &info))
                         continue;
 
-                if (info.state == 'Z' || info.state == 'X')
+                if (info.state == 'Z' || info.state == 'X') {
                         (void)waitpid(pid, NULL, WNOHANG);
-                else if (worker_owns_adopted(w, pid, &info))
+                        unsettled++;
+                        continue;
+                }
+
+                Ownership ownership = worker_owns_adopted(w, pid, &info);
+                if (ownership == OWNED)
                         (void)pid_list_add(ret, pid);
+                else if (ownership == OWNER_UNKNOWN)
+                        unsettled++;
         }
 
+        *ret_unsettled = unsettled;
         return 0;
 }
 
@@ -266,14 +304,18 @@ static void signal_tree(pid_t root, int signo) {
                 signal_descendant(pids[i], getpid(), signo);
 }
 
-/* To all of a worker: its own process, all below it, and what we adopted of it. Returns how many it adopted. */
-static size_t worker_signal_all(PlainWorker *w, int signo) {
+/*
+ * To all of a worker: its own process, all below it, and what we adopted of it. Returns how many it adopted, and tells
+ * how many there were of which that is not sure.
+ */
+static size_t worker_signal_all(PlainWorker *w, int signo, size_t *ret_unsettled) {
         _cleanup_(pid_list_done) PidList adopted = {};
+        size_t unsettled = 0;
 
         if (child_is_alive(&w->child))
                 signal_tree(w->child.pid, signo);
 
-        int r = worker_list_adopted(w, &adopted);
+        int r = worker_list_adopted(w, &adopted, &unsettled);
         if (r < 0)
                 log_warning("Failed to look for what worker %u left behind: %s",
                             w->worker.slot,
@@ -282,6 +324,8 @@ static size_t worker_signal_all(PlainWorker *w, int signo) {
         for (size_t i = 0; i < adopted.n; i++)
                 signal_tree(adopted.pids[i], signo);
 
+        if (ret_unsettled)
+                *ret_unsettled = unsettled;
         return adopted.n;
 }
 
@@ -335,9 +379,12 @@ static void worker_detach(PlainWorker *w) {
 
 /* Kills what is left, and reports when nothing is; otherwise looks again soon. */
 static void worker_sweep(PlainWorker *w) {
-        size_t left = worker_signal_all(w, SIGKILL);
+        size_t unsettled = 0;
+        size_t left = worker_signal_all(w, SIGKILL, &unsettled);
 
-        if (left == 0 && child_is_reaped(&w->child)) {
+        w->n_unsettled = unsettled > 0 ? w->n_unsettled + 1 : 0;
+        if (left == 0 && (unsettled == 0 || w->n_unsettled > UNSETTLED_MAX) &&
+            child_is_reaped(&w->child)) {
                 w->worker.end.code = w->child.code;
                 w->worker.end.status = w->child.status;
                 worker_set_state(w, PLAIN_ENDED);
@@ -422,8 +469,8 @@ static void plain_worker_begin_stop(BackendWorker *worker) {
                 (void)worker_enter_killing(w);
         else if (w->state == PLAIN_RUNNING) {
                 worker_set_state(w, PLAIN_STOPPING);
-                (void)worker_signal_all(w, SIGTERM);
-                (void)worker_signal_all(w, SIGCONT);
+                (void)worker_signal_all(w, SIGTERM, NULL);
+                (void)worker_signal_all(w, SIGCONT, NULL);
         }
 }
 
@@ -438,7 +485,7 @@ static void plain_worker_free(BackendWorker *worker) {
         PlainWorker *w = (PlainWorker *)worker;
 
         if (w->plain && w->child.pid > 0)
-                (void)worker_signal_all(w, SIGKILL);
+                (void)worker_signal_all(w, SIGKILL, NULL);
 
         worker_detach(w);
         child_done(&w->child);

@@ -154,9 +154,11 @@ def assert_order_of_replacement(it, slot):
 
 @behaviour
 def worker_that_dies_again_and_again_does_not_hang_the_run():
-    suite = "".join(shell(f"murder{i}", "kill -KILL $PPID; sleep 100") for i in range(6)) + tests(3)
+    # So many, because what each forks as its worker dies is looked for in a race.
+    murders = 40
+    suite = "".join(shell(f"murder{i}", "kill -KILL $PPID; sleep 100") for i in range(murders)) + tests(3)
     with run(suite=suite, options=["-j2"]) as it:
         assert it.status in (1, 3), it.status
-        assert [o for a, o in it.outcomes.items() if a.startswith("murder")] == ["lost"] * 6, it.outcomes
+        assert [o for a, o in it.outcomes.items() if a.startswith("murder")] == ["lost"] * murders, it.outcomes
         it.assert_whole()
         it.assert_nothing_is_left()

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "backend/launch.h"
 #include "basic/process.h"
 
 typedef struct Fixture {
@@ -161,6 +162,24 @@ START_TEST(what_a_worker_leaves_behind_is_killed)
 }
 END_TEST
 
+START_TEST(what_has_the_mark_of_a_worker_that_is_gone_is_killed)
+{
+        Fixture f = {};
+
+        /* One of this run, and one of a run that a test has made. */
+        fixture_run(&f,
+                    "/bin/sh",
+                    "export " LAUNCH_MARK_VARIABLE
+                    "=0123456789abcdef0123456789abcdef-w7g7; (setsid sleep 100 &); "
+                    "export " LAUNCH_MARK_VARIABLE
+                    "=fedcba9876543210fedcba9876543210-w1g1; (setsid sleep 101 &); "
+                    "sleep 0.2; exit 0",
+                    USEC_PER_SEC);
+        ck_assert_uint_eq(f.n_gone, 1);
+        fixture_done(&f);
+}
+END_TEST
+
 START_TEST(children_of_others_are_left_alone)
 {
         Fixture f = {};
@@ -217,6 +236,7 @@ int main(void) {
         tcase_add_test(tc, worker_that_ignores_sigterm_is_killed);
         tcase_add_test(tc, stopped_worker_ends_by_sigterm);
         tcase_add_test(tc, what_a_worker_leaves_behind_is_killed);
+        tcase_add_test(tc, what_has_the_mark_of_a_worker_that_is_gone_is_killed);
         tcase_add_test(tc, children_of_others_are_left_alone);
         tcase_add_test(tc, program_that_cannot_be_executed_is_gone_unstarted);
         tcase_add_test(tc, limits_are_not_held);
