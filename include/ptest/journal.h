@@ -16,6 +16,7 @@
 #define PTEST_MESSAGE_WORKER_STOPPED "624e515375194234a9c8325890dad4ef"
 #define PTEST_MESSAGE_WORKER_STUCK   "3dceb16c0c1f458886147a95e7855406"
 #define PTEST_MESSAGE_WORKER_LOST    "dd278add1ae7483eb1ecb5fd7789b848"
+#define PTEST_MESSAGE_FIXTURE_FAILED "bd51cc5566c3416db1d817d7f246b5d4"
 
 /* In every record */
 #define PTEST_FIELD_RUN_ID "PTEST_RUN_ID"
@@ -65,6 +66,10 @@
 #define PTEST_FIELD_STDOUT_SIZE \
         "PTEST_STDOUT_SIZE" /* bytes written, where that is more than was kept */
 #define PTEST_FIELD_STDERR_SIZE "PTEST_STDERR_SIZE"
+
+/* Fixture failed; it has the fields of test finished too, but for PTEST_TEST */
+#define PTEST_FIELD_CONTEXT "PTEST_CONTEXT" /* the context's name */
+#define PTEST_FIELD_FIXTURE "PTEST_FIXTURE" /* set-up or tear-down */
 
 /* Worker started, stopped, stuck, lost; PTEST_TEST in stuck is the test that it was at */
 #define PTEST_FIELD_PID  "PTEST_PID"

@@ -29,6 +29,11 @@
  *
  * There is no message for the start of a task: PtestPage says what runs.
  *
+ * A task is a test, or the set-up or tear-down of an instance of a context. A worker keeps no order among them:
+ * it runs what it is sent, as it is sent. What a set-up leaves running it keeps until the tear-down of the same
+ * instance, after which it ends it. What a set-up exports comes back with its result, and goes with every task that is
+ * to have it: so a test may run in another worker than its set-up, and a tear-down where the set-up's worker is gone.
+ *
  * Inherited fds of a worker: PTEST_GATE_FD, one end of a stream socketpair; the worker waits for one byte on
  * it before it does anything, and ends itself and its tests when the other end is closed. PTEST_PAGE_FD, a
  * memfd of one PtestPage, which both map. PTEST_SPILL_FD, a memfd to which the worker appends messages that
@@ -36,7 +41,7 @@
  * coordinator punches out what it has read. Only the two processes can reach it: no test can forge a result.
  */
 
-#define PTEST_PROTOCOL_VERSION 1
+#define PTEST_PROTOCOL_VERSION 2
 
 /* nng 1.5.2 loses or hangs on large last messages (above 200 kB, measured); larger ones are spilled. */
 #define PTEST_MESSAGE_SIZE_MAX (64U * 1024U)
@@ -55,6 +60,10 @@
 
 /* One spilled message: two streams at their cap, and the points of a test. */
 #define PTEST_SPILL_SIZE_MAX (16U * 1024U * 1024U)
+
+/* What a set-up may export: lines NAME=value, and the bytes of all. */
+#define PTEST_EXPORTS_MAX      256U
+#define PTEST_EXPORTS_SIZE_MAX (16U * 1024U)
 
 /* Bytes kept of each output stream of a test; head and tail are kept, the middle is counted. */
 #define PTEST_OUTPUT_MAX_DEFAULT (1024U * 1024U)
@@ -86,6 +95,9 @@
 #define PTEST_KEY_GRACE          "g"  /* u, microseconds; PTEST_WIRE_GRACE */
 #define PTEST_KEY_TIMEOUT_SIGNAL "s"  /* u, 1 to 64; PTEST_WIRE_TIMEOUT_SIGNAL */
 #define PTEST_KEY_OUTPUT_MAX     "m"  /* u, bytes; PTEST_OUTPUT_MAX_DEFAULT */
+#define PTEST_KEY_ROLE           "r"  /* u, PtestRole; 0 */
+#define PTEST_KEY_INSTANCE       "in" /* u from 1, of a set-up or tear-down; none */
+#define PTEST_KEY_EXPORTS        "x" /* array of c, NAME=value: set last in the environment; none */
 
 #define PTEST_KEY_OUTCOME     "o"  /* finished, u, PtestOutcome; and so all that follow */
 #define PTEST_KEY_MARKS       "m"  /* u, PtestMark bits; 0 */
@@ -106,12 +118,22 @@
 #define PTEST_KEY_STDERR       "err"
 #define PTEST_KEY_STDERR_TOTAL "errn"
 
+#define PTEST_KEY_EXPORTED "ex" /* finished, of a set-up: array of c, NAME=value; none */
+
 #define PTEST_KEY_OFFSET "off" /* spilled, u */
 #define PTEST_KEY_SIZE   "sz"  /* spilled, u from 1 */
 
 #define PTEST_KEY_IDS "ids" /* cancel, cancelled; array of u from 1 */
 
 #define PTEST_KEY_NOW "now" /* stop, b; false */
+
+/* What a task is. A tear-down may have an empty argv: then there is only to be ended what the set-up left running. */
+typedef enum PtestRole {
+        PTEST_ROLE_TEST,
+        PTEST_ROLE_SET_UP,
+        PTEST_ROLE_TEAR_DOWN,
+        PTEST_ROLE_MAX,
+} PtestRole;
 
 /* What a task has if it does not say otherwise; part of this version. */
 #define PTEST_WIRE_TIMEOUT        300000000U /* 5 min */

@@ -428,6 +428,16 @@ int process_list_descendants(pid_t pid, size_t max, pid_t **ret_pids, size_t *re
         return 0;
 }
 
+int process_get_parent(pid_t pid, pid_t *ret) {
+        ProcessStat stat;
+        int r = process_get_stat(pid, &stat);
+
+        if (r < 0)
+                return r;
+        *ret = stat.parent;
+        return 0;
+}
+
 /* The path in the line "number:controller:/path" of /proc/PID/cgroup; it ends at the line's end. */
 static const char *cgroup_find_path(const char *text, const char *controller) {
         for (const char *line = text; *line;) {

@@ -20,6 +20,9 @@ int process_get_command(pid_t pid, char **ret);
 /* The state letter of /proc/PID/stat: R S D Z T t X I */
 int process_get_state(pid_t pid, char *ret);
 
+/* -ESRCH if it is gone */
+int process_get_parent(pid_t pid, pid_t *ret);
+
 /* A signal's bit in SigCgt of /proc/PID/status: the process has a handler for it. */
 int process_catches_signal(pid_t pid, int signo, bool *ret);
 

@@ -28,6 +28,7 @@
 #include "coordinator/directory.h"
 #include "coordinator/dispatch.h"
 #include "coordinator/event-log.h"
+#include "coordinator/fixture.h"
 #include "coordinator/notify.h"
 
 typedef enum RunPhase {
@@ -60,6 +61,7 @@ struct Coordinator {
         Pool *pool;
         SlotContext context;
         SlotHealth *health;
+        Fixtures fixtures;
         Dispatch dispatch;
         uint64_t last_id;
 
@@ -92,7 +94,7 @@ static Verdict coordinator_get_verdict(const Coordinator *coordinator) {
                 return VERDICT_INCOMPLETE;
         if (coordinator->machinery || coordinator->log.error)
                 return VERDICT_MACHINERY_FAILED;
-        if (tally_bad(tally) > 0)
+        if (tally_bad(tally) > 0 || coordinator->fixtures.any_failed)
                 return VERDICT_FAILED;
         if (tally_reported(tally) == tally->count[PTEST_OUTCOME_NOT_RUN] &&
             !coordinator->config.allow_no_tests)
@@ -119,6 +121,7 @@ static void coordinator_complete(Coordinator *coordinator, uint32_t test, Result
                 result_free(result);
                 return;
         }
+        schedule_on_done(coordinator->dispatch.schedule, test);
         coordinator_wake(coordinator);
         event_log_result(&coordinator->log, result);
         if (limit > 0 && coordinator->phase == RUN_GOING &&
@@ -158,15 +161,46 @@ static void coordinator_on_reject(uint32_t test, const char *reason, void *userd
         coordinator_complete_with(userdata, test, PTEST_OUTCOME_ERROR, reason);
 }
 
+/* All that waits in a context and what is nested in it; in CONTEXT_NONE: all that waits. */
+static void coordinator_complete_waiting(
+                Coordinator *coordinator, uint32_t context, Outcome outcome, const char *reason) {
+        _cleanup_free_ uint32_t *tests = NULL;
+        size_t n = 0;
+
+        if (schedule_count_waiting(coordinator->dispatch.schedule) == 0 ||
+            schedule_list_waiting(coordinator->dispatch.schedule, context, &tests, &n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                coordinator_complete_with(coordinator, tests[i], outcome, reason);
+}
+
+static void coordinator_on_context_failed(
+                uint32_t context, Outcome outcome, const char *reason, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        coordinator_complete_waiting(coordinator, context, outcome, reason);
+        /* What workers hold of it comes back, and then is not run either. */
+        for (unsigned i = 0; i < coordinator->config.workers; i++)
+                slot_recall(pool_get_slot(coordinator->pool, i));
+}
+
+static void coordinator_on_reject_fixture(
+                uint32_t instance, PtestRole role, const char *reason, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        coordinator_wake(coordinator);
+        fixtures_on_reject(&coordinator->fixtures, instance, role, reason);
+}
+
 /* ---- Phases ---- */
 
-static void coordinator_complete_queue(Coordinator *coordinator, const char *reason) {
-        while (queue_get_length(coordinator->dispatch.queue) > 0)
-                coordinator_complete_with(
-                                coordinator,
-                                queue_pop(coordinator->dispatch.queue),
-                                PTEST_OUTCOME_NOT_RUN,
-                                reason);
+/* What holds fixtures is needed for their tear-down, unless it is at something that is to end now. */
+static bool coordinator_keeps_slot(const Coordinator *coordinator, unsigned i) {
+        const Schedule *schedule = coordinator->dispatch.schedule;
+
+        return schedule_holds_instances(schedule, i) &&
+                        (slot_get_in_flight(pool_get_slot(coordinator->pool, i)) == 0 ||
+                         schedule_is_tearing_down(schedule, i));
 }
 
 static void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, const char *reason) {
@@ -180,7 +214,7 @@ static void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, co
 
                 if (phase == RUN_WINDING_DOWN)
                         slot_recall(slot);
-                else if (phase == RUN_STOPPING)
+                else if (phase == RUN_STOPPING && !coordinator_keeps_slot(coordinator, i))
                         slot_begin_stop(slot, SLOT_CAUSE_INTERRUPTED);
                 else if (phase == RUN_ENDING)
                         slot_begin_stop(slot, SLOT_CAUSE_OVER);
@@ -227,8 +261,8 @@ static void coordinator_start_worker(Coordinator *coordinator, unsigned i) {
 
 /* Workers for what waits, no more than there are tests. */
 static void coordinator_start_workers(Coordinator *coordinator) {
-        size_t waiting = queue_get_length(coordinator->dispatch.queue), coming = 0;
-        unsigned n = pool_get_size(coordinator->pool);
+        unsigned n = coordinator->config.workers;
+        size_t waiting = schedule_count_startable(coordinator->dispatch.schedule, n), coming = 0;
 
         for (unsigned i = 0; i < n; i++) {
                 SlotState state = slot_get_state(pool_get_slot(coordinator->pool, i));
@@ -243,8 +277,27 @@ static void coordinator_start_workers(Coordinator *coordinator) {
         }
 }
 
+/* The places of shared contexts: there while there is something to set up or to tear down. */
+static void coordinator_start_shared(Coordinator *coordinator) {
+        for (unsigned i = coordinator->config.workers; i < pool_get_size(coordinator->pool); i++) {
+                Slot *slot = pool_get_slot(coordinator->pool, i);
+                bool wanted = schedule_wants_place(coordinator->dispatch.schedule, i);
+
+                if (wanted && coordinator->health[i].closed) {
+                        fixtures_fail_context(
+                                        &coordinator->fixtures,
+                                        schedule_get_shared(coordinator->dispatch.schedule, i),
+                                        "no process could be started for it");
+                        schedule_on_gone(coordinator->dispatch.schedule, i);
+                } else if (wanted && slot_get_state(slot) == SLOT_EMPTY)
+                        coordinator_start_worker(coordinator, i);
+                else if (!wanted && slot_get_state(slot) == SLOT_IDLE)
+                        slot_begin_stop(slot, SLOT_CAUSE_OVER);
+        }
+}
+
 static bool coordinator_has_worker(const Coordinator *coordinator) {
-        for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++)
+        for (unsigned i = 0; i < coordinator->config.workers; i++)
                 if (!coordinator->health[i].closed ||
                     (slot_get_state(pool_get_slot(coordinator->pool, i)) != SLOT_EMPTY &&
                      slot_get_state(pool_get_slot(coordinator->pool, i)) != SLOT_LOST))
@@ -258,24 +311,36 @@ static bool coordinator_is_quiet(const Coordinator *coordinator) {
                         pool_get_size(coordinator->pool);
 }
 
+/* Tests, and in the later phases the tear-downs that are still to be done. */
+static void coordinator_give_work(Coordinator *coordinator) {
+        if (coordinator->phase != RUN_GOING)
+                coordinator_complete_waiting(
+                                coordinator,
+                                CONTEXT_NONE,
+                                PTEST_OUTCOME_NOT_RUN,
+                                coordinator->not_run_reason ?: "interrupted");
+        coordinator_start_workers(coordinator);
+        coordinator_start_shared(coordinator);
+        dispatch_fill(&coordinator->dispatch);
+        if (coordinator_has_worker(coordinator))
+                return;
+        if (!plan_is_complete(coordinator->plan))
+                coordinator_interrupt(
+                                coordinator, RUN_WINDING_DOWN, "no worker was left to run it");
+        else if (coordinator_is_quiet(coordinator))
+                fixtures_give_up(&coordinator->fixtures);
+}
+
 static int coordinator_on_work(sd_event_source *source, void *userdata) {
         Coordinator *coordinator = userdata;
+        bool clean;
 
-        if (coordinator->phase == RUN_GOING) {
-                coordinator_start_workers(coordinator);
-                dispatch_fill(&coordinator->dispatch, coordinator_on_reject, coordinator);
-                if (!plan_is_complete(coordinator->plan) && !coordinator_has_worker(coordinator))
-                        coordinator_interrupt(
-                                        coordinator,
-                                        RUN_WINDING_DOWN,
-                                        "no worker was left to run it");
-        }
-        if (coordinator->phase == RUN_WINDING_DOWN || coordinator->phase == RUN_STOPPING)
-                coordinator_complete_queue(
-                                coordinator, coordinator->not_run_reason ?: "interrupted");
-        if (plan_is_complete(coordinator->plan))
+        if (coordinator->phase < RUN_ENDING)
+                coordinator_give_work(coordinator);
+        clean = schedule_is_clean(coordinator->dispatch.schedule);
+        if (clean && plan_is_complete(coordinator->plan))
                 coordinator_begin_phase(coordinator, RUN_ENDING, NULL);
-        if (coordinator->phase >= RUN_WINDING_DOWN && coordinator_is_quiet(coordinator)) {
+        if (clean && coordinator->phase >= RUN_WINDING_DOWN && coordinator_is_quiet(coordinator)) {
                 coordinator->phase = RUN_OVER;
                 return sd_event_exit(coordinator->event, 0);
         }
@@ -299,8 +364,35 @@ static void coordinator_on_slot_result(Slot *slot, uint32_t test, Result *result
 static void coordinator_on_slot_returned(Slot *slot, uint32_t test, void *userdata) {
         Coordinator *coordinator = userdata;
 
-        if (plan_get_state(coordinator->plan, test) == PLAN_SENT)
-                dispatch_on_returned(&coordinator->dispatch, test);
+        const char *reason;
+        Outcome outcome;
+
+        coordinator_wake(coordinator);
+        if (plan_get_state(coordinator->plan, test) != PLAN_SENT)
+                return;
+        dispatch_on_returned(&coordinator->dispatch, test);
+        if (fixtures_find_failure(&coordinator->fixtures, test, &outcome, &reason))
+                coordinator_complete_with(coordinator, test, outcome, reason);
+}
+
+static void coordinator_on_slot_fixture(
+                Slot *slot,
+                uint32_t instance,
+                PtestRole role,
+                Result *result,
+                char **exports,
+                void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        coordinator->health[slot_get_number(slot) - 1].failures = 0;
+        coordinator_wake(coordinator);
+        fixtures_on_result(&coordinator->fixtures, instance, role, result, exports);
+}
+
+static void coordinator_on_slot_fixture_returned(Slot *slot, uint32_t instance, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        schedule_on_fixture_returned(coordinator->dispatch.schedule, instance);
         coordinator_wake(coordinator);
 }
 
@@ -317,7 +409,8 @@ static void coordinator_on_slot_empty(Slot *slot, bool started, void *userdata) 
         SlotHealth *health = &coordinator->health[i];
 
         coordinator_wake(coordinator);
-        if (coordinator->phase != RUN_GOING || ++health->failures < COORDINATOR_FAILURES_MAX)
+        fixtures_on_gone(&coordinator->fixtures, i);
+        if (coordinator->phase >= RUN_ENDING || ++health->failures < COORDINATOR_FAILURES_MAX)
                 return;
         log_error("Worker %u ended %u times in a row without a result: given up",
                   i + 1,
@@ -342,6 +435,7 @@ static void coordinator_on_slot_lost(Slot *slot, const char *why, void *userdata
         (void)text_setf(&reason, "worker %u could not be ended: %s", slot_get_number(slot), why);
         log_error("%s", reason ?: why);
         coordinator_close_slot(coordinator, slot_get_number(slot) - 1, reason ?: why);
+        fixtures_on_gone(&coordinator->fixtures, slot_get_number(slot) - 1);
         coordinator_wake(coordinator);
 }
 
@@ -391,14 +485,14 @@ bool coordinator_get_running(
                 unsigned i,
                 const char **ret_address,
                 uint64_t *ret_age_usec) {
-        uint64_t started, now = clock_monotonic();
-        uint32_t test;
+        uint64_t now = clock_monotonic();
+        SlotRunning running;
 
         if (i >= pool_get_size(coordinator->pool) ||
-            !slot_get_running(pool_get_slot(coordinator->pool, i), &test, &started))
+            !slot_get_running(pool_get_slot(coordinator->pool, i), &running))
                 return false;
-        *ret_address = coordinator->suite->tests[test]->address;
-        *ret_age_usec = now - MIN(started, now);
+        *ret_address = running.address;
+        *ret_age_usec = now - MIN(running.started_usec, now);
         return true;
 }
 
@@ -410,7 +504,7 @@ static void coordinator_get_progress(const Coordinator *coordinator, Coordinator
                 .bad = tally_bad(tally),
                 .elapsed_usec = clock_monotonic() - coordinator->started_usec,
                 .remaining_usec = USEC_INFINITY,
-                .slots = pool_get_size(coordinator->pool),
+                .slots = coordinator->config.workers,
         };
 
         for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {
@@ -558,11 +652,15 @@ static int coordinator_new_pool(Coordinator *coordinator) {
                 .on_ready = coordinator_on_slot_ready,
                 .on_result = coordinator_on_slot_result,
                 .on_returned = coordinator_on_slot_returned,
+                .on_fixture = coordinator_on_slot_fixture,
+                .on_fixture_returned = coordinator_on_slot_fixture_returned,
                 .on_event = coordinator_on_slot_event,
                 .on_empty = coordinator_on_slot_empty,
                 .on_lost = coordinator_on_slot_lost,
         };
         const CoordinatorConfig *config = &coordinator->config;
+        unsigned n;
+        int r;
 
         coordinator->context = (SlotContext){
                 .event = coordinator->event,
@@ -578,10 +676,13 @@ static int coordinator_new_pool(Coordinator *coordinator) {
                 .userdata = coordinator,
         };
         coordinator_raise_nofile(&coordinator->context.nofile);
-        coordinator->health = calloc(config->workers, sizeof(*coordinator->health));
+        n = schedule_get_n_places(coordinator->dispatch.schedule);
+        coordinator->health = calloc(n, sizeof(*coordinator->health));
         if (!coordinator->health)
                 return -ENOMEM;
-        return pool_new(&coordinator->context, config->workers, &coordinator->pool);
+        r = pool_new(&coordinator->context, n, &coordinator->pool);
+        coordinator->dispatch.pool = coordinator->pool;
+        return r;
 }
 
 static int coordinator_new_dispatch(Coordinator *coordinator) {
@@ -590,11 +691,31 @@ static int coordinator_new_dispatch(Coordinator *coordinator) {
         r = plan_new(coordinator->suite->n_tests, &coordinator->plan);
         if (r < 0)
                 return r;
+        r = schedule_new(
+                        coordinator->suite,
+                        coordinator->config.workers,
+                        &coordinator->dispatch.schedule);
+        if (r < 0)
+                return r;
         coordinator->dispatch.suite = coordinator->suite;
-        coordinator->dispatch.pool = coordinator->pool;
         coordinator->dispatch.plan = coordinator->plan;
+        coordinator->dispatch.n_workers = coordinator->config.workers;
+        coordinator->dispatch.handlers = (DispatchHandlers){
+                .on_reject = coordinator_on_reject,
+                .on_reject_fixture = coordinator_on_reject_fixture,
+                .userdata = coordinator,
+        };
         batch_init(&coordinator->dispatch.batch);
-        return queue_new(coordinator->suite, &coordinator->dispatch.queue);
+        r = test_new("(tear-down)", &coordinator->dispatch.nothing);
+        if (r < 0)
+                return r;
+        return fixtures_init(
+                        &coordinator->fixtures,
+                        &(FixturesConfig){ .suite = coordinator->suite,
+                                           .schedule = coordinator->dispatch.schedule,
+                                           .log = &coordinator->log,
+                                           .on_failed = coordinator_on_context_failed,
+                                           .userdata = coordinator });
 }
 
 int coordinator_new(
@@ -625,9 +746,9 @@ int coordinator_new(
         r = run_directory_new(config->run_id, config->uid, config->gid, &coordinator->directory);
         if (r < 0)
                 return log_error_errno(r, "Cannot make a directory for the sockets of the run: %m");
-        r = coordinator_new_pool(coordinator);
+        r = coordinator_new_dispatch(coordinator);
         if (r >= 0)
-                r = coordinator_new_dispatch(coordinator);
+                r = coordinator_new_pool(coordinator);
         if (r >= 0)
                 r = coordinator_add_sources(coordinator);
         if (r < 0)
@@ -663,8 +784,9 @@ static Verdict coordinator_finish(Coordinator *coordinator) {
                         &(EventLogEnd){
                                         .tally = plan_get_tally(coordinator->plan),
                                         .verdict = coordinator_get_verdict(coordinator),
-                                        .reason = coordinator->verdict_reason ?:
-                                                        coordinator->log.error,
+                                        .reason = coordinator->verdict_reason  ?:
+                                                        coordinator->log.error ?:
+                                                        coordinator->fixtures.failure,
                                         .duration_usec = clock_monotonic() -
                                                         coordinator->started_usec,
                         });
@@ -693,9 +815,11 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
         sd_event_source_disable_unref(coordinator->work);
         sd_event_source_disable_unref(coordinator->tick);
         sd_event_source_disable_unref(coordinator->limit);
-        queue_free(coordinator->dispatch.queue);
-        plan_free(coordinator->plan);
         pool_free(coordinator->pool);
+        fixtures_done(&coordinator->fixtures);
+        schedule_free(coordinator->dispatch.schedule);
+        test_free(coordinator->dispatch.nothing);
+        plan_free(coordinator->plan);
         backend_free(coordinator->backend);
         run_directory_free(coordinator->directory);
         sd_event_unref(coordinator->event);

@@ -7,131 +7,134 @@
 
 #include "basic/clock.h"
 #include "basic/log.h"
+#include "basic/strv.h"
+
+#define TOO_LARGE "its command line and environment are too large to be sent (64 KiB)"
 
 static bool slot_is_at_long_test(const Slot *slot) {
-        uint64_t started;
-        uint32_t test;
+        SlotRunning running;
 
-        return slot_get_running(slot, &test, &started) &&
-                        clock_monotonic() > started + DISPATCH_LONG;
+        return slot_get_running(slot, &running) &&
+                        clock_monotonic() > running.started_usec + DISPATCH_LONG;
 }
 
-static void dispatch_put_back(Dispatch *dispatch, const uint32_t *tests, size_t n) {
-        while (n > 0)
-                queue_return(dispatch->queue, tests[--n]);
+static void dispatch_log_failure(const Slot *slot, int error) {
+        log_debug("worker %u: cannot be given tasks: %s", slot_get_number(slot), strerror(-error));
 }
 
-/* Sends up to n tests from the head of the queue; stops before an exclusive one unless it is the first. */
-static void dispatch_send(
-                Dispatch *dispatch,
-                Slot *slot,
-                size_t n,
-                dispatch_reject_t on_reject,
-                void *userdata) {
-        uint32_t tests[PTEST_TASKS_MAX];
-        unsigned attempts[PTEST_TASKS_MAX];
-        size_t taken = 0, sent = 0;
-        int r;
+/* Takes out the tests that cannot be run; gives how many are left. */
+static size_t dispatch_reject_unloaded(Dispatch *dispatch, uint32_t *tests, size_t n) {
+        size_t left = 0;
 
-        while (taken < MIN(n, ELEMENTSOF(tests)) && queue_get_length(dispatch->queue) > 0) {
-                uint32_t test = queue_peek(dispatch->queue);
-                const PackedTest *t = dispatch->suite->tests[test];
+        for (size_t i = 0; i < n; i++) {
+                const char *error = packed_test_get_load_error(dispatch->suite->tests[tests[i]]);
 
-                if (taken > 0 && t->exclusive)
-                        break;
-                if (t->has_load_error) {
-                        on_reject(queue_pop(dispatch->queue),
-                                  packed_test_get_load_error(t),
-                                  userdata);
-                        continue;
-                }
-                tests[taken] = queue_pop(dispatch->queue);
-                attempts[taken] = plan_get_attempt(dispatch->plan, test);
-                taken++;
+                if (error)
+                        dispatch->handlers.on_reject(tests[i], error, dispatch->handlers.userdata);
+                else
+                        tests[left++] = tests[i];
         }
-        if (taken == 0)
-                return;
-        r = slot_send(slot, tests, attempts, taken, &sent);
+        return left;
+}
+
+static void dispatch_send(Dispatch *dispatch, Slot *slot, uint32_t *tests, size_t n) {
+        _cleanup_strv_ char **exports = NULL;
+        unsigned attempts[PTEST_TASKS_MAX];
+        size_t sent = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < n; i++)
+                attempts[i] = plan_get_attempt(dispatch->plan, tests[i]);
+        /* The tests of one step have all the same context. */
+        if (dispatch->suite->tests[tests[0]]->traits->context != CONTEXT_NONE)
+                r = schedule_get_test_exports(
+                                dispatch->schedule, tests[0], slot_get_number(slot) - 1, &exports);
+        if (r >= 0)
+                r = slot_send(slot, tests, attempts, exports, n, &sent);
         for (size_t i = 0; i < sent; i++)
                 plan_set_sent(dispatch->plan, tests[i]);
         if (r == -EMSGSIZE) {
-                dispatch_put_back(dispatch, tests + 1, taken - 1);
-                on_reject(tests[0],
-                          "its command line and environment are too large to be sent (64 KiB)",
-                          userdata);
-                return;
-        }
-        if (r < 0)
-                log_debug("worker %u: cannot be given tests: %s",
-                          slot_get_number(slot),
-                          strerror(-r));
-        dispatch_put_back(dispatch, tests + sent, taken - sent);
+                dispatch->handlers.on_reject(tests[0], TOO_LARGE, dispatch->handlers.userdata);
+                sent = 1;
+        } else if (r < 0)
+                dispatch_log_failure(slot, r);
+        while (n > sent)
+                schedule_on_returned(dispatch->schedule, tests[--n]);
 }
 
-static void dispatch_fill_slot(
-                Dispatch *dispatch, Slot *slot, dispatch_reject_t on_reject, void *userdata) {
-        size_t held = slot_get_in_flight(slot), target;
+const Test *dispatch_get_fixture(const Dispatch *dispatch, uint32_t context, PtestRole role) {
+        const Context *c = dispatch->suite->contexts[context - 1];
+
+        return role == PTEST_ROLE_SET_UP ? c->set_up : c->tear_down ?: dispatch->nothing;
+}
+
+static void dispatch_send_fixture(Dispatch *dispatch, Slot *slot, const ScheduleStep *step) {
+        _cleanup_strv_ char **exports = NULL;
+        PtestRole role = step->action == SCHEDULE_SET_UP ? PTEST_ROLE_SET_UP : PTEST_ROLE_TEAR_DOWN;
+        const Test *what = dispatch_get_fixture(dispatch, step->context, role);
+        int r;
+
+        r = schedule_get_exports(dispatch->schedule, step->instance, &exports);
+        if (r >= 0)
+                r = slot_send_fixture(slot, step->instance, role, what, exports);
+        if (r == -EMSGSIZE)
+                dispatch->handlers.on_reject_fixture(
+                                step->instance, role, TOO_LARGE, dispatch->handlers.userdata);
+        else if (r < 0) {
+                dispatch_log_failure(slot, r);
+                schedule_on_fixture_returned(dispatch->schedule, step->instance);
+        }
+}
+
+/* True if there may be more for this slot: what it was to get could not be run. */
+static bool dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
+        size_t held = slot_get_in_flight(slot), target, left;
+        uint32_t tests[PTEST_TASKS_MAX];
+        ScheduleStep step;
 
         if (held > 0 && slot_is_at_long_test(slot))
-                return;
+                return false;
         target = batch_get_target(
                         &dispatch->batch,
-                        pool_get_size(dispatch->pool),
-                        queue_get_length(dispatch->queue),
+                        dispatch->n_workers,
+                        schedule_count_waiting(dispatch->schedule),
                         PTEST_TASKS_MAX);
         /* Refilled when half is done: fewer, larger messages. */
-        if (held > 0 && held > target / 2)
-                return;
-        if (held < target)
-                dispatch_send(dispatch, slot, target - held, on_reject, userdata);
-}
-
-static void dispatch_fill_exclusive(
-                Dispatch *dispatch, dispatch_reject_t on_reject, void *userdata) {
-        if (pool_count_in_flight(dispatch->pool) > 0)
-                return;
-        for (unsigned i = 0; i < pool_get_size(dispatch->pool); i++) {
-                Slot *slot = pool_get_slot(dispatch->pool, i);
-
-                if (!slot_takes_tasks(slot))
-                        continue;
-                dispatch_send(dispatch, slot, 1, on_reject, userdata);
-                dispatch->exclusive = slot_get_in_flight(slot) > 0;
-                return;
+        if (held >= target || (held > 0 && held > target / 2))
+                return false;
+        if (schedule_next(dispatch->schedule,
+                          slot_get_number(slot) - 1,
+                          tests,
+                          target - held,
+                          &step) < 0)
+                return false;
+        if (step.action == SCHEDULE_NOTHING)
+                return false;
+        if (step.action != SCHEDULE_TESTS) {
+                dispatch_send_fixture(dispatch, slot, &step);
+                return false;
         }
+        left = dispatch_reject_unloaded(dispatch, tests, step.n_tests);
+        if (left > 0)
+                dispatch_send(dispatch, slot, tests, left);
+        return left < step.n_tests;
 }
 
-static bool dispatch_head_is_exclusive(const Dispatch *dispatch) {
-        return dispatch->suite->tests[queue_peek(dispatch->queue)]->exclusive;
-}
-
-void dispatch_fill(Dispatch *dispatch, dispatch_reject_t on_reject, void *userdata) {
-        if (dispatch->exclusive)
-                return;
+void dispatch_fill(Dispatch *dispatch) {
         for (unsigned i = 0; i < pool_get_size(dispatch->pool); i++) {
                 Slot *slot = pool_get_slot(dispatch->pool, i);
 
-                if (queue_get_length(dispatch->queue) == 0)
-                        return;
-                if (dispatch_head_is_exclusive(dispatch)) {
-                        dispatch_fill_exclusive(dispatch, on_reject, userdata);
-                        return;
-                }
-                if (slot_takes_tasks(slot))
-                        dispatch_fill_slot(dispatch, slot, on_reject, userdata);
+                while (slot_takes_tasks(slot) && dispatch_fill_slot(dispatch, slot))
+                        ;
         }
 }
 
 void dispatch_on_returned(Dispatch *dispatch, uint32_t test) {
-        if (dispatch->suite->tests[test]->exclusive)
-                dispatch->exclusive = false;
         plan_set_waiting(dispatch->plan, test);
-        queue_return(dispatch->queue, test);
+        schedule_on_returned(dispatch->schedule, test);
 }
 
 void dispatch_on_result(Dispatch *dispatch, uint32_t test, const Result *result) {
-        if (dispatch->suite->tests[test]->exclusive)
-                dispatch->exclusive = false;
         batch_add(&dispatch->batch, result->duration_usec);
 }
 

@@ -4,33 +4,43 @@
 #include "coordinator/pool.h"
 #include "model/batch.h"
 #include "model/plan.h"
-#include "model/queue.h"
+#include "model/schedule.h"
 
 /*
- * Dispatch: which worker gets which test, and when
+ * Dispatch: sends to workers what the schedule has for them
  *
  * A worker is given a few tests ahead, as many as hide the latency of the socket while tests are short; none
- * while the test that it is at takes long. An exclusive test goes out only when nobody holds anything, and
- * nothing follows until it has ended.
+ * while the test that it is at takes long. The first slots of the pool are those of workers; one for each shared
+ * context follows, as the schedule numbers its places.
  */
+
+/* What cannot be sent at all: the callee gives the test its outcome, or fails the fixture. */
+typedef struct DispatchHandlers {
+        void (*on_reject)(uint32_t test, const char *reason, void *userdata);
+        void (*on_reject_fixture)(
+                        uint32_t instance, PtestRole role, const char *reason, void *userdata);
+        void *userdata;
+} DispatchHandlers;
 
 typedef struct Dispatch {
         const Suite *suite;
         Pool *pool;
-        Queue *queue;
+        Schedule *schedule;
         Plan *plan;
+        unsigned n_workers;
+        Test *nothing; /* the tear-down of contexts that have none */
         Batch batch;
-        bool exclusive; /* one is out */
+        DispatchHandlers handlers;
 } Dispatch;
 
-/* A test that cannot be sent at all: the callee gives it its outcome. */
-typedef void (*dispatch_reject_t)(uint32_t test, const char *reason, void *userdata);
-
-void dispatch_fill(Dispatch *dispatch, dispatch_reject_t on_reject, void *userdata);
+void dispatch_fill(Dispatch *dispatch);
 
 /* A test has ended or has come back. */
 void dispatch_on_returned(Dispatch *dispatch, uint32_t test);
 void dispatch_on_result(Dispatch *dispatch, uint32_t test, const Result *result);
+
+/* The set-up or tear-down of a context; a context without has an empty one to be given. */
+const Test *dispatch_get_fixture(const Dispatch *dispatch, uint32_t context, PtestRole role);
 
 /* Takes back what waits behind a test that turned out to be long, while others have nothing to do. */
 void dispatch_rebalance(Dispatch *dispatch);

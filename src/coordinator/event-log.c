@@ -80,6 +80,23 @@ void event_log_result(EventLog *log, Result *result) {
         event_log_emit(log, event);
 }
 
+void event_log_fixture(EventLog *log, const char *context, bool tear_down, Result *result) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_FIXTURE_FAILED);
+
+        if (!event) {
+                result_free(result);
+                return;
+        }
+        event->result = result;
+        event->fixture.tear_down = tear_down;
+        event->fixture.context = strdup(context);
+        if (!event->fixture.context) {
+                event_log_fail(log, -ENOMEM);
+                return;
+        }
+        event_log_emit(log, event);
+}
+
 void event_log_worker(
                 EventLog *log,
                 EventKind kind,

@@ -25,6 +25,9 @@ void event_log_result(EventLog *log, Result *result);
 void event_log_worker(
                 EventLog *log, EventKind kind, const Slot *slot, const char *why, const char *test);
 
+/* A fixture that failed. Takes the result. */
+void event_log_fixture(EventLog *log, const char *context, bool tear_down, Result *result);
+
 typedef struct EventLogEnd {
         const Tally *tally;
         Verdict verdict;

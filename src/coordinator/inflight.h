@@ -3,7 +3,7 @@
 
 #include "ptest/protocol.h"
 
-#include "basic/macros.h"
+#include "model/test.h"
 
 #include <stdbool.h>
 
@@ -16,9 +16,11 @@
  */
 
 typedef struct InFlightTask {
-        uint64_t id;      /* unique in the run, so that a late message matches nothing */
-        uint32_t test;    /* index in the suite */
-        unsigned attempt; /* from 1 */
+        uint64_t id; /* unique in the run, so that a late message matches nothing */
+        PtestRole role;
+        uint32_t test;       /* index in the suite; of a fixture: its instance */
+        const Test *fixture; /* weak: owned by the suite; NULL: it is a test */
+        unsigned attempt;    /* from 1 */
 } InFlightTask;
 
 typedef struct InFlight {

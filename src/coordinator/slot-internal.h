@@ -48,6 +48,12 @@ void slot_fail(Slot *slot, SlotCause cause, const char *why);
 void slot_send_stop(Slot *slot, bool now);
 void slot_emit(Slot *slot, EventKind kind, const char *why, const char *test);
 
+const char *slot_get_address(const Slot *slot, const InFlightTask *task);
+
+/* A task's end: it goes back, or its result is handed over. */
+void slot_return(Slot *slot, const InFlightTask *task);
+void slot_deliver(Slot *slot, const InFlightTask *task, Result *result, char **exports);
+
 /* Gone, and read to the end: from the loop, because the handlers may start the next worker. */
 void slot_try_finish(Slot *slot);
 /* Drops all that belongs to a worker. */

@@ -34,7 +34,6 @@ static void slot_on_hello(Slot *slot, const Message *message, const ChannelPacke
 }
 
 static void slot_on_finished(Slot *slot, Message *message) {
-        const SlotContext *context = slot->context;
         Result *result = message->finished.result;
         InFlightTask task;
         int r;
@@ -53,16 +52,15 @@ static void slot_on_finished(Slot *slot, Message *message) {
                           "sent the result of a test that it had not come to");
                 return;
         }
-        r = text_setf(&result->address, "%s", context->suite->tests[task.test]->address);
+        r = text_setf(&result->address, "%s", slot_get_address(slot, &task));
         if (r < 0)
                 log_error_errno(r, "Failed to name a result: %m");
-        result->slot = slot->number;
-        result->generation = slot->generation;
-        result->attempt = task.attempt;
         if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
                 slot_set_state(slot, SLOT_IDLE);
-        context->handlers->on_result(
-                        slot, task.test, TAKE_PTR(message->finished.result), context->userdata);
+        slot_deliver(slot,
+                     &task,
+                     TAKE_PTR(message->finished.result),
+                     TAKE_PTR(message->finished.exported));
 }
 
 /* A result too large for the socket: it lies in the memory file that only this worker and we have. */
@@ -90,14 +88,12 @@ static void slot_on_spilled(Slot *slot, const Message *message) {
 }
 
 static void slot_on_cancelled(Slot *slot, const Message *message) {
-        const SlotContext *context = slot->context;
-
         for (size_t i = 0; i < message->cancel.n_ids; i++) {
                 InFlightTask task;
 
                 if (in_flight_cancel(&slot->in_flight, message->cancel.ids[i], &task) < 0)
                         continue;
-                context->handlers->on_returned(slot, task.test, context->userdata);
+                slot_return(slot, &task);
         }
         if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
                 slot_set_state(slot, SLOT_IDLE);

@@ -19,6 +19,7 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/parse.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "coordinator/settle.h"
 
@@ -60,6 +61,11 @@ void slot_arm(Slot *slot, uint64_t at_usec) {
         sd_event_source_set_enabled(slot->deadline, SD_EVENT_ONESHOT);
 }
 
+const char *slot_get_address(const Slot *slot, const InFlightTask *task) {
+        return task->fixture ? task->fixture->address :
+                               slot->context->suite->tests[task->test]->address;
+}
+
 static PtestPage slot_read_page(const Slot *slot) {
         PtestPage page = {};
 
@@ -73,8 +79,9 @@ static PtestPage slot_read_page(const Slot *slot) {
         return page;
 }
 
-bool slot_get_running(const Slot *slot, uint32_t *ret_test, uint64_t *ret_started_usec) {
+bool slot_get_running(const Slot *slot, SlotRunning *ret) {
         PtestPage page = slot_read_page(slot);
+        const InFlightTask *task;
         size_t at;
 
         if (page.task_id == 0)
@@ -82,24 +89,33 @@ bool slot_get_running(const Slot *slot, uint32_t *ret_test, uint64_t *ret_starte
         at = in_flight_find(&slot->in_flight, page.task_id);
         if (at == slot->in_flight.n_tasks)
                 return false;
-        *ret_test = slot->in_flight.tasks[at].test;
-        *ret_started_usec = page.started_usec;
+        task = &slot->in_flight.tasks[at];
+        *ret = (SlotRunning){ .address = slot_get_address(slot, task),
+                              .started_usec = page.started_usec };
+        if (task->fixture) {
+                ret->timeout_usec = task->fixture->timeout_usec;
+                ret->grace_usec = task->fixture->grace_usec;
+        } else {
+                const TestTraits *traits = slot->context->suite->tests[task->test]->traits;
+
+                ret->timeout_usec = traits->timeout_usec;
+                ret->grace_usec = traits->grace_usec;
+        }
         return true;
 }
 
 /* When a busy worker is stuck, as things are now. The time that its page tells is believed only to the past. */
 static uint64_t slot_get_busy_deadline(const Slot *slot) {
+        SlotRunning running;
         uint64_t started;
-        uint32_t test;
-        const TestTraits *t;
 
-        if (!slot_get_running(slot, &test, &started))
+        if (!slot_get_running(slot, &running))
                 return usec_add(slot->active_usec, SLOT_IDLE_TIMEOUT);
-        t = slot->context->suite->tests[test]->traits;
-        if (t->timeout_usec == USEC_INFINITY)
+        if (running.timeout_usec == USEC_INFINITY)
                 return USEC_INFINITY;
-        started = MIN(started, clock_monotonic());
-        return usec_add(started, usec_add(t->timeout_usec, usec_add(t->grace_usec, SLOT_MARGIN)));
+        started = MIN(running.started_usec, clock_monotonic());
+        return usec_add(started,
+                        usec_add(running.timeout_usec, usec_add(running.grace_usec, SLOT_MARGIN)));
 }
 
 uint64_t slot_get_deadline(const Slot *slot) {
@@ -151,9 +167,8 @@ static void slot_set_cause(Slot *slot, SlotCause cause, const char *why) {
 }
 
 void slot_fail(Slot *slot, SlotCause cause, const char *why) {
-        uint64_t started;
-        uint32_t test;
-        bool running = slot_get_running(slot, &test, &started);
+        SlotRunning running;
+        bool is_running = slot_get_running(slot, &running);
 
         if (slot->state == SLOT_EMPTY || slot->state == SLOT_LOST)
                 return;
@@ -161,10 +176,7 @@ void slot_fail(Slot *slot, SlotCause cause, const char *why) {
             slot->cause != SLOT_CAUSE_INTERRUPTED)
                 return;
         if (cause == SLOT_CAUSE_STUCK)
-                slot_emit(slot,
-                          EVENT_WORKER_STUCK,
-                          why,
-                          running ? slot->context->suite->tests[test]->address : NULL);
+                slot_emit(slot, EVENT_WORKER_STUCK, why, is_running ? running.address : NULL);
         slot_set_cause(slot, cause, why);
         slot_set_state(slot, SLOT_STOPPING);
         slot_arm(slot, USEC_INFINITY);
@@ -229,25 +241,48 @@ void slot_clear(Slot *slot) {
         slot->end = (BackendWorkerEnd){};
 }
 
+void slot_return(Slot *slot, const InFlightTask *task) {
+        const SlotContext *context = slot->context;
+
+        if (task->role == PTEST_ROLE_TEST)
+                context->handlers->on_returned(slot, task->test, context->userdata);
+        else
+                context->handlers->on_fixture_returned(slot, task->test, context->userdata);
+}
+
+void slot_deliver(Slot *slot, const InFlightTask *task, Result *result, char **exports) {
+        const SlotContext *context = slot->context;
+
+        result->slot = slot->number;
+        result->generation = slot->generation;
+        result->attempt = task->attempt;
+        if (task->role == PTEST_ROLE_TEST) {
+                strv_free(exports);
+                context->handlers->on_result(slot, task->test, result, context->userdata);
+                return;
+        }
+        context->handlers->on_fixture(
+                        slot, task->test, task->role, result, exports, context->userdata);
+}
+
 static void slot_settle_task(
                 Slot *slot,
                 const InFlightTask *task,
                 Settlement settlement,
                 const PtestPage *page) {
-        const SlotContext *context = slot->context;
-        const PackedTest *packed = context->suite->tests[task->test];
         _cleanup_(result_freep) Result *result = NULL;
         _cleanup_(test_freep) Test *test = NULL;
-        int r;
+        int r = 0;
 
         if (settlement == SETTLEMENT_UNSTARTED) {
-                context->handlers->on_returned(slot, task->test, context->userdata);
+                slot_return(slot, task);
                 return;
         }
-        r = packed_test_unpack(packed, &test);
+        if (!task->fixture)
+                r = packed_test_unpack(slot->context->suite->tests[task->test], &test);
         if (r >= 0)
                 r = settle_make_result(
-                                test,
+                                task->fixture ?: test,
                                 &(SettleInput){
                                                 .settlement = settlement,
                                                 .cause = slot->cause,
@@ -259,13 +294,12 @@ static void slot_settle_task(
                                 },
                                 &result);
         if (r < 0) {
-                log_error_errno(r, "Failed to make the result of %s: %m", packed->address);
+                log_error_errno(r,
+                                "Failed to make the result of %s: %m",
+                                slot_get_address(slot, task));
                 return;
         }
-        result->slot = slot->number;
-        result->generation = slot->generation;
-        result->attempt = task->attempt;
-        context->handlers->on_result(slot, task->test, TAKE_PTR(result), context->userdata);
+        slot_deliver(slot, task, TAKE_PTR(result), NULL);
 }
 
 static void slot_settle(Slot *slot) {
@@ -354,18 +388,16 @@ void slot_on_lost(BackendWorker *worker, const char *why, void *userdata) {
 static void slot_on_busy_deadline(Slot *slot) {
         _cleanup_free_ char *why = NULL;
         char buffer[FORMAT_MAX];
-        uint64_t started;
-        uint32_t test;
+        SlotRunning running;
 
         if (slot_get_busy_deadline(slot) > clock_monotonic()) {
                 slot_arm(slot, slot_get_deadline(slot));
                 return;
         }
-        if (slot_get_running(slot, &test, &started))
+        if (slot_get_running(slot, &running))
                 text_setf(&why,
                           "did not end its test, whose limit is %s",
-                          format_time(buffer,
-                                      slot->context->suite->tests[test]->traits->timeout_usec));
+                          format_time(buffer, running.timeout_usec));
         else
                 text_setf(&why, "started none of its %zu tasks", slot->in_flight.n_tasks);
         slot_fail(slot, SLOT_CAUSE_STUCK, why);
@@ -416,27 +448,52 @@ static void outgoing_tasks_done(OutgoingTasks *tasks) {
                 test_free(tasks->items[i].test);
 }
 
-static int outgoing_tasks_add(
-                OutgoingTasks *tasks, uint64_t id, unsigned attempt, const PackedTest *packed) {
-        Task *task = &tasks->items[tasks->n];
+static int outgoing_tasks_add(OutgoingTasks *tasks, const Task *task, const PackedTest *packed) {
         int r;
 
-        *task = (Task){ .id = id, .attempt = attempt };
-        r = packed_test_unpack(packed, &task->test);
+        tasks->items[tasks->n] = *task;
+        r = packed_test_unpack(packed, &tasks->items[tasks->n].test);
         if (r < 0)
                 return r;
         tasks->n++;
         return 0;
 }
 
+static int slot_send_tasks(
+                Slot *slot, const Task *tasks, const uint32_t *tests, size_t n, size_t *ret_sent) {
+        size_t sent = 0;
+        int r;
+
+        r = outbox_send_tasks(slot->outbox, tasks, n, &sent);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < sent; i++) {
+                bool fixture = tasks[i].role != PTEST_ROLE_TEST;
+
+                r = in_flight_add(
+                                &slot->in_flight,
+                                &(InFlightTask){ .id = tasks[i].id,
+                                                 .role = tasks[i].role,
+                                                 .test = tests[i],
+                                                 .fixture = fixture ? tasks[i].test : NULL,
+                                                 .attempt = tasks[i].attempt });
+                assert(r >= 0);
+        }
+        *slot->context->last_id += sent;
+        slot->active_usec = clock_monotonic();
+        slot_set_state(slot, SLOT_BUSY);
+        *ret_sent = sent;
+        return 0;
+}
+
 int slot_send(Slot *slot,
               const uint32_t *tests,
               const unsigned *attempts,
+              char *const *exports,
               size_t n,
               size_t *ret_sent) {
         const SlotContext *context = slot->context;
         _cleanup_(outgoing_tasks_done) OutgoingTasks tasks;
-        size_t sent = 0;
         int r;
 
         assert(slot_takes_tasks(slot));
@@ -447,28 +504,34 @@ int slot_send(Slot *slot,
         for (size_t i = 0; i < n; i++) {
                 r = outgoing_tasks_add(
                                 &tasks,
-                                *context->last_id + 1 + i,
-                                attempts[i],
+                                &(Task){ .id = *context->last_id + 1 + i,
+                                         .attempt = attempts[i],
+                                         .exports = (char **)exports },
                                 context->suite->tests[tests[i]]);
                 if (r < 0)
                         return r;
         }
-        r = outbox_send_tasks(slot->outbox, tasks.items, n, &sent);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < sent; i++) {
-                r = in_flight_add(
-                                &slot->in_flight,
-                                &(InFlightTask){ .id = tasks.items[i].id,
-                                                 .test = tests[i],
-                                                 .attempt = attempts[i] });
-                assert(r >= 0);
-        }
-        *context->last_id += sent;
-        slot->active_usec = clock_monotonic();
-        slot_set_state(slot, SLOT_BUSY);
-        *ret_sent = sent;
-        return 0;
+        return slot_send_tasks(slot, tasks.items, tests, n, ret_sent);
+}
+
+int slot_send_fixture(
+                Slot *slot,
+                uint32_t instance,
+                PtestRole role,
+                const Test *what,
+                char *const *exports) {
+        size_t sent;
+        Task task = {
+                .id = *slot->context->last_id + 1,
+                .attempt = 1,
+                .test = (Test *)what,
+                .role = role,
+                .instance = instance,
+                .exports = (char **)exports,
+        };
+
+        assert(slot_takes_tasks(slot));
+        return slot_send_tasks(slot, &task, &instance, 1, &sent);
 }
 
 void slot_recall(Slot *slot) {

@@ -55,6 +55,14 @@ typedef enum SlotCause {
 
 typedef struct Slot Slot;
 
+/* What a worker is running. */
+typedef struct SlotRunning {
+        const char *address;
+        uint64_t timeout_usec;
+        uint64_t grace_usec;
+        uint64_t started_usec; /* CLOCK_MONOTONIC */
+} SlotRunning;
+
 /* Called by a slot; none of them may free it. */
 typedef struct SlotHandlers {
         /* The worker said hello. */
@@ -63,6 +71,15 @@ typedef struct SlotHandlers {
         void (*on_result)(Slot *slot, uint32_t test, Result *result, void *userdata);
         /* A test that was sent and not started comes back. */
         void (*on_returned)(Slot *slot, uint32_t test, void *userdata);
+        /* The same of a fixture; the exports are the callee's too. */
+        void (*on_fixture)(
+                        Slot *slot,
+                        uint32_t instance,
+                        PtestRole role,
+                        Result *result,
+                        char **exports,
+                        void *userdata);
+        void (*on_fixture_returned)(Slot *slot, uint32_t instance, void *userdata);
         /* EVENT_WORKER_*, for the records. test: the address it was at, or NULL */
         void (*on_event)(
                         Slot *slot,
@@ -117,8 +134,8 @@ const char *slot_get_unit(const Slot *slot);
 size_t slot_get_in_flight(const Slot *slot);
 bool slot_takes_tasks(const Slot *slot);
 
-/* The test that its worker is running, and since when (CLOCK_MONOTONIC); false if none. */
-bool slot_get_running(const Slot *slot, uint32_t *ret_test, uint64_t *ret_started_usec);
+/* The test or fixture that its worker is running, false if none. */
+bool slot_get_running(const Slot *slot, SlotRunning *ret);
 
 /* From EMPTY. Negative: the worker could not even be forked; the slot stays EMPTY. */
 int slot_start(Slot *slot);
@@ -127,8 +144,16 @@ int slot_start(Slot *slot);
 int slot_send(Slot *slot,
               const uint32_t *tests,
               const unsigned *attempts,
+              char *const *exports,
               size_t n,
               size_t *ret_sent);
+/* The fixture of an instance; -EMSGSIZE */
+int slot_send_fixture(
+                Slot *slot,
+                uint32_t instance,
+                PtestRole role,
+                const Test *what,
+                char *const *exports);
 
 /* Asks for the return of the tasks that have not been started. */
 void slot_recall(Slot *slot);

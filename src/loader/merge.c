@@ -78,7 +78,31 @@ static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) 
         settings->allow_no_tests = settings->allow_no_tests && other->allow_no_tests;
 }
 
+/* Their numbers grow by those that are there. */
+static int merge_move_contexts(Suite *merged, Suite *suite, const char *prefix) {
+        uint32_t before = (uint32_t)merged->n_contexts;
+
+        for (size_t i = 0; i < suite->n_contexts; i++) {
+                _cleanup_(context_freep) Context *context = TAKE_PTR(suite->contexts[i]);
+                _cleanup_free_ char *name = TAKE_PTR(context->name);
+                int r;
+
+                r = text_setf(&context->name, "%s/%s", prefix, name);
+                if (r < 0)
+                        return r;
+                if (context->parent != CONTEXT_NONE)
+                        context->parent += before;
+                r = suite_add_context(merged, TAKE_PTR(context));
+                if (r < 0)
+                        return r;
+        }
+        suite->n_contexts = 0;
+        return 0;
+}
+
 static int merge_move(Suite *merged, Suite *suite, const char *prefix) {
+        uint32_t contexts_before = (uint32_t)merged->n_contexts;
+
         for (size_t i = 0; i < suite->n_tests; i++) {
                 _cleanup_(test_freep) Test *test = NULL;
                 int r;
@@ -86,13 +110,15 @@ static int merge_move(Suite *merged, Suite *suite, const char *prefix) {
                 r = packed_test_unpack(suite->tests[i], &test);
                 if (r >= 0)
                         r = text_setf(&test->address, "%s/%s", prefix, suite->tests[i]->address);
+                if (r >= 0 && test->context != CONTEXT_NONE)
+                        test->context += contexts_before;
                 if (r >= 0)
                         r = suite_add(merged, TAKE_PTR(test));
                 if (r < 0)
                         return r;
         }
         suite_truncate(suite, 0);
-        return 0;
+        return merge_move_contexts(merged, suite, prefix);
 }
 
 int suite_merge(Suite **suites, size_t n_suites, Suite **ret, LoadProblems *problems) {

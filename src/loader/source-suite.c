@@ -111,8 +111,9 @@ static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
                                 builder->problems,
                                 spec->exec_path,
                                 spec->exec_line,
-                                "the program %s of [Test %s] %s",
+                                "the program %s of [%s %s] %s",
                                 name,
+                                spec->kind == SPEC_CONTEXT ? "Context" : "Test",
                                 spec->name,
                                 r != -ENOENT ? "cannot be executed; is it a file with its x bit set?" :
                                                 strchr(name, '/') ?
@@ -192,6 +193,187 @@ static int builder_apply_match(Builder *builder, const Spec *spec) {
                         spec->name);
 }
 
+/* ---- [Context] ---- */
+
+static int builder_check_contexts(Builder *builder) {
+        const SuiteFile *file = &builder->file;
+        const Suite *suite = builder->suite;
+        const Spec *spec;
+        uint32_t number;
+        ContextProblem problem;
+
+        for (size_t i = 0; i < file->n_contexts; i++) {
+                int r;
+
+                spec = file->contexts[i]->spec;
+                if (file->contexts[i]->section_path)
+                        continue;
+                r = problems_add(
+                                builder->problems,
+                                spec->path,
+                                spec->line,
+                                "there is no [Context %s]; write that section, or another name",
+                                spec->name);
+                if (r < 0)
+                        return r;
+        }
+        problem = contexts_check(suite->contexts, suite->n_contexts, &number);
+        if (problem == CONTEXT_GOOD || problems_count(builder->problems) > 0)
+                return 0;
+        spec = file->contexts[number - 1]->spec;
+        return problems_add(
+                        builder->problems,
+                        spec->path,
+                        spec->line,
+                        problem == CONTEXT_IS_CYCLE ?
+                                        "[Context %s] is nested in itself; leave out one Context=" :
+                                        "[Context %s] is shared and nested in a split one, which each worker sets up for itself; make it split too, or nest it in none",
+                        spec->name);
+}
+
+/* The environment of a context and of all that it is nested in, outermost first. */
+static int builder_add_context_env(const Builder *builder, uint32_t number, Test *test) {
+        const ContextSpec *context;
+        int r;
+
+        if (number == CONTEXT_NONE)
+                return 0;
+        context = builder->file.contexts[number - 1];
+        r = builder_add_context_env(builder, context->parent, test);
+        for (size_t i = 0; i < context->spec->values->n_env && r >= 0; i++) {
+                const EnvOp *op = &context->spec->values->env[i];
+
+                r = test_add_env(test, op->kind, op->name, op->value, op->separator);
+        }
+        return r;
+}
+
+static int builder_make_fixture(
+                Builder *builder,
+                uint32_t number,
+                const char *what,
+                FixtureSpec *spec,
+                Test **ret) {
+        SourceContext source = { .suite = builder->suite, .defaults = builder->defaults };
+        const Spec *section = builder->file.contexts[number - 1]->spec;
+        _cleanup_free_ char *address = NULL;
+        _cleanup_(test_freep) Test *test = NULL;
+        int r;
+
+        if (!spec->argv)
+                return 0;
+        r = text_setf(&address, "%s (%s)", section->name, what);
+        if (r >= 0)
+                r = source_new_test(&source, address, &test);
+        if (r >= 0)
+                r = builder_add_context_env(builder, number, test);
+        if (r >= 0 && section->values->workdir)
+                r = text_setf(&test->workdir, "%s", section->values->workdir);
+        if (r < 0)
+                return r;
+        if (spec->timeout_usec > 0)
+                test->timeout_usec = spec->timeout_usec;
+        test->argv = TAKE_PTR(spec->argv);
+        r = spec_find_program(
+                        builder,
+                        &(Spec){ .name = section->name,
+                                 .kind = SPEC_CONTEXT,
+                                 .exec_path = spec->path,
+                                 .exec_line = spec->line },
+                        test);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(test);
+        return 0;
+}
+
+static int builder_add_context(Builder *builder, uint32_t number) {
+        ContextSpec *spec = builder->file.contexts[number - 1];
+        _cleanup_(context_freep) Context *context = NULL;
+        int r;
+
+        r = context_new(spec->spec->name, &context);
+        if (r >= 0)
+                r = builder_make_fixture(
+                                builder, number, "set-up", &spec->set_up, &context->set_up);
+        if (r >= 0)
+                r = builder_make_fixture(
+                                builder,
+                                number,
+                                "tear-down",
+                                &spec->tear_down,
+                                &context->tear_down);
+        if (r >= 0)
+                r = text_setf(&context->source, "%s", spec->spec->path);
+        if (r >= 0 && spec->spec->values->description)
+                r = text_setf(&context->description, "%s", spec->spec->values->description);
+        if (r < 0)
+                return r;
+        context->line = spec->spec->line;
+        context->parent = spec->parent;
+        context->mode = spec->mode;
+        context->exclusive = spec->spec->values->exclusive;
+        return suite_add_context(builder->suite, TAKE_PTR(context));
+}
+
+/* Before its own changes, behind those of the suite: what a test says itself comes last. */
+static int builder_insert_context_env(Builder *builder, Test *test) {
+        _cleanup_(test_freep) Test *changed = NULL;
+        size_t n_defaults = MIN(builder->defaults->n_env, test->n_env);
+        int r;
+
+        r = test_new(test->address, &changed);
+        for (size_t i = 0; i <= test->n_env && r >= 0; i++) {
+                if (i == n_defaults)
+                        r = builder_add_context_env(builder, test->context, changed);
+                if (r >= 0 && i < test->n_env)
+                        r = test_add_env(
+                                        changed,
+                                        test->env[i].kind,
+                                        test->env[i].name,
+                                        test->env[i].value,
+                                        test->env[i].separator);
+        }
+        if (r < 0)
+                return r;
+
+        EnvOp *env = test->env;
+        size_t n_env = test->n_env;
+
+        test->env = changed->env;
+        test->n_env = changed->n_env;
+        changed->env = env;
+        changed->n_env = n_env;
+        return 0;
+}
+
+static int builder_finish_contexts(Builder *builder) {
+        int r;
+
+        for (uint32_t i = 1; i <= builder->file.n_contexts; i++) {
+                r = builder_add_context(builder, i);
+                if (r < 0)
+                        return r;
+        }
+        r = builder_check_contexts(builder);
+        if (r < 0 || problems_count(builder->problems) > 0 || builder->file.n_contexts == 0)
+                return r;
+        for (size_t i = 0; i < builder->suite->n_tests; i++) {
+                _cleanup_(test_freep) Test *test = NULL;
+
+                if (builder->suite->tests[i]->traits->context == CONTEXT_NONE)
+                        continue;
+                r = packed_test_unpack(builder->suite->tests[i], &test);
+                if (r >= 0)
+                        r = builder_insert_context_env(builder, test);
+                if (r >= 0)
+                        r = suite_replace(builder->suite, i, test);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 /* ---- The whole ---- */
 
 static int builder_on_duplicate(const PackedTest *first, const PackedTest *second, void *userdata) {
@@ -244,7 +426,7 @@ static int builder_build(Builder *builder) {
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return builder_finish_contexts(builder);
 }
 
 int suite_file_load(

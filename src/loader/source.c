@@ -295,21 +295,29 @@ int source_find_duplicates(
 
 /* ---- Suites ---- */
 
+static void timeout_multiply(uint64_t *timeout_usec, double multiplier) {
+        double product = (double)*timeout_usec * multiplier;
+
+        if (*timeout_usec == USEC_INFINITY)
+                return;
+        /* 2^63 µs are 292,000 years: the rest of the range is not worth a doubtful conversion. */
+        if (product <= 0 || product >= 0x1p63)
+                *timeout_usec = USEC_INFINITY;
+        else
+                *timeout_usec = MAX((uint64_t)product, UINT64_C(1));
+}
+
 void suite_multiply_timeouts(Suite *suite, double multiplier) {
         TestTraits *traits;
         size_t cursor = 0;
 
-        while ((traits = test_store_next_traits(suite->store, &cursor))) {
-                if (traits->timeout_usec == USEC_INFINITY)
-                        continue;
-
-                double product = (double)traits->timeout_usec * multiplier;
-
-                /* 2^63 µs are 292,000 years: the rest of the range is not worth a doubtful conversion. */
-                if (product <= 0 || product >= 0x1p63)
-                        traits->timeout_usec = USEC_INFINITY;
-                else
-                        traits->timeout_usec = MAX((uint64_t)product, UINT64_C(1));
+        while ((traits = test_store_next_traits(suite->store, &cursor)))
+                timeout_multiply(&traits->timeout_usec, multiplier);
+        for (size_t i = 0; i < suite->n_contexts; i++) {
+                if (suite->contexts[i]->set_up)
+                        timeout_multiply(&suite->contexts[i]->set_up->timeout_usec, multiplier);
+                if (suite->contexts[i]->tear_down)
+                        timeout_multiply(&suite->contexts[i]->tear_down->timeout_usec, multiplier);
         }
 }
 

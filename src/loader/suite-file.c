@@ -49,6 +49,13 @@ static int spec_new(SpecKind kind, const char *name, const char *path, unsigned 
         return 0;
 }
 
+static void context_spec_free(ContextSpec *context) {
+        spec_free(context->spec);
+        strv_free(context->set_up.argv);
+        strv_free(context->tear_down.argv);
+        free(context);
+}
+
 void suite_file_done(SuiteFile *file) {
         for (size_t i = 0; i < file->n_from; i++)
                 suite_from_done(&file->from[i]);
@@ -59,6 +66,9 @@ void suite_file_done(SuiteFile *file) {
         spec_free(file->open);
         suite_free(file->tests);
         free(file->notes);
+        for (size_t i = 0; i < file->n_contexts; i++)
+                context_spec_free(file->contexts[i]);
+        free(file->contexts);
         spec_free(file->defaults);
         strv_free(file->paths);
         free(file->settings.worker_user);
@@ -89,8 +99,8 @@ static int file_note(SuiteFile *file, const Spec *spec) {
                 file->notes = larger;
         }
         file->notes[file->open_at] = (SpecNote){
-                .given = (uint8_t)spec->given,
-                .exec_path = file_find_path(file, spec->exec_path) & 0xffffff,
+                .given = spec->given & 0x1ff,
+                .exec_path = file_find_path(file, spec->exec_path) & 0x7fffff,
                 .exec_line = spec->exec_line,
         };
         return 0;
@@ -223,15 +233,79 @@ static int file_begin_match(SuiteFile *file, const char *glob, const KeyfileLine
         return 0;
 }
 
+static int file_add_context(
+                SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret) {
+        ContextSpec **grown, *context;
+        int r;
+
+        if (file->n_contexts >= SUITE_CONTEXTS_MAX)
+                return complain(file, line, "is about one context too many");
+        grown = reallocarray(file->contexts, file->n_contexts + 1, sizeof(ContextSpec *));
+        if (!grown)
+                return -ENOMEM;
+        file->contexts = grown;
+        context = calloc(1, sizeof(ContextSpec));
+        if (!context)
+                return -ENOMEM;
+        r = spec_new(SPEC_CONTEXT, name, file_get_current_path(file), line->line, &context->spec);
+        if (r < 0) {
+                free(context);
+                return r;
+        }
+        context->spec->context = context;
+        file->contexts[file->n_contexts++] = context;
+        *ret = (uint32_t)file->n_contexts;
+        return 0;
+}
+
+int suite_file_name_context(
+                SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret) {
+        if (!address_is_valid(name) || strlen(name) > CONTEXT_NAME_MAX)
+                return -EINVAL;
+        for (size_t i = 0; i < file->n_contexts; i++)
+                if (strcmp(file->contexts[i]->spec->name, name) == 0) {
+                        *ret = (uint32_t)i + 1;
+                        return 0;
+                }
+        return file_add_context(file, name, line, ret);
+}
+
+/* A drop-in goes on with one that is there; twice in one file is a mistake. */
+static int file_begin_context(SuiteFile *file, const char *name, const KeyfileLine *line) {
+        const char *path = file_get_current_path(file);
+        ContextSpec *context;
+        uint32_t number = 0;
+        int r;
+
+        if (!*name)
+                return complain(file, line, "has no name; write [Context NAME]");
+        r = suite_file_name_context(file, name, line, &number);
+        if (r == -EINVAL)
+                return complain(file,
+                                line,
+                                "is not a good name; use printable characters, at most 200");
+        if (r < 0 || number == 0)
+                return r;
+        context = file->contexts[number - 1];
+        if (context->section_path == path)
+                return complain(file, line, "is there twice; give one of them another name");
+        if (!context->section_path) {
+                context->spec->path = path;
+                context->spec->line = line->line;
+        }
+        context->section_path = path;
+        file->current = context->spec;
+        file->section = SPEC_CONTEXT;
+        return 0;
+}
+
 static int complain_section(
                 SuiteFile *file, const KeyfileLine *line, const char *word, size_t length) {
-        static const char *const known[] = { "Suite", "Worker", "Test", "Match" };
+        static const char *const known[] = { "Suite", "Worker", "Test", "Match", "Context" };
         _cleanup_free_ char *kind = strndup(word, length);
 
         if (!kind)
                 return -ENOMEM;
-        if (strcmp(kind, "Context") == 0)
-                return complain(file, line, "contexts are not supported by this version");
 
         const char *nearest = problems_find_nearest(kind, known, ELEMENTSOF(known));
         if (nearest)
@@ -242,14 +316,15 @@ static int complain_section(
                                 "unknown section [%s]; did you mean [%s%s]?",
                                 line->section,
                                 nearest,
-                                strcmp(nearest, "Test") == 0                  ? " NAME" :
+                                strcmp(nearest, "Test") == 0 || strcmp(nearest, "Context") == 0 ?
+                                                " NAME" :
                                                 strcmp(nearest, "Match") == 0 ? " GLOB" :
                                                                                 "");
         return problems_add(
                         file->problems,
                         line->path,
                         line->line,
-                        "unknown section [%s]; there are [Suite], [Worker], [Test NAME] and [Match GLOB]",
+                        "unknown section [%s]; there are [Suite], [Worker], [Context NAME], [Test NAME] and [Match GLOB]",
                         line->section);
 }
 
@@ -271,6 +346,8 @@ static int file_begin_section(SuiteFile *file, const KeyfileLine *line) {
 
         if (word_is(word, length, "Test"))
                 return file_begin_test(file, name, line);
+        if (word_is(word, length, "Context"))
+                return file_begin_context(file, name, line);
         if (word_is(word, length, "Match"))
                 return file_begin_match(file, name, line);
         if (*name || (!word_is(word, length, "Suite") && !word_is(word, length, "Worker")))
@@ -443,6 +520,8 @@ int spec_apply(const Spec *spec, Test *test) {
                 test->should_fail = values->should_fail;
         if (spec->given & SPEC_EXCLUSIVE)
                 test->exclusive = values->exclusive;
+        if (spec->given & SPEC_CONTEXT_NAME)
+                test->context = values->context;
         if (spec->given & SPEC_PRIORITY)
                 test->priority = values->priority;
         if (spec->given & SPEC_OUTPUT_MAX)

@@ -18,6 +18,7 @@ typedef enum SpecGiven {
         SPEC_EXCLUSIVE = 1 << 5,
         SPEC_PRIORITY = 1 << 6,
         SPEC_OUTPUT_MAX = 1 << 7,
+        SPEC_CONTEXT_NAME = 1 << 8,
 } SpecGiven;
 
 typedef enum SpecKind {
@@ -25,6 +26,7 @@ typedef enum SpecKind {
         SPEC_WORKER,
         SPEC_TEST,
         SPEC_MATCH,
+        SPEC_CONTEXT,
         SPEC_KIND_MAX,
 } SpecKind;
 
@@ -34,19 +36,40 @@ typedef enum SpecKind {
  */
 typedef struct Spec {
         SpecKind kind;
-        char *name; /* of [Test NAME], [Match GLOB] */
+        char *name; /* of [Test NAME], [Match GLOB], [Context NAME] */
         const char *path; /* where the section begins; weak: one of the file's paths, or the values' source */
         unsigned line;
         Test *values;
         unsigned given;        /* SpecGiven bits; lists and strings are given if they are there */
         const char *exec_path; /* weak: one of the file's paths */
         unsigned exec_line;
+        struct ContextSpec *context; /* weak: what it is in; NULL: it is no [Context] section */
 } Spec;
+
+/* One command of a fixture. */
+typedef struct FixtureSpec {
+        char **argv;
+        uint64_t timeout_usec; /* 0: not given */
+        const char *path;      /* weak: one of the file's paths */
+        unsigned line;
+} FixtureSpec;
+
+/*
+ * A context, from where it was named first: in the Context= of a test or of another context, or in its own section.
+ * Its number in the suite is its place here, from 1.
+ */
+typedef struct ContextSpec {
+        Spec *spec;               /* environment, working directory, description; exclusive */
+        const char *section_path; /* weak: of the last file that has a section of it; NULL: none has */
+        FixtureSpec set_up, tear_down;
+        ContextMode mode;
+        uint32_t parent;
+} ContextSpec;
 
 /* What a packed test does not tell of its section. */
 typedef struct SpecNote {
-        uint32_t given : 8;
-        uint32_t exec_path : 24; /* number in the file's paths */
+        uint32_t given : 9;
+        uint32_t exec_path : 23; /* number in the file's paths */
         uint32_t exec_line;
 } SpecNote;
 
@@ -71,6 +94,8 @@ typedef struct SuiteFile {
         SpecNote *notes; /* of each of them */
         Spec **matches;  /* [Match] sections in their order */
         size_t n_matches;
+        ContextSpec **contexts; /* by number - 1 */
+        size_t n_contexts;
         char **paths; /* this file and its drop-ins */
 
         /* While it is read */
@@ -85,6 +110,8 @@ typedef struct SuiteFile {
 /* A section may be written once in a file. */
 #define SUITE_FILE_SPECS_MAX SUITE_TESTS_MAX
 #define SUITE_FILE_FROM_MAX  1000U
+/* It stands in addresses of fixtures, with the suite's name in front. */
+#define CONTEXT_NAME_MAX     200U
 
 /*
  * Reads a suite file and its drop-ins. Negative only if it cannot be read at all (a problem says why) or
@@ -95,6 +122,10 @@ void suite_file_done(SuiteFile *file);
 
 /* One assignment of the current section; what is wrong goes to the problems. */
 int suite_file_assign(SuiteFile *file, const KeyfileLine *line);
+
+/* The number of a context, which may have its section later; what is wrong goes to the problems, and *ret is 0. */
+int suite_file_name_context(
+                SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret);
 
 void suite_from_done(SuiteFrom *from);
 

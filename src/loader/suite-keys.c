@@ -30,9 +30,11 @@ typedef struct Key {
         const char *expected;
 } Key;
 
-#define IN(kind) (1U << (kind))
-#define IN_TESTS (IN(SPEC_TEST) | IN(SPEC_MATCH))
-#define IN_ALL   (IN(SPEC_SUITE) | IN_TESTS)
+#define IN(kind)    (1U << (kind))
+#define IN_TESTS    (IN(SPEC_TEST) | IN(SPEC_MATCH))
+#define IN_ALL      (IN(SPEC_SUITE) | IN_TESTS)
+#define IN_CONTEXTS (IN_TESTS | IN(SPEC_CONTEXT))
+#define IN_EVERY    (IN_ALL | IN(SPEC_CONTEXT))
 
 static bool value_is_empty(const KeyfileLine *line) {
         return *line->value == 0;
@@ -87,16 +89,27 @@ static int program_resolve(const SuiteFile *file, char **program) {
         return 0;
 }
 
-static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+static int command_parse(const SuiteFile *file, const char *value, char ***ret) {
         _cleanup_strv_ char **argv = NULL;
         int r;
 
-        r = strv_split_words(line->value, &argv);
+        r = strv_split_words(value, &argv);
         if (r < 0)
                 return r;
         if (argv && !*argv[0])
                 return -EINVAL;
         r = argv ? program_resolve(file, &argv[0]) : 0;
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = command_parse(file, line->value, &argv);
         if (r < 0)
                 return r;
 
@@ -280,6 +293,67 @@ static int set_output_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) 
         return 0;
 }
 
+/* ---- Contexts ---- */
+
+static int set_context(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        uint32_t number = CONTEXT_NONE;
+        int r;
+
+        if (!value_is_empty(line)) {
+                r = suite_file_name_context(file, line->value, line, &number);
+                if (r < 0)
+                        return r;
+        }
+        if (spec->context)
+                spec->context->parent = number;
+        else
+                spec->values->context = number;
+        spec_mark(spec, SPEC_CONTEXT_NAME, true);
+        return 0;
+}
+
+static int fixture_set(SuiteFile *file, FixtureSpec *fixture, const KeyfileLine *line) {
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = command_parse(file, line->value, &argv);
+        if (r < 0)
+                return r;
+        strv_free(fixture->argv);
+        fixture->argv = TAKE_PTR(argv);
+        fixture->line = line->line;
+        fixture->path = file->paths[strv_length(file->paths) - 1];
+        return 0;
+}
+
+static int set_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return fixture_set(file, &spec->context->set_up, line);
+}
+
+static int set_tear_down(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return fixture_set(file, &spec->context->tear_down, line);
+}
+
+static int set_set_up_timeout(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return time_set(spec, 0, line->value, false, &spec->context->set_up.timeout_usec);
+}
+
+static int set_tear_down_timeout(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return time_set(spec, 0, line->value, false, &spec->context->tear_down.timeout_usec);
+}
+
+static int set_mode(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        ContextMode mode = CONTEXT_WHOLE;
+
+        if (!value_is_empty(line)) {
+                mode = context_mode_from_string(line->value);
+                if (mode < 0)
+                        return -EINVAL;
+        }
+        spec->context->mode = mode;
+        return 0;
+}
+
 /* ---- [Suite] ---- */
 
 void suite_from_done(SuiteFrom *from) {
@@ -456,45 +530,54 @@ static int set_user(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
 #define EXPECT_TIMEOUT "a time above 0 such as 30s, 5min 20s or infinity"
 
 static const Key keys[] = {
-        {"AllowNoTests",       IN(SPEC_SUITE),  set_allow_no_tests,    EXPECT_BOOL                                                                     },
-        { "Description",       IN_ALL,          set_description,       EXPECT_TEXT                                                                     },
+        {"AllowNoTests",        IN(SPEC_SUITE),   set_allow_no_tests,    EXPECT_BOOL                                                                     },
+        { "Context",            IN_CONTEXTS,      set_context,           "the name of a context"                                                         },
+        { "Description",        IN_EVERY,         set_description,       EXPECT_TEXT                                                                     },
         { "Environment",
-         IN_ALL,                                set_environment,
-         "words NAME=value, quoted where a value has spaces"                                                                                           },
-        { "Exclusive",         IN_TESTS,        set_exclusive,         EXPECT_BOOL                                                                     },
-        { "Exec",              IN(SPEC_TEST),   set_exec,              "a program and its arguments, with each quote closed"                           },
+         IN_EVERY,                                set_environment,
+         "words NAME=value, quoted where a value has spaces"                                                                                             },
+        { "Exclusive",          IN_CONTEXTS,      set_exclusive,         EXPECT_BOOL                                                                     },
+        { "Exec",               IN(SPEC_TEST),    set_exec,              "a program and its arguments, with each quote closed"                           },
         { "FailFast",
          IN(SPEC_SUITE),
-         set_fail_fast,                                                "yes, no, or after how many failures to stop"                                   },
-        { "From",              IN(SPEC_SUITE),  set_from,              "meson:DIR, installed-tests:DIR or directory:DIR"                               },
-        { "GraceSec",          IN_ALL,          set_grace,             EXPECT_TIME                                                                     },
+         set_fail_fast,                                                  "yes, no, or after how many failures to stop"                                   },
+        { "From",               IN(SPEC_SUITE),   set_from,              "meson:DIR, installed-tests:DIR or directory:DIR"                               },
+        { "GraceSec",           IN_ALL,           set_grace,             EXPECT_TIME                                                                     },
+        { "Mode",               IN(SPEC_CONTEXT), set_mode,              "whole, split or shared"                                                        },
         { "MemoryMax",
          IN(SPEC_WORKER),
-         set_memory_max,                                               "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"},
-        { "OutputMax",         IN(SPEC_SUITE),  set_output_max,        "a size of at most 4M"                                                          },
-        { "Priority",          IN_TESTS,        set_priority,          "a whole number, higher is earlier"                                             },
-        { "Protocol",          IN_TESTS,        set_protocol,          "exit, tap, gtest or rust"                                                      },
-        { "RunTimeoutSec",     IN(SPEC_SUITE),  set_run_timeout,       EXPECT_TIMEOUT                                                                  },
-        { "ShouldFail",        IN_TESTS,        set_should_fail,       EXPECT_BOOL                                                                     },
-        { "StopSec",           IN(SPEC_SUITE),  set_stop,              EXPECT_TIME                                                                     },
-        { "Tags",              IN_TESTS,        set_tags,              "words"                                                                         },
-        { "TasksMax",          IN(SPEC_WORKER), set_tasks_max,         "a number above 0, or infinity"                                                 },
+         set_memory_max,                                                 "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"},
+        { "OutputMax",          IN(SPEC_SUITE),   set_output_max,        "a size of at most 4M"                                                          },
+        { "Priority",           IN_TESTS,         set_priority,          "a whole number, higher is earlier"                                             },
+        { "Protocol",           IN_TESTS,         set_protocol,          "exit, tap, gtest or rust"                                                      },
+        { "RunTimeoutSec",      IN(SPEC_SUITE),   set_run_timeout,       EXPECT_TIMEOUT                                                                  },
+        { "SetUp",
+         IN(SPEC_CONTEXT),
+         set_set_up,                                                     "a program and its arguments, with each quote closed"                           },
+        { "SetUpTimeoutSec",    IN(SPEC_CONTEXT), set_set_up_timeout,    EXPECT_TIMEOUT                                                                  },
+        { "ShouldFail",         IN_TESTS,         set_should_fail,       EXPECT_BOOL                                                                     },
+        { "StopSec",            IN(SPEC_SUITE),   set_stop,              EXPECT_TIME                                                                     },
+        { "Tags",               IN_TESTS,         set_tags,              "words"                                                                         },
+        { "TasksMax",           IN(SPEC_WORKER),  set_tasks_max,         "a number above 0, or infinity"                                                 },
+        { "TearDown",
+         IN(SPEC_CONTEXT),
+         set_tear_down,                                                  "a program and its arguments, with each quote closed"                           },
+        { "TearDownTimeoutSec", IN(SPEC_CONTEXT), set_tear_down_timeout, EXPECT_TIMEOUT                                                                  },
         { "TimeoutMultiplier",
          IN(SPEC_SUITE),
-         set_timeout_multiplier,                                       "a number such as 2 or 0.5; 0 means no timeouts"                                },
-        { "TimeoutSec",        IN_ALL,          set_timeout,           EXPECT_TIMEOUT                                                                  },
-        { "TimeoutSignal",     IN_ALL,          set_timeout_signal,    "a signal such as SIGINT"                                                       },
-        { "User",              IN(SPEC_WORKER), set_user,              "the name of a user"                                                            },
-        { "Workers",           IN(SPEC_SUITE),  set_workers,           "a number from 1 to 1000"                                                       },
-        { "WorkingDirectory",  IN_ALL,          set_working_directory, "a directory"                                                                   },
+         set_timeout_multiplier,                                         "a number such as 2 or 0.5; 0 means no timeouts"                                },
+        { "TimeoutSec",         IN_ALL,           set_timeout,           EXPECT_TIMEOUT                                                                  },
+        { "TimeoutSignal",      IN_ALL,           set_timeout_signal,    "a signal such as SIGINT"                                                       },
+        { "User",               IN(SPEC_WORKER),  set_user,              "the name of a user"                                                            },
+        { "Workers",            IN(SPEC_SUITE),   set_workers,           "a number from 1 to 1000"                                                       },
+        { "WorkingDirectory",   IN_EVERY,         set_working_directory, "a directory"                                                                   },
 };
 
 const char *spec_kind_to_string(SpecKind kind) {
         static const char *const names[SPEC_KIND_MAX] = {
-                [SPEC_SUITE] = "[Suite]",
-                [SPEC_WORKER] = "[Worker]",
-                [SPEC_TEST] = "[Test …]",
-                [SPEC_MATCH] = "[Match …]",
+                [SPEC_SUITE] = "[Suite]",       [SPEC_WORKER] = "[Worker]",
+                [SPEC_TEST] = "[Test …]",       [SPEC_MATCH] = "[Match …]",
+                [SPEC_CONTEXT] = "[Context …]",
         };
 
         return names[kind];

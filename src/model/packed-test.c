@@ -216,6 +216,7 @@ static void traits_put(TestTraits *traits, const Test *test) {
                 .timeout_signal = test->timeout_signal,
                 .n_env = (uint32_t)test->n_env,
                 .n_tags = (uint32_t)strv_length(test->tags),
+                .context = test->context,
                 .protocol = (uint8_t)test->protocol,
                 .should_fail = test->should_fail,
                 .has_workdir = test->workdir != NULL,
@@ -426,6 +427,7 @@ static int traits_unpack(const TestTraits *traits, Test *test) {
         test->timeout_signal = traits->timeout_signal;
         test->protocol = (TestProtocol)traits->protocol;
         test->should_fail = traits->should_fail;
+        test->context = traits->context;
 
         r = env_unpack(&s, traits->n_env, test);
         if (r >= 0)

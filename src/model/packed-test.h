@@ -22,6 +22,7 @@ typedef struct TestTraits {
         int32_t timeout_signal;
         uint32_t n_env;
         uint32_t n_tags;
+        uint32_t context; /* its number in the suite, see context.h; 0: none */
         uint8_t protocol;
         bool should_fail;
         bool has_workdir;

@@ -39,6 +39,9 @@ Suite *suite_free(Suite *suite) {
 
         test_store_free(suite->store);
         free(suite->tests);
+        for (size_t i = 0; i < suite->n_contexts; i++)
+                context_free(suite->contexts[i]);
+        free(suite->contexts);
         free(suite->settings.worker_user);
         free(suite->name);
         free(suite->description);
@@ -106,6 +109,20 @@ void suite_rotate(Suite *suite, size_t n) {
         tests_reverse(suite->tests, n);
         tests_reverse(suite->tests + n, suite->n_tests - n);
         tests_reverse(suite->tests, suite->n_tests);
+}
+
+int suite_add_context(Suite *suite, Context *context) {
+        _cleanup_(context_freep) Context *owned = context;
+        Context **larger;
+
+        if (suite->n_contexts >= SUITE_CONTEXTS_MAX)
+                return -E2BIG;
+        larger = reallocarray(suite->contexts, suite->n_contexts + 1, sizeof(Context *));
+        if (!larger)
+                return -ENOMEM;
+        suite->contexts = larger;
+        suite->contexts[suite->n_contexts++] = TAKE_PTR(owned);
+        return 0;
 }
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "model/context.h"
 #include "model/packed-test.h"
 
 /*
@@ -30,11 +31,14 @@ typedef struct Suite {
         PackedTest **tests; /* in their order; weak: owned by the store */
         size_t n_tests;
         size_t n_allocated;
+        Context **contexts; /* number n is at n - 1 */
+        size_t n_contexts;
 } Suite;
 
 #define SUITE_STOP_DEFAULT (5 * USEC_PER_SEC)
 /* A typo (Exec of a generator in a loop) must not eat the machine. */
 #define SUITE_TESTS_MAX    1000000U
+#define SUITE_CONTEXTS_MAX 10000U
 
 int suite_new(const char *name, Suite **ret);
 Suite *suite_free(Suite *suite);
@@ -51,6 +55,9 @@ void suite_truncate(Suite *suite, size_t n);
 
 /* Lets the suite begin with its test n: those before it stand at the end then, all else in its order. */
 void suite_rotate(Suite *suite, size_t n);
+
+/* Takes the context, also on failure; its number is then n_contexts. -E2BIG: SUITE_CONTEXTS_MAX */
+int suite_add_context(Suite *suite, Context *context);
 
 /* The first pair of tests with the same address: 1, or 0 if there is none; -ENOMEM */
 int suite_find_duplicate(

@@ -59,6 +59,7 @@ typedef struct Test {
         char *description;
         char *source;     /* the file that defines it */
         unsigned line;    /* in source; 0: unknown */
+        uint32_t context; /* its number in the suite, see context.h; 0: none */
         char *load_error; /* cannot be run: it ends as an error with these words, and is never sent */
 } Test;
 

@@ -16,6 +16,7 @@
 
 #include "basic/parse.h"
 #include "basic/strv.h"
+#include "basic/text.h"
 #include "model/address.h"
 #include "record/event-kind.h"
 #include "record/event-list.h"
@@ -220,9 +221,23 @@ static int get_lists(const Record *record, Result *result) {
         return r == -E2BIG ? -EBADMSG : r;
 }
 
-static int get_result(const Record *record, Result **ret) {
+/* What a fixture is called; -EBADMSG */
+static int get_fixture(const Record *record, Event *event, char **ret_address) {
+        const char *context = record_get(record, PTEST_FIELD_CONTEXT);
+        const char *fixture = record_get(record, PTEST_FIELD_FIXTURE);
+
+        if (!context || !fixture ||
+            (strcmp(fixture, "set-up") != 0 && strcmp(fixture, "tear-down") != 0))
+                return -EBADMSG;
+        event->fixture.tear_down = fixture[0] == 't';
+        event->fixture.context = strdup(context);
+        if (!event->fixture.context)
+                return -ENOMEM;
+        return text_setf(ret_address, "%s (%s)", context, fixture);
+}
+
+static int get_result(const Record *record, const char *address, Result **ret) {
         _cleanup_(result_freep) Result *result = NULL;
-        const char *address = record_get(record, PTEST_FIELD_TEST);
         const char *outcome = record_get(record, PTEST_FIELD_OUTCOME);
         int r;
 
@@ -274,6 +289,7 @@ static int get_worker(const Record *record, EventWorker *worker) {
 
 int event_from_record(const Record *record, Event **ret) {
         _cleanup_(event_freep) Event *event = NULL;
+        _cleanup_free_ char *address = NULL;
         const char *message_id = record_get(record, "MESSAGE_ID");
         const char *run_id = record_get(record, PTEST_FIELD_RUN_ID);
         const char *suite = record_get(record, PTEST_FIELD_SUITE);
@@ -298,8 +314,12 @@ int event_from_record(const Record *record, Event **ret) {
         else if (kind == EVENT_RUN_FINISHED)
                 r = get_run_finished(record, event);
         else if (kind == EVENT_TEST_FINISHED)
-                r = get_result(record, &event->result);
-        else
+                r = get_result(record, record_get(record, PTEST_FIELD_TEST), &event->result);
+        else if (kind == EVENT_FIXTURE_FAILED) {
+                r = get_fixture(record, event, &address);
+                if (r >= 0)
+                        r = get_result(record, address, &event->result);
+        } else
                 r = get_worker(record, &event->worker);
         if (r < 0)
                 return r;

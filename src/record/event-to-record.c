@@ -51,6 +51,7 @@ static int event_get_priority(const Event *event) {
         case EVENT_WORKER_STUCK:
                 return LOG_WARNING;
         case EVENT_WORKER_LOST:
+        case EVENT_FIXTURE_FAILED:
                 return LOG_ERR;
         default:
                 return LOG_INFO;
@@ -125,6 +126,7 @@ static void message_add(Buffer *line, const Event *event) {
                 message_add_run_finished(line, event);
                 return;
         case EVENT_TEST_FINISHED:
+        case EVENT_FIXTURE_FAILED:
                 message_add_result(line, event->result);
                 return;
         default:
@@ -261,10 +263,24 @@ static int put_where_and_when(Record *record, const Result *result) {
         return r;
 }
 
-static int put_result(Record *record, const Result *result) {
+static int put_identity(Record *record, const Event *event) {
         int r;
 
-        r = record_add_string(record, PTEST_FIELD_TEST, result->address);
+        if (event->kind != EVENT_FIXTURE_FAILED)
+                return record_add_string(record, PTEST_FIELD_TEST, event->result->address);
+        r = record_add_string(record, PTEST_FIELD_CONTEXT, event->fixture.context);
+        return r < 0 ? r :
+                       record_add_string(
+                                       record,
+                                       PTEST_FIELD_FIXTURE,
+                                       event->fixture.tear_down ? "tear-down" : "set-up");
+}
+
+static int put_result(Record *record, const Event *event) {
+        const Result *result = event->result;
+        int r;
+
+        r = put_identity(record, event);
         if (r >= 0)
                 r = record_add_string(
                                 record, PTEST_FIELD_OUTCOME, outcome_to_string(result->outcome));
@@ -313,7 +329,8 @@ int event_fill_record(const Event *event, Record *record) {
 
         assert(event);
         assert(record && record->n_fields == 0);
-        assert(event->kind != EVENT_TEST_FINISHED || event->result);
+        assert((event->kind != EVENT_TEST_FINISHED && event->kind != EVENT_FIXTURE_FAILED) ||
+               event->result);
 
         r = put_head(record, event);
         if (r < 0)
@@ -324,7 +341,8 @@ int event_fill_record(const Event *event, Record *record) {
         case EVENT_RUN_FINISHED:
                 return put_run_finished(record, event);
         case EVENT_TEST_FINISHED:
-                return put_result(record, event->result);
+        case EVENT_FIXTURE_FAILED:
+                return put_result(record, event);
         default:
                 return put_worker(record, &event->worker);
         }

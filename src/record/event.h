@@ -21,6 +21,7 @@ typedef enum EventKind {
         EVENT_WORKER_STOPPED,
         EVENT_WORKER_STUCK,
         EVENT_WORKER_LOST,
+        EVENT_FIXTURE_FAILED,
         EVENT_KIND_MAX,
         EVENT_KIND_INVALID = -22, /* -EINVAL */
 } EventKind;
@@ -56,8 +57,12 @@ typedef struct Event {
                 uint64_t duration_usec;
                 size_t journal_lost;
         } run_finished;
-        Result *result;     /* of test finished */
-        EventWorker worker; /* of the four worker events */
+        Result *result; /* of test finished and fixture failed; the latter's address is "CONTEXT (set-up)" */
+        struct {
+                char *context;
+                bool tear_down; /* else it is the set-up */
+        } fixture;              /* of fixture failed */
+        EventWorker worker;     /* of the four worker events */
 } Event;
 
 int event_new(EventKind kind, sd_id128_t run_id, const char *suite, Event **ret);

@@ -446,7 +446,7 @@ static int junit_on_event(Reporter *reporter, const Event *event) {
                 return junit_start_run(junit, event);
         if (!junit->suite)
                 return -EINVAL;
-        if (event->kind == EVENT_TEST_FINISHED)
+        if (event->kind == EVENT_TEST_FINISHED || event->kind == EVENT_FIXTURE_FAILED)
                 return junit_add_result(junit, event->result);
         if (event->kind == EVENT_RUN_FINISHED)
                 return junit_finish_run(junit, event);

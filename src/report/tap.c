@@ -140,6 +140,22 @@ static void tap_add_result(Tap *tap, const Result *result) {
         tap_add_output(text, "stderr", &result->err);
 }
 
+/* No line of the plan is a fixture's: a run that failed for nothing else bails out at its end. */
+static void tap_add_fixture(Tap *tap, const Result *result) {
+        Buffer *text = &tap->text;
+
+        buffer_add_string(text, "# ");
+        tap_add_safe(text, result->address);
+        buffer_addf(text, ": %s", outcome_to_string(result->outcome));
+        if (result->reason) {
+                buffer_add_string(text, ": ");
+                tap_add_safe(text, result->reason);
+        }
+        buffer_add(text, "\n", 1);
+        tap_add_output(text, "stdout", &result->out);
+        tap_add_output(text, "stderr", &result->err);
+}
+
 static void tap_add_run_finished(Tap *tap, const Event *event) {
         Buffer *text = &tap->text;
 
@@ -166,6 +182,9 @@ static int tap_on_event(Reporter *reporter, const Event *event) {
                 break;
         case EVENT_TEST_FINISHED:
                 tap_add_result(tap, event->result);
+                break;
+        case EVENT_FIXTURE_FAILED:
+                tap_add_fixture(tap, event->result);
                 break;
         case EVENT_RUN_FINISHED:
                 tap_add_run_finished(tap, event);

@@ -280,6 +280,20 @@ static bool result_needs_line(const Terminal *terminal, const Result *result) {
         return !terminal->style.tty;
 }
 
+static int terminal_on_fixture_failed(Terminal *terminal, const Result *result) {
+        int r = summary_add(&terminal->summary, result);
+
+        if (r < 0)
+                return r;
+        if (terminal->style.tty)
+                add_screen_line(terminal, result);
+        else
+                add_log_line(terminal, result);
+        add_tail(terminal, "stdout", &result->out);
+        add_tail(terminal, "stderr", &result->err);
+        return terminal_flush(terminal);
+}
+
 static int terminal_on_test_finished(Terminal *terminal, const Result *result) {
         int r;
 
@@ -402,6 +416,8 @@ static int terminal_on_event(Reporter *reporter, const Event *event) {
                 return terminal_on_run_finished(terminal, event);
         case EVENT_TEST_FINISHED:
                 return terminal_on_test_finished(terminal, event->result);
+        case EVENT_FIXTURE_FAILED:
+                return terminal_on_fixture_failed(terminal, event->result);
         default:
                 return terminal_on_worker(terminal, event);
         }

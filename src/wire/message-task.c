@@ -50,6 +50,19 @@ static void env_pack(Packer *packer, PackerFrame *map, const EnvOp *ops, size_t 
         packer_close(packer, &array);
 }
 
+void exports_pack(Packer *packer, PackerFrame *map, const char *key, char *const *exports) {
+        if (!exports || !*exports)
+                return;
+
+        packer_key(packer, map, key);
+        PackerFrame array = packer_open_array(packer);
+        strv_for_each(s, exports) {
+                packer_element(&array);
+                chars_pack(packer, *s);
+        }
+        packer_close(packer, &array);
+}
+
 void task_pack(Packer *packer, const Task *task) {
         const Test *test = task->test;
         PackerFrame map = packer_open_map(packer);
@@ -86,18 +99,52 @@ void task_pack(Packer *packer, const Task *task) {
                         PTEST_KEY_OUTPUT_MAX,
                         test->output_max,
                         PTEST_OUTPUT_MAX_DEFAULT);
+        packer_uint_field(packer, &map, PTEST_KEY_ROLE, (uint64_t)task->role, PTEST_ROLE_TEST);
+        packer_uint_field(packer, &map, PTEST_KEY_INSTANCE, task->instance, 0);
+        exports_pack(packer, &map, PTEST_KEY_EXPORTS, task->exports);
         packer_close(packer, &map);
 }
 
 /* ---- Unpacking ---- */
 
-static void argv_unpack(Reader *reader, Test *test) {
+/* Those of one set-up in its result; of all that a task is in with the task. */
+char **exports_unpack(Reader *reader, const char *key) {
+        _cleanup_strv_ char **exports = NULL;
+        msgpack_object_array array = reader_array(reader, key, PTEST_MESSAGE_VALUES_MAX);
+
+        for (uint32_t i = 0; i < array.size && reader->error == 0; i++) {
+                char *s = reader_chars_of(reader, &array.ptr[i]);
+
+                if (s && (s[0] == '=' || !strchr(s, '='))) {
+                        free(s);
+                        reader_fail(reader, -EBADMSG);
+                        break;
+                }
+                if (s && strv_consume(&exports, s) < 0)
+                        reader_fail(reader, -ENOMEM);
+        }
+        return TAKE_PTR(exports);
+}
+
+static void role_unpack(Reader *reader, Task *task) {
+        task->role = (PtestRole)reader_uint(
+                        reader, PTEST_KEY_ROLE, 0, PTEST_ROLE_MAX - 1, PTEST_ROLE_TEST);
+        task->instance = (uint32_t)reader_uint(reader, PTEST_KEY_INSTANCE, 1, UINT32_MAX, 0);
+        if ((task->role == PTEST_ROLE_TEST) != (task->instance == 0))
+                reader_fail(reader, -EBADMSG);
+        task->exports = exports_unpack(reader, PTEST_KEY_EXPORTS);
+}
+
+static void argv_unpack(Reader *reader, const Task *task) {
+        Test *test = task->test;
+
         reader_require(reader, PTEST_KEY_ARGV);
         msgpack_object_array array = reader_array(reader, PTEST_KEY_ARGV, PTEST_MESSAGE_VALUES_MAX);
         if (reader->error < 0)
                 return;
         if (array.size == 0) {
-                reader_fail(reader, -EBADMSG);
+                if (task->role != PTEST_ROLE_TEAR_DOWN)
+                        reader_fail(reader, -EBADMSG);
                 return;
         }
 
@@ -183,7 +230,8 @@ int task_unpack(const msgpack_object *value, Task *ret) {
         if (r < 0)
                 return r;
 
-        argv_unpack(&reader, ret->test);
+        role_unpack(&reader, ret);
+        argv_unpack(&reader, ret);
         env_unpack(&reader, ret->test);
         workdir_unpack(&reader, ret->test);
         settings_unpack(&reader, ret->test);
@@ -192,4 +240,5 @@ int task_unpack(const msgpack_object *value, Task *ret) {
 
 void task_done(Task *task) {
         task->test = test_free(task->test);
+        task->exports = strv_free(task->exports);
 }

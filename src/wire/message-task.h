@@ -13,3 +13,7 @@ void task_pack(Packer *packer, const Task *task);
 int task_unpack(const msgpack_object *value, Task *ret);
 
 void task_done(Task *task);
+
+/* NAME=value, within the bounds of exports; nothing for none */
+void exports_pack(Packer *packer, PackerFrame *map, const char *key, char *const *exports);
+char **exports_unpack(Reader *reader, const char *key);

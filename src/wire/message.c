@@ -10,6 +10,7 @@
 
 #include "wire/message.h"
 
+#include "basic/strv.h"
 #include "wire/bounds.h"
 #include "wire/message-result.h"
 #include "wire/message-task.h"
@@ -47,6 +48,7 @@ Message *message_free(Message *message) {
                 task_done(&message->tasks.items[i]);
         free(message->tasks.items);
         result_free(message->finished.result);
+        strv_free(message->finished.exported);
         free(message->cancel.ids);
         free(message);
         return NULL;
@@ -88,6 +90,7 @@ static void body_pack(Packer *packer, PackerFrame *map, const Message *message) 
         case MESSAGE_FINISHED:
                 number_pack(packer, map, PTEST_KEY_ID, message->finished.id);
                 result_pack(packer, map, message->finished.result);
+                exports_pack(packer, map, PTEST_KEY_EXPORTED, message->finished.exported);
                 break;
         case MESSAGE_SPILLED:
                 number_pack(packer, map, PTEST_KEY_ID, message->spilled.id);
@@ -220,6 +223,7 @@ static uint64_t id_unpack(Reader *reader) {
 
 static void finished_unpack(Reader *reader, Message *message) {
         message->finished.id = id_unpack(reader);
+        message->finished.exported = exports_unpack(reader, PTEST_KEY_EXPORTED);
         int r = result_unpack(reader, &message->finished.result);
         if (r < 0)
                 reader_fail(reader, r);

@@ -30,7 +30,10 @@ typedef enum MessageKind {
 typedef struct Task {
         uint64_t id;      /* from 1 */
         unsigned attempt; /* from 1 */
-        Test *test;       /* owned in a message that was unpacked */
+        Test *test;       /* owned in a message that was unpacked; and so the exports */
+        PtestRole role;
+        uint32_t instance; /* of a set-up or tear-down, from 1 */
+        char **exports;    /* "NAME=value"; may be NULL */
 } Task;
 
 typedef struct Message {
@@ -45,6 +48,7 @@ typedef struct Message {
         } tasks;
         struct {
                 uint64_t id;
+                char **exported; /* by a set-up: "NAME=value"; may be NULL */
                 Result *result; /* address, slot, generation and attempt are not sent: the receiver knows them */
         } finished;
         struct {

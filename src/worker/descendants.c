@@ -22,21 +22,32 @@ static void pids_signal(const pid_t *pids, size_t count, int signo) {
                 (void)kill(pids[i], signo);
 }
 
-static int descendants_list(pid_t **ret_pids, size_t *ret_count) {
-        return process_list_descendants(getpid(), DESCENDANTS_MAX, ret_pids, ret_count);
+static int descendants_list(const Keep *keep, pid_t **ret_pids, size_t *ret_count) {
+        int r = process_list_descendants(getpid(), DESCENDANTS_MAX, ret_pids, ret_count);
+
+        if (r >= 0 && keep)
+                keep_take_out(keep, *ret_pids, ret_count);
+        return r;
 }
 
-void descendants_signal(int signo) {
+bool descendants_are_gone(const Keep *keep) {
         _cleanup_free_ pid_t *pids = NULL;
         size_t count = 0;
 
-        if (descendants_list(&pids, &count) < 0)
+        return descendants_list(keep, &pids, &count) >= 0 && count == 0;
+}
+
+void descendants_signal(const Keep *keep, int signo) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+
+        if (descendants_list(keep, &pids, &count) < 0)
                 return;
         pids_signal(pids, count, signo);
         pids_signal(pids, count, SIGCONT);
 }
 
-void descendants_kill(void) {
+void descendants_kill(const Keep *keep) {
         _cleanup_free_ pid_t *pids = NULL;
         size_t count = 0;
 
@@ -45,7 +56,7 @@ void descendants_kill(void) {
                 size_t count_now = 0;
                 bool same;
 
-                if (descendants_list(&now, &count_now) < 0)
+                if (descendants_list(keep, &now, &count_now) < 0)
                         break;
                 pids_signal(now, count_now, SIGSTOP);
                 same = count == count_now && count > 0 &&
@@ -59,13 +70,13 @@ void descendants_kill(void) {
         pids_signal(pids, count, SIGKILL);
 }
 
-int descendants_describe(char ***ret) {
+int descendants_describe(const Keep *keep, char ***ret) {
         _cleanup_strv_ char **texts = NULL;
         _cleanup_free_ pid_t *pids = NULL;
         size_t count = 0;
         int r;
 
-        r = descendants_list(&pids, &count);
+        r = descendants_list(keep, &pids, &count);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < count; i++) {

@@ -178,7 +178,7 @@ int module_host_reap(ModuleHost *host) {
 void module_host_sweep(ModuleHost *host) {
         pid_t pid;
 
-        descendants_kill();
+        descendants_kill(NULL);
         do
                 pid = waitpid(-1, NULL, WNOHANG | __WALL);
         while (pid > 0);

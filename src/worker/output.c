@@ -121,6 +121,17 @@ int output_close(Output *output) {
         return r;
 }
 
+int output_give_away(Output *output, int *ret_out_fd, int *ret_err_fd) {
+        int r;
+
+        r = output_read(output, &output->out_fd, READS_AT_END);
+        if (r >= 0)
+                r = output_read(output, &output->err_fd, READS_AT_END);
+        *ret_out_fd = TAKE_FD(output->out_fd);
+        *ret_err_fd = TAKE_FD(output->err_fd);
+        return r;
+}
+
 int output_finish(Output *output, Result *result, Report *ret_report) {
         int r;
 

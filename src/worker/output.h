@@ -39,6 +39,8 @@ int output_read_err(Output *output);
 
 /* Reads what the pipes still hold, at most as much as a pipe can, and closes them. */
 int output_close(Output *output);
+/* The same, but who still has them may go on writing: they are the caller's. */
+int output_give_away(Output *output, int *ret_out_fd, int *ret_err_fd);
 
 /* Into the result; *ret_report is set and 1 returned if the test's protocol has one. */
 int output_finish(Output *output, Result *result, Report *ret_report);

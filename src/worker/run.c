@@ -18,7 +18,9 @@
 #include "basic/strv.h"
 #include "model/escalation.h"
 #include "worker/descendants.h"
+#include "worker/exports.h"
 #include "worker/judge.h"
+#include "worker/keep.h"
 #include "worker/oom.h"
 #include "worker/output.h"
 #include "worker/spawn.h"
@@ -55,10 +57,12 @@ struct Runner {
         char **environment;
         int child_fd; /* signalfd: a child ended */
         char *buffer; /* OUTPUT_BUFFER_SIZE */
+        Keep *keep;
 };
 
 struct Run {
-        Runner *runner;   /* weak: owned by the worker */
+        Runner *runner; /* weak: owned by the worker */
+        RunSpec spec;
         const Test *test; /* weak: owned by the task */
         Result *result;
         Output output;
@@ -101,6 +105,9 @@ int runner_new(char *const *environment, Runner **ret) {
         r = spawner_new(&runner->spawner);
         if (r < 0)
                 return r;
+        r = keep_new(&runner->keep);
+        if (r < 0)
+                return r;
         r = oom_watch_new(&runner->oom);
         if (r < 0)
                 return r;
@@ -120,6 +127,7 @@ Runner *runner_free(Runner *runner) {
                 return NULL;
         spawner_free(runner->spawner);
         oom_watch_free(runner->oom);
+        keep_free(runner->keep);
         strv_free(runner->environment);
         fd_close(runner->child_fd);
         free(runner->buffer);
@@ -127,14 +135,19 @@ Runner *runner_free(Runner *runner) {
         return NULL;
 }
 
+Keep *runner_get_keep(Runner *runner) {
+        return runner->keep;
+}
+
 bool runner_kill_all(Runner *runner) {
+        keep_forget(runner->keep);
         uint64_t end = usec_add(clock_monotonic(), SWEEP_MAX_USEC);
 
         do {
                 struct pollfd fd = { .fd = runner->child_fd, .events = POLLIN };
                 struct signalfd_siginfo info;
 
-                descendants_kill();
+                descendants_kill(NULL);
                 (void)poll(&fd, 1, (int)(SWEEP_REPEAT_USEC / USEC_PER_MSEC));
                 (void)!read(runner->child_fd, &info, sizeof(info));
                 while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -145,17 +158,40 @@ bool runner_kill_all(Runner *runner) {
         return false;
 }
 
+static void run_begin_linger(Run *run, uint64_t now);
+
 /* ---- Start ---- */
 
-static int run_new(Runner *runner, const Test *test, Run **ret) {
+/* Its address for a test; for a set-up where its exports go. What was exported comes last: nothing else is as new. */
+static int run_make_environment(Run *run) {
+        const Test *test = run->test;
+        int r;
+
+        r = env_apply(run->runner->environment, test->env, test->n_env, &run->environment);
+        if (r >= 0 && run->spec.exports)
+                r = exports_apply(run->spec.exports, &run->environment);
+        if (r < 0)
+                return r;
+        if (run->spec.role == PTEST_ROLE_TEST)
+                return strv_extendf(&run->environment, "PTEST_ADDRESS=%s", test->address);
+        if (run->spec.exports_path)
+                return strv_extendf(&run->environment, "PTEST_ENV=%s", run->spec.exports_path);
+        return 0;
+}
+
+static int run_new(Runner *runner, const RunSpec *spec, Run **ret) {
         _cleanup_(run_freep) Run *run = NULL;
+        const Test *test = spec->test;
         int r;
 
         run = malloc(sizeof(*run));
         if (!run)
                 return -ENOMEM;
         *run = (Run){
-                .runner = runner, .test = test, .output = {.out_fd = -1, .err_fd = -1}
+                .runner = runner,
+                .spec = *spec,
+                .test = test,
+                .output = {.out_fd = -1, .err_fd = -1}
         };
 
         r = result_new(test->address, &run->result);
@@ -165,10 +201,7 @@ static int run_new(Runner *runner, const Test *test, Run **ret) {
         if (r < 0)
                 return r;
 
-        r = env_apply(runner->environment, test->env, test->n_env, &run->environment);
-        if (r < 0)
-                return r;
-        r = strv_extendf(&run->environment, "PTEST_ADDRESS=%s", test->address);
+        r = run_make_environment(run);
         if (r < 0)
                 return r;
 
@@ -199,11 +232,22 @@ static int run_spawn(Run *run) {
         return spawner_start(run->runner->spawner, &spec, &run->pid);
 }
 
-int run_start(Runner *runner, const Test *test, Run **ret) {
+/* A tear-down without a command: what the set-up left is all that there is to do. */
+static void run_start_nothing(Run *run) {
+        run->reaped = true;
+        run->alone = descendants_are_gone(run->runner->keep);
+        if (run->alone)
+                run->state = RUN_ENDED;
+        else
+                run_begin_linger(run, run->started_usec);
+}
+
+int run_start(Runner *runner, const RunSpec *spec, Run **ret) {
         _cleanup_(run_freep) Run *run = NULL;
+        const Test *test = spec->test;
         int r;
 
-        r = run_new(runner, test, &run);
+        r = run_new(runner, spec, &run);
         if (r < 0)
                 return r;
 
@@ -211,11 +255,18 @@ int run_start(Runner *runner, const Test *test, Run **ret) {
         run->started_usec = clock_monotonic();
         escalation_init(&run->escalation, test->timeout_usec, test->grace_usec, run->started_usec);
 
+        if (spec->role == PTEST_ROLE_TEAR_DOWN)
+                keep_release(runner->keep, spec->instance);
+        if (!test->argv) {
+                run_start_nothing(run);
+                *ret = TAKE_PTR(run);
+                return 0;
+        }
         r = run_spawn(run);
         if (r < 0) {
-                SpawnSpec spec = run_get_spec(run);
+                SpawnSpec spawn = run_get_spec(run);
 
-                r = spawn_explain_error(&spec, r, &run->start_error);
+                r = spawn_explain_error(&spawn, r, &run->start_error);
                 if (r < 0)
                         return r;
                 run->alone = true;
@@ -229,7 +280,7 @@ Run *run_free(Run *run) {
         if (!run)
                 return NULL;
         if (run->pid > 0 && !run->alone)
-                descendants_kill();
+                descendants_kill(run->runner->keep);
         output_done(&run->output);
         result_free(run->result);
         strv_free(run->environment);
@@ -256,7 +307,10 @@ static void run_reap(Run *run) {
                 pid_t pid = wait4(-1, &status, WNOHANG, &usage);
 
                 if (pid <= 0) {
-                        run->alone = pid < 0; /* ECHILD */
+                        /* Those that are kept are children too; whether there are others is looked up. */
+                        run->alone = pid < 0 ||
+                                        (run->reaped && !keep_is_empty(run->runner->keep) &&
+                                         descendants_are_gone(run->runner->keep)); /* ECHILD */
                         return;
                 }
                 run->user_usec += timeval_to_usec(&usage.ru_utime);
@@ -286,12 +340,34 @@ static int run_note_leaks(Run *run) {
 
         if (escalation_has_begun(&run->escalation))
                 return 0;
-        r = descendants_describe(&run->result->leaks);
+        r = descendants_describe(run->runner->keep, &run->result->leaks);
         if (r < 0 && r != -ENOMEM) /* no /proc: they are killed by their group, unnamed */
                 r = 0;
         if (strv_length(run->result->leaks) > 0)
                 run->result->marks |= PTEST_MARK_LEAKY;
         return r;
+}
+
+/* What a set-up leaves running stays, unless it skipped: then there is nothing to be torn down. */
+static bool run_keeps(const Run *run) {
+        return run->spec.role == PTEST_ROLE_SET_UP &&
+                        !(WIFEXITED(run->status) && WEXITSTATUS(run->status) == 77);
+}
+
+static int run_keep(Run *run) {
+        int r;
+
+        r = keep_add(run->runner->keep, run->spec.instance, run->pid, &run->output);
+        if (r < 0)
+                return r;
+        return run_end(run);
+}
+
+/* Who was started by the set-up is told that it is over: daemons end properly at that. */
+static void run_begin_linger(Run *run, uint64_t now) {
+        if (run->spec.role == PTEST_ROLE_TEAR_DOWN)
+                descendants_signal(run->runner->keep, SIGTERM);
+        run_set_state(run, RUN_LINGERING, usec_add(now, LINGER_USEC));
 }
 
 static int run_begin_sweep(Run *run, uint64_t now) {
@@ -305,7 +381,7 @@ static int run_begin_sweep(Run *run, uint64_t now) {
                 return r;
         run->sweep_end_usec = usec_add(now, SWEEP_MAX_USEC);
         run_set_state(run, RUN_SWEEPING, usec_add(now, SWEEP_REPEAT_USEC));
-        descendants_kill();
+        descendants_kill(run->runner->keep);
         return 0;
 }
 
@@ -315,7 +391,8 @@ static int run_dispatch_sweep(Run *run, uint64_t now) {
                 return run_end(run);
         }
         if (now >= run->deadline_usec) {
-                descendants_kill();
+                descendants_kill(run->runner->keep);
+                run_reap(run);
                 run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
         }
         return 0;
@@ -327,7 +404,7 @@ static void run_kill(Run *run) {
         run->sent_kill = true;
         /* The leader is not reaped, so its pid cannot be another's; setsid() made it the group's id. */
         (void)kill(-run->pid, SIGKILL);
-        descendants_kill();
+        descendants_kill(run->runner->keep);
 }
 
 static bool run_catches_signal(const Run *run) {
@@ -349,7 +426,7 @@ static int run_escalate(Run *run, uint64_t now) {
                         return 0;
                 case ESCALATION_SIGNAL:
                         run->sent_signal = true;
-                        descendants_signal(run->test->timeout_signal);
+                        descendants_signal(run->runner->keep, run->test->timeout_signal);
                         break;
                 case ESCALATION_KILL:
                         run_kill(run);
@@ -415,7 +492,9 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
         case RUN_RUNNING:
                 if (!run->reaped)
                         return run_escalate(run, now);
-                run_set_state(run, RUN_LINGERING, usec_add(now, LINGER_USEC));
+                if (run_keeps(run))
+                        return run_keep(run);
+                run_begin_linger(run, now);
                 return 0;
         case RUN_LINGERING:
                 return now >= run->deadline_usec ? run_begin_sweep(run, now) : 0;
@@ -477,7 +556,7 @@ static void run_fill_status(Run *run, JudgeFacts *facts) {
 static int run_find_start_error(Run *run) {
         SpawnSpec spec = run_get_spec(run);
 
-        if (run->start_error || !run->reaped || !WIFEXITED(run->status))
+        if (run->start_error || !run->reaped || !run->test->argv || !WIFEXITED(run->status))
                 return 0;
         return spawner_explain(run->runner->spawner, &spec, &run->start_error);
 }
@@ -529,7 +608,43 @@ static int run_judge(Run *run, const Report *report) {
         return 0;
 }
 
-int run_finish(Run *run, Result **ret) {
+/* What a fixture said last is the best reason that there is. */
+static int run_explain_fixture(Run *run) {
+        _cleanup_free_ char *last_line = NULL, *old = NULL;
+        int r;
+
+        if (run->spec.role == PTEST_ROLE_TEST || run->result->outcome == PTEST_OUTCOME_PASS ||
+            run->result->outcome == PTEST_OUTCOME_SKIP)
+                return 0;
+        r = capture_find_last_line(&run->result->err, SKIP_REASON_MAX, &last_line);
+        if (r >= 0 && !last_line)
+                r = capture_find_last_line(&run->result->out, SKIP_REASON_MAX, &last_line);
+        if (r < 0 || !last_line)
+                return r;
+        old = TAKE_PTR(run->result->reason);
+        return result_set_reason(
+                        run->result,
+                        "%s: %s",
+                        old ?: outcome_to_string(run->result->outcome),
+                        last_line);
+}
+
+/* What it wrote that cannot be understood fails a set-up. */
+static int run_read_exports(Run *run, char ***ret) {
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        if (!run->spec.exports_path)
+                return 0;
+        r = exports_read(run->spec.exports_path, ret, &problem);
+        if (r < 0 || !problem || run->result->outcome != PTEST_OUTCOME_PASS)
+                return r;
+        run->result->outcome = PTEST_OUTCOME_ERROR;
+        return result_set_reason(run->result, "%s", problem);
+}
+
+int run_finish(Run *run, Result **ret, char ***ret_exported) {
+        _cleanup_strv_ char **exported = NULL;
         _cleanup_(report_done) Report report = {};
         int r;
 
@@ -545,7 +660,13 @@ int run_finish(Run *run, Result **ret) {
         r = run_judge(run, r > 0 ? &report : NULL);
         if (r < 0)
                 return r;
+        r = run_explain_fixture(run);
+        if (r >= 0)
+                r = run_read_exports(run, &exported);
+        if (r < 0)
+                return r;
         run_fill_usage(run);
+        *ret_exported = TAKE_PTR(exported);
         *ret = TAKE_PTR(run->result);
         return 0;
 }

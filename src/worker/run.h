@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <stdbool.h>
 
+#include "ptest/protocol.h"
+
 #include "model/result.h"
 #include "model/test.h"
 
@@ -19,12 +21,16 @@
  *      SWEEPING   they did not: they are noted as leaks, and killed again and again until nothing is left
  *      ENDED      nothing is left, or what is left does not die: see run_is_stuck()
  *
+ * A set-up ends with its process: what it leaves running is kept (worker/keep.h), and belongs to no run until the
+ * tear-down of the same instance, at whose end it is asked to end, and then swept as all else.
+ *
  * The end of a test is the exit of its process, never the end of a pipe. The process must be the sub-reaper
- * of its descendants, and must have no children but those of the one run at a time.
+ * of its descendants, and must have no children but what is kept and those of the one run at a time.
  */
 
 /* What all runs of a worker share. */
 typedef struct Runner Runner;
+typedef struct Keep Keep;
 
 /* environment: of every test, before its own changes; copied. Signals must be prepared: signals_prepare(). */
 int runner_new(char *const *environment, Runner **ret);
@@ -37,10 +43,22 @@ DEFINE_CLEANUP(Runner, runner_free);
  */
 bool runner_kill_all(Runner *runner);
 
+/* What set-ups have left running. */
+Keep *runner_get_keep(Runner *runner);
+
 typedef struct Run Run;
 
-/* A program that cannot be started gives a run that ends at once, with its outcome. The test is borrowed. */
-int run_start(Runner *runner, const Test *test, Run **ret);
+/* What is run. All is borrowed, until the run is freed. */
+typedef struct RunSpec {
+        const Test *test;
+        char *const *exports; /* "NAME=value", set last in its environment; may be NULL */
+        PtestRole role;
+        uint32_t instance;        /* of a fixture */
+        const char *exports_path; /* of a set-up: where it is to write what it exports */
+} RunSpec;
+
+/* A program that cannot be started gives a run that ends at once, with its outcome. */
+int run_start(Runner *runner, const RunSpec *spec, Run **ret);
 /* Also kills what runs, without waiting. */
 Run *run_free(Run *run);
 DEFINE_CLEANUP(Run, run_free);
@@ -63,5 +81,5 @@ bool run_has_ended(const Run *run);
 /* Something of the test could not be killed: this process should make room for another. */
 bool run_is_stuck(const Run *run);
 
-/* After the end, once. Slot, generation and attempt are not set. */
-int run_finish(Run *run, Result **ret);
+/* After the end, once. Slot, generation and attempt are not set. *ret_exported: of a set-up; may be NULL */
+int run_finish(Run *run, Result **ret, char ***ret_exported);

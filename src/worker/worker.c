@@ -10,8 +10,11 @@
 
 #include "basic/clock.h"
 #include "basic/log.h"
+#include "basic/strv.h"
+#include "basic/text.h"
 #include "wire/channel.h"
 #include "wire/message.h"
+#include "worker/keep.h"
 #include "worker/outbox.h"
 #include "worker/page.h"
 #include "worker/run.h"
@@ -32,6 +35,7 @@ typedef struct Worker {
         Outbox outbox;
         Runner *runner;
         PtestPage *page;
+        char *exports_path; /* where set-ups write theirs */
 
         WorkerState state;
         WorkerStatus status;
@@ -41,6 +45,7 @@ typedef struct Worker {
         Task tasks[PTEST_TASKS_MAX];
         size_t first_task, n_tasks;
         Run *run;
+        size_t n_kept_fds; /* in this poll */
 } Worker;
 
 /* Of the poll; those of a run follow. */
@@ -49,7 +54,9 @@ enum {
         FD_SIGNAL,
         FD_CHANNEL,
         FD_RUN,
-        FD_MAX = FD_RUN + RUN_FDS_MAX,
+        FD_KEEP = FD_RUN + RUN_FDS_MAX, /* pipes of what set-ups left running */
+        FD_KEEP_MAX = 128,
+        FD_MAX = FD_KEEP + FD_KEEP_MAX,
 };
 
 static void worker_end(Worker *worker, WorkerStatus status) {
@@ -76,6 +83,7 @@ static Task *worker_get_task(Worker *worker, size_t i) {
 
 static void task_done(Task *task) {
         test_free(task->test);
+        strv_free(task->exports);
         *task = (Task){};
 }
 
@@ -143,6 +151,7 @@ static void worker_on_tasks(Worker *worker, Message *message) {
         for (size_t i = 0; i < message->tasks.n_items; i++) {
                 *worker_get_task(worker, worker->n_tasks++) = message->tasks.items[i];
                 message->tasks.items[i].test = NULL;
+                message->tasks.items[i].exports = NULL;
         }
 }
 
@@ -214,10 +223,17 @@ static void worker_receive(Worker *worker) {
 
 static void worker_start_run(Worker *worker) {
         Task *task = worker_get_task(worker, 0);
+        RunSpec spec = {
+                .test = task->test,
+                .exports = task->exports,
+                .role = task->role,
+                .instance = task->instance,
+                .exports_path = task->role == PTEST_ROLE_SET_UP ? worker->exports_path : NULL,
+        };
         int r;
 
         page_note_start(worker->page, task->id, clock_monotonic());
-        r = run_start(worker->runner, task->test, &worker->run);
+        r = run_start(worker->runner, &spec, &worker->run);
         if (r < 0) {
                 worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "start a test");
                 return;
@@ -227,6 +243,7 @@ static void worker_start_run(Worker *worker) {
 
 static void worker_finish_run(Worker *worker) {
         _cleanup_(result_freep) Result *result = NULL;
+        _cleanup_strv_ char **exported = NULL;
         bool stuck = run_is_stuck(worker->run);
         Message message = {
                 .kind = MESSAGE_FINISHED,
@@ -234,13 +251,14 @@ static void worker_finish_run(Worker *worker) {
         };
         int r;
 
-        r = run_finish(worker->run, &result);
+        r = run_finish(worker->run, &result, &exported);
         if (r < 0) {
                 worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "judge a test");
                 return;
         }
         worker->run = run_free(worker->run);
         message.finished.result = result;
+        message.finished.exported = exported;
         worker_send(worker, &message);
         if (worker->state == WORKER_ENDED)
                 return;
@@ -293,8 +311,12 @@ static int worker_poll(Worker *worker, struct pollfd fds[static FD_MAX]) {
                 .fd = channel_worker_get_fd(worker->channel),
                 .events = POLLIN,
         };
+        for (size_t i = FD_RUN; i < FD_KEEP; i++)
+                fds[i].fd = -1;
         if (worker->run)
                 run_get_fds(worker->run, fds + FD_RUN);
+        worker->n_kept_fds = keep_get_fds(
+                        runner_get_keep(worker->runner), fds + FD_KEEP, FD_KEEP_MAX);
 
         now = deadline == USEC_INFINITY ? 0 : clock_monotonic();
         left = deadline > now ? deadline - now : 0;
@@ -303,7 +325,7 @@ static int worker_poll(Worker *worker, struct pollfd fds[static FD_MAX]) {
                 .tv_nsec = (long)(left % USEC_PER_SEC * 1000),
         };
         if (ppoll(fds,
-                  worker->run ? FD_MAX : FD_RUN,
+                  FD_KEEP + worker->n_kept_fds,
                   deadline == USEC_INFINITY ? NULL : &timeout,
                   NULL) < 0)
                 return -errno;
@@ -330,6 +352,8 @@ static void worker_dispatch(Worker *worker, const struct pollfd fds[static FD_MA
         }
         if (fds[FD_CHANNEL].revents)
                 worker_receive(worker);
+        /* Before the run, which may change what is kept. */
+        keep_dispatch(runner_get_keep(worker->runner), fds + FD_KEEP, worker->n_kept_fds);
         if (worker->run && worker->state != WORKER_ENDED) {
                 r = run_dispatch(worker->run, fds + FD_RUN);
                 if (r < 0)
@@ -350,7 +374,7 @@ static void worker_loop(Worker *worker) {
 
         worker_send(worker, &hello);
         while (worker->state != WORKER_ENDED) {
-                struct pollfd fds[FD_MAX] = {};
+                struct pollfd fds[FD_MAX];
                 int r;
 
                 worker_advance(worker);
@@ -372,6 +396,13 @@ static int worker_open(Worker *worker) {
         int r;
 
         r = page_map(options->page_fd, &worker->page);
+        if (r < 0)
+                return r;
+        r = text_setf(&worker->exports_path,
+                      "%s/x%ug%u",
+                      options->directory,
+                      options->slot,
+                      options->generation);
         if (r < 0)
                 return r;
         r = runner_new(options->environment, &worker->runner);
@@ -397,7 +428,7 @@ WorkerStatus worker_run(const WorkerOptions *options) {
                 return worker.status;
         }
         worker_loop(&worker);
-        if (worker.status != WORKER_STATUS_GOOD)
+        if (worker.status != WORKER_STATUS_GOOD || !keep_is_empty(runner_get_keep(worker.runner)))
                 (void)runner_kill_all(worker.runner);
         return worker.status;
 }

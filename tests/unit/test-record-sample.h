@@ -164,7 +164,15 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->run_finished.journal_lost = (size_t)sample_number();
         } else if (kind == EVENT_TEST_FINISHED)
                 event->result = sample_result();
-        else {
+        else if (kind == EVENT_FIXTURE_FAILED) {
+                event->result = sample_result();
+                event->fixture.tear_down = sample_random() % 2;
+                event->fixture.context = strdup("database");
+                free(event->result->address);
+                event->result->address = strdup(
+                                event->fixture.tear_down ? "database (tear-down)" :
+                                                           "database (set-up)");
+        } else {
                 event->worker.slot = (unsigned)sample_number();
                 event->worker.generation = (unsigned)sample_number();
                 event->worker.pid = (pid_t)(sample_number() & 0x3fffffff);

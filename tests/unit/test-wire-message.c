@@ -83,11 +83,15 @@ static void assert_message_equal(const Message *a, const Message *b) {
                 ck_assert_uint_eq(a->tasks.items[i].id, b->tasks.items[i].id);
                 ck_assert_uint_eq(a->tasks.items[i].attempt, b->tasks.items[i].attempt);
                 assert_test_equal(a->tasks.items[i].test, b->tasks.items[i].test);
+                ck_assert_int_eq(a->tasks.items[i].role, b->tasks.items[i].role);
+                ck_assert_uint_eq(a->tasks.items[i].instance, b->tasks.items[i].instance);
+                assert_strv_equal(a->tasks.items[i].exports, b->tasks.items[i].exports);
         }
         ck_assert_uint_eq(a->finished.id, b->finished.id);
         ck_assert_int_eq(!a->finished.result, !b->finished.result);
         if (a->finished.result)
                 assert_result_equal(a->finished.result, b->finished.result);
+        assert_strv_equal(a->finished.exported, b->finished.exported);
         ck_assert_uint_eq(a->spilled.id, b->spilled.id);
         ck_assert_uint_eq(a->spilled.offset, b->spilled.offset);
         ck_assert_uint_eq(a->spilled.size, b->spilled.size);

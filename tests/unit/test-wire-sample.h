@@ -173,6 +173,19 @@ static inline void random_ids(Random *random, Message *message) {
                 message->cancel.ids[i] = 1 + random_uint(random, UINT64_MAX - 1);
 }
 
+static inline char **random_exports(Random *random) {
+        char **exports = NULL;
+
+        for (uint64_t n = random_below(random, 4); n > 0; n--)
+                ck_assert_int_ge(
+                                strv_extendf(&exports,
+                                             "NAME_%u=%u\xff =",
+                                             (unsigned)n,
+                                             (unsigned)random_below(random, 1000)),
+                                0);
+        return exports;
+}
+
 static inline void random_tasks(Random *random, Message *message) {
         message->tasks.n_items = 1 + random_below(random, 5);
         message->tasks.items = calloc(message->tasks.n_items, sizeof(Task));
@@ -182,7 +195,18 @@ static inline void random_tasks(Random *random, Message *message) {
                         .id = 1 + random_uint(random, UINT64_MAX - 1),
                         .attempt = 1 + (unsigned)random_below(random, 3),
                         .test = random_test(random),
+                        .exports = random_exports(random),
                 };
+        for (size_t i = 0; i < message->tasks.n_items; i++) {
+                Task *task = &message->tasks.items[i];
+
+                task->role = (PtestRole)random_below(random, PTEST_ROLE_MAX);
+                if (task->role != PTEST_ROLE_TEST)
+                        task->instance = 1 + (uint32_t)random_uint(random, UINT32_MAX - 1);
+                /* Only a tear-down may have no command. */
+                if (task->role == PTEST_ROLE_TEAR_DOWN && random_below(random, 2) == 0)
+                        task->test->argv = strv_free(task->test->argv);
+        }
 }
 
 static inline Message *random_message(Random *random, MessageKind kind) {
@@ -200,6 +224,7 @@ static inline Message *random_message(Random *random, MessageKind kind) {
         } else if (kind == MESSAGE_FINISHED) {
                 message->finished.id = 1 + random_uint(random, UINT64_MAX - 1);
                 message->finished.result = random_result(random);
+                message->finished.exported = random_exports(random);
         } else if (kind == MESSAGE_SPILLED) {
                 message->spilled.id = 1 + random_uint(random, UINT64_MAX - 1);
                 message->spilled.offset = random_uint(random, INT64_MAX - PTEST_SPILL_SIZE_MAX);

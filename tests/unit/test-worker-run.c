@@ -75,13 +75,13 @@ static Result *run_to_end(const Test *test) {
         uint64_t start = clock_monotonic();
         Result *result = NULL;
 
-        ck_assert_int_eq(run_start(runner, test, &run), 0);
+        ck_assert_int_eq(run_start(runner, &(RunSpec){ .test = test }, &run), 0);
         while (!run_has_ended(run)) {
                 run_wait(run);
                 ck_assert_uint_lt(clock_monotonic() - start, PATIENCE_USEC);
         }
         ck_assert(!run_is_stuck(run));
-        ck_assert_int_eq(run_finish(run, &result), 0);
+        ck_assert_int_eq(run_finish(run, &result, &(char **){ NULL }), 0);
         return result;
 }
 
@@ -360,11 +360,11 @@ START_TEST(interrupted_test_is_not_run)
         _cleanup_(result_freep) Result *result = NULL;
         _cleanup_(run_freep) Run *run = NULL;
 
-        ck_assert_int_eq(run_start(runner, test, &run), 0);
+        ck_assert_int_eq(run_start(runner, &(RunSpec){ .test = test }, &run), 0);
         run_interrupt(run);
         while (!run_has_ended(run))
                 run_wait(run);
-        ck_assert_int_eq(run_finish(run, &result), 0);
+        ck_assert_int_eq(run_finish(run, &result, &(char **){ NULL }), 0);
         assert_outcome(result, PTEST_OUTCOME_NOT_RUN, "interrupted after *");
 }
 END_TEST
@@ -375,7 +375,7 @@ START_TEST(freed_run_leaves_nothing)
                         "trap '' INT TERM; setsid sleep 600 & exec sleep 600");
         _cleanup_(run_freep) Run *run = NULL;
 
-        ck_assert_int_eq(run_start(runner, test, &run), 0);
+        ck_assert_int_eq(run_start(runner, &(RunSpec){ .test = test }, &run), 0);
         ck_assert(runner_kill_all(runner));
 }
 END_TEST
