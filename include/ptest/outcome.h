@@ -29,4 +29,6 @@ typedef enum PtestMark {
         PTEST_MARK_SLOW = 1 << 0,  /* ran longer than half of its time limit */
         PTEST_MARK_FLAKY = 1 << 1, /* failed in an earlier attempt */
         PTEST_MARK_LEAKY = 1 << 2, /* left processes behind, which were ended */
+        PTEST_MARK_DIRTY = 1 << 3, /* left the process that ran it changed, which was replaced */
+        PTEST_MARK_END = 1 << 4,   /* no mark: above all of them */
 } PtestMark;

@@ -21,6 +21,7 @@
  *                                     ◀─ tasks [{id,…}, …]          any number of times
  *        finished {id,outcome,…}      ─▶                            one for each task, in the order sent
  *        spilled {id,offset,size}     ─▶                            the same, for one above PTEST_MESSAGE_SIZE_MAX
+ *        found {id, [words, …]}       ─▶                            tests that the task of that id has brought forth
  *                                     ◀─ cancel [id, …]             tasks that need not be started any more
  *        cancelled [id, …]            ─▶                            those of them that had not been started
  *                                     ◀─ stop {now}                 end; now: without finishing what runs
@@ -34,6 +35,13 @@
  * instance, after which it ends it. What a set-up exports comes back with its result, and goes with every task that is
  * to have it: so a test may run in another worker than its set-up, and a tear-down where the set-up's worker is gone.
  *
+ * What a test finds are words, of which the coordinator makes a test: of a test of a module one word, the name of a
+ * test there; of a program's all that is to be said behind the command that runs what it finds. They come before the
+ * result of the test that found them, so that a run is never over with tests to come.
+ *
+ * A worker that says "spent" in a result starts nothing after it: its tasks that it has not started are to be
+ * given to its successor.
+ *
  * Inherited fds of a worker: PTEST_GATE_FD, one end of a stream socketpair; the worker waits for one byte on
  * it before it does anything, and ends itself and its tests when the other end is closed. PTEST_PAGE_FD, a
  * memfd of one PtestPage, which both map. PTEST_SPILL_FD, a memfd to which the worker appends messages that
@@ -41,7 +49,7 @@
  * coordinator punches out what it has read. Only the two processes can reach it: no test can forge a result.
  */
 
-#define PTEST_PROTOCOL_VERSION 2
+#define PTEST_PROTOCOL_VERSION 3
 
 /* nng 1.5.2 loses or hangs on large last messages (above 200 kB, measured); larger ones are spilled. */
 #define PTEST_MESSAGE_SIZE_MAX (64U * 1024U)
@@ -65,6 +73,10 @@
 #define PTEST_EXPORTS_MAX      256U
 #define PTEST_EXPORTS_SIZE_MAX (16U * 1024U)
 
+/* What one message of found tests may bring, and the bytes of one of them. */
+#define PTEST_FOUND_MAX      1024U
+#define PTEST_FOUND_SIZE_MAX 4096U
+
 /* Bytes kept of each output stream of a test; head and tail are kept, the middle is counted. */
 #define PTEST_OUTPUT_MAX_DEFAULT (1024U * 1024U)
 #define PTEST_OUTPUT_MAX_LARGEST (4U * 1024U * 1024U)
@@ -74,7 +86,8 @@
  * bytes; c and o are packed as bin and may come as str. A value that is the default stays away; those
  * without a default are required.
  */
-#define PTEST_KEY_KIND "k" /* s: hello, tasks, finished, spilled, cancel, cancelled, stop, bye */
+#define PTEST_KEY_KIND \
+        "k" /* s: hello, tasks, finished, spilled, found, cancel, cancelled, stop, bye */
 
 #define PTEST_KEY_VERSION    "v" /* hello, u */
 #define PTEST_KEY_SLOT       "w" /* hello, u from 1 */
@@ -83,7 +96,7 @@
 
 #define PTEST_KEY_TASKS "t" /* tasks, array of maps of the following */
 
-#define PTEST_KEY_ID             "i" /* task, finished, spilled; u from 1 */
+#define PTEST_KEY_ID             "i" /* task, finished, spilled, found; u from 1 */
 #define PTEST_KEY_ATTEMPT        "a" /* u from 1; 1 */
 #define PTEST_KEY_ADDRESS        "n" /* s, an address */
 #define PTEST_KEY_ARGV           "c" /* array of c, the first not empty */
@@ -95,6 +108,8 @@
 #define PTEST_KEY_GRACE          "g"  /* u, microseconds; PTEST_WIRE_GRACE */
 #define PTEST_KEY_TIMEOUT_SIGNAL "s"  /* u, 1 to 64; PTEST_WIRE_TIMEOUT_SIGNAL */
 #define PTEST_KEY_OUTPUT_MAX     "m"  /* u, bytes; PTEST_OUTPUT_MAX_DEFAULT */
+#define PTEST_KEY_ISOLATE        "is" /* b; false */
+#define PTEST_KEY_FINDS          "fi" /* b; false */
 #define PTEST_KEY_ROLE           "r"  /* u, PtestRole; 0 */
 #define PTEST_KEY_INSTANCE       "in" /* u from 1, of a set-up or tear-down; none */
 #define PTEST_KEY_EXPORTS        "x" /* array of c, NAME=value: set last in the environment; none */
@@ -113,12 +128,19 @@
 #define PTEST_KEY_POINTS \
         "pt" /* array of [PtestOutcome u, number u, name s] or the same and reason s */
 #define PTEST_KEY_LEAKS        "lk"   /* array of s; none */
+#define PTEST_KEY_DIRTY        "dy"   /* array of s; none */
+#define PTEST_KEY_BACKTRACE    "bt"   /* array of s; none */
 #define PTEST_KEY_STDOUT       "out"  /* o; none */
 #define PTEST_KEY_STDOUT_TOTAL "outn" /* u, bytes written; the size of what is there */
 #define PTEST_KEY_STDERR       "err"
 #define PTEST_KEY_STDERR_TOTAL "errn"
 
 #define PTEST_KEY_EXPORTED "ex" /* finished, of a set-up: array of c, NAME=value; none */
+
+#define PTEST_KEY_SPENT "sp" /* finished, b; false */
+
+#define PTEST_KEY_FOUND \
+        "fo" /* found, array of arrays of c, none of them empty; neither are the arrays */
 
 #define PTEST_KEY_OFFSET "off" /* spilled, u */
 #define PTEST_KEY_SIZE   "sz"  /* spilled, u from 1 */

@@ -273,7 +273,7 @@ static void print_facts(const Style *style, const Result *result) {
                 printf(": ");
                 print_colored(style, STYLE_PLAIN, result->reason);
         }
-        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
                 if (result->marks & bit)
                         printf(" [%s]", mark_to_string((PtestMark)bit));
         putchar('\n');

@@ -296,7 +296,7 @@ static int print_row(const Result *result, const Style *style, size_t address_co
 
                 printf("  %s", reason ?: "");
         }
-        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
                 if (result->marks & bit)
                         printf("  [%s]", mark_to_string((PtestMark)bit));
         putchar('\n');
@@ -374,7 +374,7 @@ static json_t *json_words(char *const *words) {
 static json_t *json_marks(unsigned marks) {
         json_t *array = json_array();
 
-        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
                 if (marks & bit)
                         json_array_append_new(array, json_string(mark_to_string((PtestMark)bit)));
         return array;

@@ -21,6 +21,7 @@ static const struct {
         {PTEST_MARK_SLOW,   "slow" },
         { PTEST_MARK_FLAKY, "flaky"},
         { PTEST_MARK_LEAKY, "leaky"},
+        { PTEST_MARK_DIRTY, "dirty"},
 };
 
 const char *outcome_to_string(Outcome outcome) {

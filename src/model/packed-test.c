@@ -203,6 +203,8 @@ static size_t traits_get_size(const Test *test) {
                                 string_size(test->env[i].separator);
         strv_for_each(tag, test->tags)
                 size += string_size(*tag);
+        strv_for_each(word, test->found_argv)
+                size += string_size(*word);
         return size + string_size(test->workdir);
 }
 
@@ -220,6 +222,9 @@ static void traits_put(TestTraits *traits, const Test *test) {
                 .protocol = (uint8_t)test->protocol,
                 .should_fail = test->should_fail,
                 .has_workdir = test->workdir != NULL,
+                .isolate = test->isolate,
+                .finds = test->finds,
+                .n_found_argv = (uint32_t)strv_length(test->found_argv),
         };
         for (size_t i = 0; i < test->n_env; i++) {
                 *to++ = env_op_get_tag(&test->env[i]);
@@ -229,6 +234,8 @@ static void traits_put(TestTraits *traits, const Test *test) {
         }
         strv_for_each(tag, test->tags)
                 to = string_put(to, *tag);
+        strv_for_each(word, test->found_argv)
+                to = string_put(to, *word);
         string_put(to, test->workdir);
 }
 
@@ -428,10 +435,14 @@ static int traits_unpack(const TestTraits *traits, Test *test) {
         test->protocol = (TestProtocol)traits->protocol;
         test->should_fail = traits->should_fail;
         test->context = traits->context;
+        test->isolate = traits->isolate;
+        test->finds = traits->finds;
 
         r = env_unpack(&s, traits->n_env, test);
         if (r >= 0)
                 r = strings_unpack(&s, traits->n_tags, &test->tags);
+        if (r >= 0)
+                r = strings_unpack(&s, traits->n_found_argv, &test->found_argv);
         return r < 0 ? r : string_unpack(&s, traits->has_workdir, &test->workdir);
 }
 

@@ -26,7 +26,10 @@ typedef struct TestTraits {
         uint8_t protocol;
         bool should_fail;
         bool has_workdir;
-        char strings[]; /* changes to the environment, tags, workdir */
+        bool isolate;
+        bool finds;
+        uint32_t n_found_argv;
+        char strings[]; /* changes to the environment, tags, words of found_argv, workdir */
 } TestTraits;
 
 typedef struct PackedTest {

@@ -39,6 +39,8 @@ Result *result_free(Result *result) {
                 result_point_done(&result->points[i]);
         free(result->points);
         strv_free(result->leaks);
+        strv_free(result->dirty);
+        strv_free(result->backtrace);
         free(result->address);
         free(result->reason);
         free(result->out.data);

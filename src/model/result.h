@@ -46,7 +46,9 @@ typedef struct Result {
         bool core_dumped;
         ResultPoint *points;
         size_t n_points;
-        char **leaks; /* "pid command line" of what it left behind */
+        char **leaks;     /* "pid command line" of what it left behind */
+        char **dirty;     /* what it left changed in the process that ran it, in words */
+        char **backtrace; /* of a crash or a timeout, a frame a line */
         ResultOutput out;
         ResultOutput err;
 } Result;

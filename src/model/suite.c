@@ -27,6 +27,7 @@ int suite_new(const char *name, Suite **ret) {
                 .timeout_multiplier = 1.0,
                 .worker_memory_max = SIZE_INFINITY,
                 .worker_tasks_max = UINT64_MAX,
+                .recycle_memory = SIZE_INFINITY,
         };
 
         *ret = TAKE_PTR(suite);
@@ -42,7 +43,9 @@ Suite *suite_free(Suite *suite) {
         for (size_t i = 0; i < suite->n_contexts; i++)
                 context_free(suite->contexts[i]);
         free(suite->contexts);
+        free(suite->templates);
         free(suite->settings.worker_user);
+        free(suite->settings.worker_set_up);
         free(suite->name);
         free(suite->description);
         free(suite->path);
@@ -72,6 +75,35 @@ int suite_add(Suite *suite, Test *test) {
         return 0;
 }
 
+int suite_add_template(Suite *suite, Test *test) {
+        _cleanup_(test_freep) Test *owned = test;
+        PackedTest **larger;
+        int r;
+
+        if (suite->n_templates >= SUITE_TESTS_MAX)
+                return -E2BIG;
+        larger = reallocarray(suite->templates, suite->n_templates + 1, sizeof(PackedTest *));
+        if (!larger)
+                return -ENOMEM;
+        suite->templates = larger;
+        r = test_store_add(suite->store, owned, &suite->templates[suite->n_templates]);
+        if (r < 0)
+                return r;
+        suite->n_templates++;
+        return 0;
+}
+
+const PackedTest *suite_find_template(const Suite *suite, const char *address) {
+        for (size_t i = 0; i < suite->n_templates; i++) {
+                const char *name = suite->templates[i]->address;
+                size_t n = strlen(name);
+
+                if (strncmp(address, name, n) == 0 && address[n] == '[')
+                        return suite->templates[i];
+        }
+        return NULL;
+}
+
 int suite_replace(Suite *suite, size_t i, const Test *test) {
         assert(i < suite->n_tests);
 
@@ -84,6 +116,7 @@ void suite_truncate(Suite *suite, size_t n) {
         suite->n_tests = n;
         if (n > 0)
                 return;
+        suite->n_templates = 0;
 
         TestStore *store;
 

@@ -20,6 +20,9 @@ typedef struct SuiteSettings {
         uint64_t worker_memory_max; /* bytes; SIZE_INFINITY: none */
         uint64_t worker_tasks_max;  /* UINT64_MAX: none */
         char *worker_user;          /* NULL: not given */
+        char *worker_set_up; /* a module whose hook each process that runs tests of modules begins with; NULL */
+        unsigned recycle_after;  /* a worker is replaced after so many tests; 0: never */
+        uint64_t recycle_memory; /* bytes; and when it has grown by so much; SIZE_INFINITY: never */
 } SuiteSettings;
 
 typedef struct Suite {
@@ -31,6 +34,8 @@ typedef struct Suite {
         PackedTest **tests; /* in their order; weak: owned by the store */
         size_t n_tests;
         size_t n_allocated;
+        PackedTest **templates; /* not run; what tests found under that address are like; weak: owned by the store */
+        size_t n_templates;
         Context **contexts; /* number n is at n - 1 */
         size_t n_contexts;
 } Suite;
@@ -47,10 +52,15 @@ DEFINE_CLEANUP(Suite, suite_free);
 /* Takes the test, also on failure. -E2BIG: SUITE_TESTS_MAX */
 int suite_add(Suite *suite, Test *test);
 
+/* The same for a template: its address is that of the tests without their "[argument]". */
+int suite_add_template(Suite *suite, Test *test);
+/* NULL: none. address: of a test that was found */
+const PackedTest *suite_find_template(const Suite *suite, const char *address);
+
 /* Gives what a test is now (after packed_test_unpack() and changes) the place that it had. */
 int suite_replace(Suite *suite, size_t i, const Test *test);
 
-/* Drops all tests but the first n. With n = 0 their memory is given back, too. */
+/* Drops all tests but the first n. With n = 0 the templates too, and their memory is given back. */
 void suite_truncate(Suite *suite, size_t n);
 
 /* Lets the suite begin with its test n: those before it stand at the end then, all else in its order. */

@@ -28,6 +28,8 @@ void tally_add(Tally *tally, Outcome outcome, unsigned marks) {
                 tally->marked_flaky++;
         if (marks & PTEST_MARK_LEAKY)
                 tally->marked_leaky++;
+        if (marks & PTEST_MARK_DIRTY)
+                tally->marked_dirty++;
 }
 
 size_t tally_reported(const Tally *tally) {

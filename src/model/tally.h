@@ -23,7 +23,7 @@ typedef enum Verdict {
 typedef struct Tally {
         size_t planned;
         size_t count[PTEST_OUTCOME_MAX];
-        size_t marked_slow, marked_flaky, marked_leaky;
+        size_t marked_slow, marked_flaky, marked_leaky, marked_dirty;
 } Tally;
 
 /* The outcome is a valid one. */

@@ -11,10 +11,9 @@
 #include "basic/strv.h"
 
 static const char *const protocol_names[TEST_PROTOCOL_MAX] = {
-        [TEST_PROTOCOL_EXIT] = "exit",
-        [TEST_PROTOCOL_TAP] = "tap",
-        [TEST_PROTOCOL_GTEST] = "gtest",
-        [TEST_PROTOCOL_RUST] = "rust",
+        [TEST_PROTOCOL_EXIT] = "exit",     [TEST_PROTOCOL_TAP] = "tap",
+        [TEST_PROTOCOL_GTEST] = "gtest",   [TEST_PROTOCOL_RUST] = "rust",
+        [TEST_PROTOCOL_MODULE] = "module",
 };
 
 int test_new(const char *address, Test **ret) {
@@ -50,6 +49,7 @@ Test *test_free(Test *test) {
                 env_op_done(&test->env[i]);
         free(test->env);
         strv_free(test->argv);
+        strv_free(test->found_argv);
         strv_free(test->tags);
         free(test->address);
         free(test->workdir);

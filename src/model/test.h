@@ -18,6 +18,7 @@ typedef enum TestProtocol {
         TEST_PROTOCOL_TAP,   /* TAP 12 to 14 on stdout, and exit status */
         TEST_PROTOCOL_GTEST, /* as exit; a GoogleTest program */
         TEST_PROTOCOL_RUST,  /* lines "test NAME ... ok" of Rust's libtest, and exit status */
+        TEST_PROTOCOL_MODULE, /* called in a module: argv is its path, and the test's or context's name there */
         TEST_PROTOCOL_MAX,
         TEST_PROTOCOL_INVALID = -22, /* -EINVAL */
 } TestProtocol;
@@ -51,10 +52,13 @@ typedef struct Test {
         uint64_t grace_usec;   /* from the first signal to SIGKILL */
         int timeout_signal;
         uint64_t output_max; /* bytes kept of each stream */
+        bool isolate; /* of a module: in a child of its own, unless the module says otherwise */
+        bool finds;   /* a program that may bring forth tests: it is told where to write them */
 
         /* For the coordinator only; not sent to workers */
-        bool exclusive; /* nothing beside it */
-        int priority;   /* higher first; equal ones in the order of the suite */
+        char **found_argv; /* of one that finds: what its tests are run with, their words behind it */
+        bool exclusive;    /* nothing beside it */
+        int priority;      /* higher first; equal ones in the order of the suite */
         char **tags;
         char *description;
         char *source;     /* the file that defines it */

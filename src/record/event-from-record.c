@@ -125,8 +125,13 @@ static int tally_parse_count(Tally *tally, const char *text) {
         case PTEST_MARK_FLAKY:
                 tally->marked_flaky = (size_t)count;
                 break;
+        case PTEST_MARK_DIRTY:
+                tally->marked_dirty = (size_t)count;
+                break;
         case PTEST_MARK_LEAKY:
                 tally->marked_leaky = (size_t)count;
+                break;
+        case PTEST_MARK_END:
                 break;
         }
         return 0;

@@ -68,7 +68,7 @@ static void message_add_result(Buffer *line, const Result *result) {
         }
         if (result->start_usec > 0)
                 buffer_addf(line, " (%s)", format_time(duration, result->duration_usec));
-        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
                 if (result->marks & bit)
                         buffer_addf(line, " [%s]", mark_to_string((PtestMark)bit));
 }
@@ -207,6 +207,8 @@ static int put_run_finished(Record *record, const Event *event) {
                 r = put_count(record, mark_to_string(PTEST_MARK_FLAKY), tally->marked_flaky);
         if (r >= 0)
                 r = put_count(record, mark_to_string(PTEST_MARK_LEAKY), tally->marked_leaky);
+        if (r >= 0)
+                r = put_count(record, mark_to_string(PTEST_MARK_DIRTY), tally->marked_dirty);
         return r;
 }
 
@@ -286,7 +288,7 @@ static int put_result(Record *record, const Event *event) {
                                 record, PTEST_FIELD_OUTCOME, outcome_to_string(result->outcome));
         if (r >= 0)
                 r = put_string(record, PTEST_FIELD_REASON, result->reason);
-        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY && r >= 0; bit <<= 1)
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END && r >= 0; bit <<= 1)
                 if (result->marks & bit)
                         r = record_add_string(
                                         record, PTEST_FIELD_MARK, mark_to_string((PtestMark)bit));

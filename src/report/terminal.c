@@ -209,7 +209,7 @@ static void add_duration_and_marks(Terminal *terminal, const Result *result) {
                 }
                 style_add(&terminal->style, text, STYLE_DIM, part);
         }
-        for (unsigned bit = PTEST_MARK_SLOW; bit <= PTEST_MARK_LEAKY; bit <<= 1)
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
                 if (result->marks & bit) {
                         buffer_add(text, " ", 1);
                         style_add(&terminal->style,

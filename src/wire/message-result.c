@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define MARKS_ALL       ((unsigned)(PTEST_MARK_SLOW | PTEST_MARK_FLAKY | PTEST_MARK_LEAKY))
+#define MARKS_ALL       ((unsigned)PTEST_MARK_END - 1)
 #define EXIT_STATUS_MAX 255
 
 /* ---- Packing ---- */
@@ -37,13 +37,13 @@ static void points_pack(
         packer_close(packer, &array);
 }
 
-static void leaks_pack(Packer *packer, PackerFrame *map, char *const *leaks) {
-        if (strv_length(leaks) == 0)
+static void lines_pack(Packer *packer, PackerFrame *map, const char *key, char *const *lines) {
+        if (strv_length(lines) == 0)
                 return;
 
-        packer_key(packer, map, PTEST_KEY_LEAKS);
+        packer_key(packer, map, key);
         PackerFrame array = packer_open_array(packer);
-        strv_for_each(s, leaks) {
+        strv_for_each(s, lines) {
                 packer_element(&array);
                 packer_text(packer, *s);
         }
@@ -83,7 +83,9 @@ void result_pack(Packer *packer, PackerFrame *map, const Result *result) {
         packer_uint_field(packer, map, PTEST_KEY_SIGNAL, (uint64_t)result->signal, 0);
         packer_flag_field(packer, map, PTEST_KEY_CORE, result->core_dumped);
         points_pack(packer, map, result->points, result->n_points);
-        leaks_pack(packer, map, result->leaks);
+        lines_pack(packer, map, PTEST_KEY_LEAKS, result->leaks);
+        lines_pack(packer, map, PTEST_KEY_DIRTY, result->dirty);
+        lines_pack(packer, map, PTEST_KEY_BACKTRACE, result->backtrace);
         output_pack(packer, map, &result->out, PTEST_KEY_STDOUT, PTEST_KEY_STDOUT_TOTAL);
         output_pack(packer, map, &result->err, PTEST_KEY_STDERR, PTEST_KEY_STDERR_TOTAL);
 }
@@ -120,20 +122,20 @@ static void points_unpack(Reader *reader, Result *result) {
         }
 }
 
-static void leaks_unpack(Reader *reader, Result *result) {
-        msgpack_object_array array = reader_array(
-                        reader, PTEST_KEY_LEAKS, PTEST_MESSAGE_VALUES_MAX);
+static char **lines_unpack(Reader *reader, const char *key) {
+        msgpack_object_array array = reader_array(reader, key, PTEST_MESSAGE_VALUES_MAX);
 
         if (array.size == 0)
-                return;
+                return NULL;
 
-        result->leaks = calloc(array.size + 1, sizeof(char *));
-        if (!result->leaks) {
+        char **lines = calloc(array.size + 1, sizeof(char *));
+        if (!lines) {
                 reader_fail(reader, -ENOMEM);
-                return;
+                return NULL;
         }
         for (uint32_t i = 0; i < array.size && reader->error == 0; i++)
-                result->leaks[i] = reader_text_of(reader, &array.ptr[i]);
+                lines[i] = reader_text_of(reader, &array.ptr[i]);
+        return lines;
 }
 
 static void output_unpack(
@@ -179,7 +181,9 @@ int result_unpack(Reader *reader, Result **ret) {
         result->signal = (int)reader_uint(reader, PTEST_KEY_SIGNAL, 1, PTEST_SIGNAL_MAX, 0);
         result->core_dumped = reader_bool(reader, PTEST_KEY_CORE);
         points_unpack(reader, result);
-        leaks_unpack(reader, result);
+        result->leaks = lines_unpack(reader, PTEST_KEY_LEAKS);
+        result->dirty = lines_unpack(reader, PTEST_KEY_DIRTY);
+        result->backtrace = lines_unpack(reader, PTEST_KEY_BACKTRACE);
         output_unpack(reader, PTEST_KEY_STDOUT, PTEST_KEY_STDOUT_TOTAL, &result->out);
         output_unpack(reader, PTEST_KEY_STDERR, PTEST_KEY_STDERR_TOTAL, &result->err);
         if (reader->error < 0)

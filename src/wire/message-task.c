@@ -99,6 +99,8 @@ void task_pack(Packer *packer, const Task *task) {
                         PTEST_KEY_OUTPUT_MAX,
                         test->output_max,
                         PTEST_OUTPUT_MAX_DEFAULT);
+        packer_flag_field(packer, &map, PTEST_KEY_ISOLATE, test->isolate);
+        packer_flag_field(packer, &map, PTEST_KEY_FINDS, test->finds);
         packer_uint_field(packer, &map, PTEST_KEY_ROLE, (uint64_t)task->role, PTEST_ROLE_TEST);
         packer_uint_field(packer, &map, PTEST_KEY_INSTANCE, task->instance, 0);
         exports_pack(packer, &map, PTEST_KEY_EXPORTS, task->exports);
@@ -133,6 +135,14 @@ static void role_unpack(Reader *reader, Task *task) {
         if ((task->role == PTEST_ROLE_TEST) != (task->instance == 0))
                 reader_fail(reader, -EBADMSG);
         task->exports = exports_unpack(reader, PTEST_KEY_EXPORTS);
+}
+
+/* Of a test of a module: where it is, and its name; anything else is a program's. */
+static void module_check(Reader *reader, const Test *test) {
+        if (test->protocol != TEST_PROTOCOL_MODULE || !test->argv || reader->error < 0)
+                return;
+        if (strv_length(test->argv) != 2 || test->argv[0][0] != '/' || !test->argv[1][0])
+                reader_fail(reader, -EBADMSG);
 }
 
 static void argv_unpack(Reader *reader, const Task *task) {
@@ -199,6 +209,8 @@ static void settings_unpack(Reader *reader, Test *test) {
         test->protocol = (TestProtocol)reader_uint(
                         reader, PTEST_KEY_PROTOCOL, 0, TEST_PROTOCOL_MAX - 1, TEST_PROTOCOL_EXIT);
         test->should_fail = reader_bool(reader, PTEST_KEY_SHOULD_FAIL);
+        test->isolate = reader_bool(reader, PTEST_KEY_ISOLATE);
+        test->finds = reader_bool(reader, PTEST_KEY_FINDS);
         test->timeout_usec = reader_uint(
                         reader, PTEST_KEY_TIMEOUT, 0, UINT64_MAX, PTEST_WIRE_TIMEOUT);
         test->grace_usec = reader_uint(reader, PTEST_KEY_GRACE, 0, UINT64_MAX, PTEST_WIRE_GRACE);
@@ -235,6 +247,7 @@ int task_unpack(const msgpack_object *value, Task *ret) {
         env_unpack(&reader, ret->test);
         workdir_unpack(&reader, ret->test);
         settings_unpack(&reader, ret->test);
+        module_check(&reader, ret->test);
         return reader.error;
 }
 

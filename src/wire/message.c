@@ -23,10 +23,15 @@
 #include <string.h>
 
 static const char *const kind_names[MESSAGE_KIND_MAX] = {
-        [MESSAGE_HELLO] = "hello",       [MESSAGE_TASKS] = "tasks",
-        [MESSAGE_FINISHED] = "finished", [MESSAGE_SPILLED] = "spilled",
-        [MESSAGE_CANCEL] = "cancel",     [MESSAGE_CANCELLED] = "cancelled",
-        [MESSAGE_STOP] = "stop",         [MESSAGE_BYE] = "bye",
+        [MESSAGE_HELLO] = "hello",
+        [MESSAGE_TASKS] = "tasks",
+        [MESSAGE_FINISHED] = "finished",
+        [MESSAGE_SPILLED] = "spilled",
+        [MESSAGE_FOUND] = "found",
+        [MESSAGE_CANCEL] = "cancel",
+        [MESSAGE_CANCELLED] = "cancelled",
+        [MESSAGE_STOP] = "stop",
+        [MESSAGE_BYE] = "bye",
 };
 
 const char *message_kind_to_string(MessageKind kind) {
@@ -49,6 +54,9 @@ Message *message_free(Message *message) {
         free(message->tasks.items);
         result_free(message->finished.result);
         strv_free(message->finished.exported);
+        for (size_t i = 0; i < message->found.n_items; i++)
+                strv_free(message->found.items[i]);
+        free(message->found.items);
         free(message->cancel.ids);
         free(message);
         return NULL;
@@ -91,6 +99,7 @@ static void body_pack(Packer *packer, PackerFrame *map, const Message *message) 
                 number_pack(packer, map, PTEST_KEY_ID, message->finished.id);
                 result_pack(packer, map, message->finished.result);
                 exports_pack(packer, map, PTEST_KEY_EXPORTED, message->finished.exported);
+                packer_flag_field(packer, map, PTEST_KEY_SPENT, message->finished.spent);
                 break;
         case MESSAGE_SPILLED:
                 number_pack(packer, map, PTEST_KEY_ID, message->spilled.id);
@@ -104,7 +113,7 @@ static void body_pack(Packer *packer, PackerFrame *map, const Message *message) 
         case MESSAGE_STOP:
                 packer_flag_field(packer, map, PTEST_KEY_NOW, message->stop.now);
                 break;
-        default: /* bye has nothing; tasks are packed on their own */
+        default: /* bye has nothing; tasks and what was found are packed on their own */
                 break;
         }
 }
@@ -125,6 +134,26 @@ int message_pack(const Message *message, void **ret_data, size_t *ret_size) {
                 if (r < 0)
                         return r;
                 if (n_packed < message->tasks.n_items)
+                        return -EMSGSIZE;
+                *ret_data = TAKE_PTR(data);
+                *ret_size = size;
+                return 0;
+        }
+
+        if (message->kind == MESSAGE_FOUND) {
+                _cleanup_free_ void *data = NULL;
+                size_t size, n_packed;
+
+                int r = message_pack_found(
+                                message->found.id,
+                                message->found.items,
+                                message->found.n_items,
+                                &n_packed,
+                                &data,
+                                &size);
+                if (r < 0)
+                        return r;
+                if (n_packed < message->found.n_items)
                         return -EMSGSIZE;
                 *ret_data = TAKE_PTR(data);
                 *ret_size = size;
@@ -168,6 +197,56 @@ int message_pack_tasks(
         packer_close(&packer, &map);
         if (packer.error == 0 && array.count == 0)
                 return -EMSGSIZE;
+
+        int r = packer_finish(&packer, ret_data, ret_size);
+        if (r < 0)
+                return r;
+        *ret_packed = array.count;
+        return 0;
+}
+
+static void words_pack(Packer *packer, char *const *words) {
+        PackerFrame array = packer_open_array(packer);
+
+        strv_for_each(word, words) {
+                packer_element(&array);
+                packer_bytes(packer, *word, strlen(*word));
+        }
+        packer_close(packer, &array);
+}
+
+int message_pack_found(
+                uint64_t id,
+                char **const *items,
+                size_t n_items,
+                size_t *ret_packed,
+                void **ret_data,
+                size_t *ret_size) {
+        assert(n_items > 0);
+
+        _cleanup_(packer_done) Packer packer;
+        packer_init(&packer);
+        PackerFrame map = kind_pack(&packer, MESSAGE_FOUND);
+        number_pack(&packer, &map, PTEST_KEY_ID, id);
+        packer_key(&packer, &map, PTEST_KEY_FOUND);
+        PackerFrame array = packer_open_array(&packer);
+        for (size_t i = 0; i < MIN(n_items, PTEST_FOUND_MAX); i++) {
+                size_t before = packer.buffer.size;
+
+                packer_element(&array);
+                words_pack(&packer, items[i]);
+                if (packer.error == 0 && packer.buffer.size - before > PTEST_FOUND_SIZE_MAX &&
+                    i == 0)
+                        return -EMSGSIZE;
+                if (packer.error == 0 &&
+                    (packer.buffer.size - before > PTEST_FOUND_SIZE_MAX ||
+                     packer.buffer.size > PTEST_MESSAGE_SIZE_MAX)) {
+                        packer_rewind(&packer, &array, before);
+                        break;
+                }
+        }
+        packer_close(&packer, &array);
+        packer_close(&packer, &map);
 
         int r = packer_finish(&packer, ret_data, ret_size);
         if (r < 0)
@@ -224,6 +303,7 @@ static uint64_t id_unpack(Reader *reader) {
 static void finished_unpack(Reader *reader, Message *message) {
         message->finished.id = id_unpack(reader);
         message->finished.exported = exports_unpack(reader, PTEST_KEY_EXPORTED);
+        message->finished.spent = reader_bool(reader, PTEST_KEY_SPENT);
         int r = result_unpack(reader, &message->finished.result);
         if (r < 0)
                 reader_fail(reader, r);
@@ -237,6 +317,39 @@ static void spilled_unpack(Reader *reader, Message *message) {
         message->spilled.offset = reader_uint(
                         reader, PTEST_KEY_OFFSET, 0, INT64_MAX - PTEST_SPILL_SIZE_MAX, 0);
         message->spilled.size = reader_uint(reader, PTEST_KEY_SIZE, 1, PTEST_SPILL_SIZE_MAX, 0);
+}
+
+static char **words_unpack(Reader *reader, const msgpack_object *value) {
+        msgpack_object_array array = reader_array_of(reader, value, 1, PTEST_FOUND_SIZE_MAX);
+        char **words = array.size > 0 ? calloc(array.size + 1, sizeof(char *)) : NULL;
+
+        if (!words) {
+                reader_fail(reader, array.size > 0 ? -ENOMEM : -EBADMSG);
+                return NULL;
+        }
+        for (uint32_t i = 0; i < array.size && reader->error == 0; i++)
+                words[i] = reader_chars_of(reader, &array.ptr[i]);
+        if (words[0] && !words[0][0])
+                reader_fail(reader, -EBADMSG);
+        return words;
+}
+
+static void found_unpack(Reader *reader, Message *message) {
+        msgpack_object_array array = reader_array(reader, PTEST_KEY_FOUND, PTEST_FOUND_MAX);
+
+        message->found.id = id_unpack(reader);
+        if (array.size == 0) {
+                reader_fail(reader, -EBADMSG);
+                return;
+        }
+        message->found.items = calloc(array.size, sizeof(char **));
+        if (!message->found.items) {
+                reader_fail(reader, -ENOMEM);
+                return;
+        }
+        for (uint32_t i = 0; i < array.size && reader->error == 0; i++)
+                message->found.items[message->found.n_items++] = words_unpack(
+                                reader, &array.ptr[i]);
 }
 
 static void ids_unpack(Reader *reader, Message *message) {
@@ -268,6 +381,9 @@ static void body_unpack(Reader *reader, Message *message) {
                 break;
         case MESSAGE_SPILLED:
                 spilled_unpack(reader, message);
+                break;
+        case MESSAGE_FOUND:
+                found_unpack(reader, message);
                 break;
         case MESSAGE_CANCEL:
         case MESSAGE_CANCELLED:

@@ -19,6 +19,7 @@ typedef enum MessageKind {
         MESSAGE_TASKS,
         MESSAGE_FINISHED,
         MESSAGE_SPILLED,
+        MESSAGE_FOUND,
         MESSAGE_CANCEL,
         MESSAGE_CANCELLED,
         MESSAGE_STOP,
@@ -49,11 +50,17 @@ typedef struct Message {
         struct {
                 uint64_t id;
                 char **exported; /* by a set-up: "NAME=value"; may be NULL */
+                bool spent;      /* the worker is to be replaced */
                 Result *result; /* address, slot, generation and attempt are not sent: the receiver knows them */
         } finished;
         struct {
                 uint64_t id, offset, size; /* size: 1 to PTEST_SPILL_SIZE_MAX */
         } spilled;
+        struct {
+                uint64_t id;
+                char ***items;  /* words; owned in a message that was unpacked */
+                size_t n_items; /* 1 to PTEST_FOUND_MAX */
+        } found;
         struct {
                 uint64_t *ids;
                 size_t n_ids; /* 0 to PTEST_TASKS_MAX */
@@ -76,6 +83,15 @@ int message_pack(const Message *message, void **ret_data, size_t *ret_size);
 int message_pack_tasks(
                 const Task *tasks,
                 size_t n_tasks,
+                size_t *ret_packed,
+                void **ret_data,
+                size_t *ret_size);
+
+/* The same for what was found: as many as fit. -EMSGSIZE: the first alone is larger than PTEST_FOUND_SIZE_MAX */
+int message_pack_found(
+                uint64_t id,
+                char **const *items,
+                size_t n_items,
                 size_t *ret_packed,
                 void **ret_data,
                 size_t *ret_size);

@@ -68,6 +68,8 @@ static void assert_result_equal(const Result *a, const Result *b) {
                 assert_chars_equal(a->points[i].reason, b->points[i].reason);
         }
         assert_strv_equal(a->leaks, b->leaks);
+        assert_strv_equal(a->dirty, b->dirty);
+        assert_strv_equal(a->backtrace, b->backtrace);
         assert_output_equal(&a->out, &b->out);
         assert_output_equal(&a->err, &b->err);
 }
@@ -87,6 +89,11 @@ static void assert_message_equal(const Message *a, const Message *b) {
                 ck_assert_uint_eq(a->tasks.items[i].instance, b->tasks.items[i].instance);
                 assert_strv_equal(a->tasks.items[i].exports, b->tasks.items[i].exports);
         }
+        ck_assert_uint_eq(a->found.id, b->found.id);
+        ck_assert_uint_eq(a->found.n_items, b->found.n_items);
+        for (size_t i = 0; i < a->found.n_items; i++)
+                assert_strv_equal(a->found.items[i], b->found.items[i]);
+        ck_assert_int_eq(a->finished.spent, b->finished.spent);
         ck_assert_uint_eq(a->finished.id, b->finished.id);
         ck_assert_int_eq(!a->finished.result, !b->finished.result);
         if (a->finished.result)

@@ -106,7 +106,14 @@ static inline Test *random_test(Random *random) {
                 test->workdir = TAKE_PTR(path);
         }
         test->protocol = (TestProtocol)random_below(random, TEST_PROTOCOL_MAX);
+        if (test->protocol == TEST_PROTOCOL_MODULE) {
+                test->argv = strv_free(test->argv);
+                ck_assert_int_ge(strv_extend(&test->argv, "/usr/lib/tests.so"), 0);
+                ck_assert_int_ge(strv_consume(&test->argv, random_chars(random, 1, 30)), 0);
+        }
         test->should_fail = random_below(random, 2);
+        test->isolate = random_below(random, 2);
+        test->finds = random_below(random, 2);
         test->timeout_usec = random_below(random, 3) ? random_uint(random, UINT64_MAX) :
                                                        PTEST_WIRE_TIMEOUT;
         test->grace_usec = random_below(random, 3) ? random_uint(random, UINT64_MAX) :
@@ -133,7 +140,7 @@ static inline Result *random_result(Random *random) {
 
         ck_assert_int_eq(result_new("", &result), 0);
         result->outcome = (Outcome)random_below(random, PTEST_OUTCOME_MAX);
-        result->marks = (unsigned)random_below(random, 8);
+        result->marks = (unsigned)random_below(random, PTEST_MARK_END);
         if (random_below(random, 2))
                 result->reason = random_text(random, 60);
         result->start_usec = random_uint(random, UINT64_MAX);
@@ -160,6 +167,10 @@ static inline Result *random_result(Random *random) {
         }
         for (uint64_t n = random_below(random, 3); n > 0; n--)
                 ck_assert_int_eq(strv_consume(&result->leaks, random_text(random, 30)), 0);
+        for (uint64_t n = random_below(random, 3); n > 0; n--) {
+                ck_assert_int_eq(strv_consume(&result->dirty, random_text(random, 30)), 0);
+                ck_assert_int_eq(strv_consume(&result->backtrace, random_text(random, 30)), 0);
+        }
         random_output(random, &result->out, 300);
         random_output(random, &result->err, 100);
         return result;
@@ -209,6 +220,19 @@ static inline void random_tasks(Random *random, Message *message) {
         }
 }
 
+static inline void random_found(Random *random, Message *message) {
+        message->found.id = 1 + random_uint(random, UINT64_MAX - 1);
+        message->found.n_items = 1 + random_below(random, 20);
+        message->found.items = calloc(message->found.n_items, sizeof(char **));
+        ck_assert_ptr_nonnull(message->found.items);
+        for (size_t i = 0; i < message->found.n_items; i++)
+                for (uint64_t n = 1 + random_below(random, 3); n > 0; n--)
+                        ck_assert_int_eq(
+                                        strv_consume(&message->found.items[i],
+                                                     random_chars(random, 1, 20)),
+                                        0);
+}
+
 static inline Message *random_message(Random *random, MessageKind kind) {
         Message *message = calloc(1, sizeof(Message));
 
@@ -225,10 +249,13 @@ static inline Message *random_message(Random *random, MessageKind kind) {
                 message->finished.id = 1 + random_uint(random, UINT64_MAX - 1);
                 message->finished.result = random_result(random);
                 message->finished.exported = random_exports(random);
+                message->finished.spent = random_below(random, 2);
         } else if (kind == MESSAGE_SPILLED) {
                 message->spilled.id = 1 + random_uint(random, UINT64_MAX - 1);
                 message->spilled.offset = random_uint(random, INT64_MAX - PTEST_SPILL_SIZE_MAX);
                 message->spilled.size = 1 + random_uint(random, PTEST_SPILL_SIZE_MAX - 1);
+        } else if (kind == MESSAGE_FOUND) {
+                random_found(random, message);
         } else if (kind == MESSAGE_CANCEL || kind == MESSAGE_CANCELLED) {
                 random_ids(random, message);
         } else if (kind == MESSAGE_STOP) {
