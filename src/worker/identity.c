@@ -11,6 +11,7 @@
 
 #include "basic/macros.h"
 #include "basic/strv.h"
+#include "basic/text.h"
 #include "model/test.h"
 
 /*
@@ -107,6 +108,21 @@ static int environment_set_user(char ***environment, const char *user) {
         return environment_add(environment, ops, ELEMENTSOF(ops));
 }
 
+/* A service has no home; a test that looks for one is to find what it finds at a terminal. */
+static int environment_set_home(char ***environment) {
+        const struct passwd *found;
+
+        strv_for_each(variable, *environment)
+                if (text_starts_with(*variable, "HOME="))
+                        return 0;
+        found = getpwuid(geteuid());
+        if (!found || !found->pw_dir)
+                return 0;
+
+        EnvOp op = { .kind = ENV_OP_SET, .name = (char *)"HOME", .value = found->pw_dir };
+        return environment_add(environment, &op, 1);
+}
+
 int identity_make_environment(char *const *own, const char *user, char ***ret) {
         _cleanup_strv_ char **environment = NULL;
         int r;
@@ -127,6 +143,9 @@ int identity_make_environment(char *const *own, const char *user, char ***ret) {
                 if (r < 0)
                         return r;
         }
+        r = environment_set_home(&environment);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(environment);
         return 0;
 }

@@ -10,6 +10,6 @@ int identity_become(const char *user);
 
 /*
  * The worker's environment without what is meant for its coordinator or another user alone. user: HOME, USER,
- * LOGNAME and SHELL are that user's; NULL: they stay.
+ * LOGNAME and SHELL are that user's; NULL: they stay, and a HOME that is missing is this user's.
  */
 int identity_make_environment(char *const *own, const char *user, char ***ret);

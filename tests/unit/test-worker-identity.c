@@ -21,6 +21,20 @@ static char *own[] = {
         NULL,
 };
 
+START_TEST(home_that_is_missing_is_the_own_one)
+{
+        _cleanup_strv_ char **environment = NULL;
+        _cleanup_free_ char *home = NULL;
+        char *const homeless[] = { (char *)"PATH=/usr/bin", NULL };
+        const struct passwd *user = getpwuid(geteuid());
+
+        ck_assert_ptr_nonnull(user);
+        ck_assert_int_ge(asprintf(&home, "HOME=%s", user->pw_dir), 0);
+        ck_assert_int_eq(identity_make_environment(homeless, NULL, &environment), 0);
+        ck_assert(strv_contains(environment, home));
+}
+END_TEST
+
 START_TEST(environment_without_user_keeps_the_session)
 {
         _cleanup_strv_ char **environment = NULL;
@@ -85,6 +99,7 @@ int main(void) {
         int failed;
 
         suite_add_tcase(suite, tcase);
+        tcase_add_test(tcase, home_that_is_missing_is_the_own_one);
         tcase_add_test(tcase, environment_without_user_keeps_the_session);
         tcase_add_test(tcase, environment_of_a_user_is_that_users);
         tcase_add_test(tcase, unknown_user_is_an_error);
