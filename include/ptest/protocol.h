@@ -30,6 +30,9 @@
  *
  * There is no message for the start of a task: PtestPage says what runs.
  *
+ * What a worker says travels in packets of one message or more, one behind the other, at most PTEST_MESSAGE_SIZE_MAX
+ * in all: tests of modules end faster than packets can be sent. A coordinator sends one message at a time.
+ *
  * A task is a test, or the set-up or tear-down of an instance of a context. A worker keeps no order among them:
  * it runs what it is sent, as it is sent. What a set-up leaves running it keeps until the tear-down of the same
  * instance, after which it ends it. What a set-up exports comes back with its result, and goes with every task that is

@@ -127,24 +127,28 @@ static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *p
 }
 
 void slot_on_packet(Slot *slot, const ChannelPacket *packet) {
-        _cleanup_(message_freep) Message *message = NULL;
-        int r;
+        size_t offset = 0;
 
-        if (!slot->worker || slot->state == SLOT_LOST)
-                return;
         slot->active_usec = clock_monotonic();
-        r = message_unpack(packet->data, packet->size, PTEST_MESSAGE_SIZE_MAX, &message);
-        if (r == -EPROTONOSUPPORT) {
-                slot_fail(slot,
-                          SLOT_CAUSE_BROKEN,
-                          "speaks another version of the protocol: ptest-worker and ptest do not belong together");
-                return;
+        /* What one message makes of the slot decides whether the next is listened to. */
+        while (slot->worker && slot->state != SLOT_LOST) {
+                _cleanup_(message_freep) Message *message = NULL;
+                int r = message_unpack_next(packet->data, packet->size, &offset, &message);
+
+                if (r == -EAGAIN)
+                        return;
+                if (r == -EPROTONOSUPPORT) {
+                        slot_fail(slot,
+                                  SLOT_CAUSE_BROKEN,
+                                  "speaks another version of the protocol: ptest-worker and ptest do not belong together");
+                        return;
+                }
+                if (r < 0) {
+                        slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a broken message");
+                        return;
+                }
+                slot_on_message(slot, message, packet);
         }
-        if (r < 0) {
-                slot_fail(slot, SLOT_CAUSE_BROKEN, "sent a broken message");
-                return;
-        }
-        slot_on_message(slot, message, packet);
 }
 
 void slot_on_closed(Slot *slot, uint32_t pipe) {

@@ -98,15 +98,17 @@ static int bounds_step(
         return 0;
 }
 
-int bounds_check(const void *data, size_t size) {
+int bounds_measure(const void *data, size_t size, size_t *ret_used) {
         uint64_t missing[PTEST_MESSAGE_DEPTH_MAX + 1] = { 1 }; /* values still to come, by depth */
         unsigned depth = 0;
         size_t offset = 0;
 
         for (size_t n_values = 0;; n_values++) {
                 while (missing[depth] == 0) {
-                        if (depth == 0)
-                                return offset == size ? 0 : -EBADMSG;
+                        if (depth == 0) {
+                                *ret_used = offset;
+                                return 0;
+                        }
                         depth--;
                 }
                 if (n_values == PTEST_MESSAGE_VALUES_MAX)
@@ -124,4 +126,14 @@ int bounds_check(const void *data, size_t size) {
                         return -EBADMSG;
                 missing[++depth] = children;
         }
+}
+
+int bounds_check(const void *data, size_t size) {
+        size_t used;
+        int r;
+
+        r = bounds_measure(data, size, &used);
+        if (r < 0)
+                return r;
+        return used == size ? 0 : -EBADMSG;
 }

@@ -11,3 +11,5 @@
  * declares more than the bytes behind it can hold.
  */
 int bounds_check(const void *data, size_t size);
+/* The same for a value that others may follow. */
+int bounds_measure(const void *data, size_t size, size_t *ret_used);

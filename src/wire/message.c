@@ -420,14 +420,8 @@ static int value_unpack(const msgpack_object *value, Message **ret) {
         return reader.error;
 }
 
-int message_unpack(const void *data, size_t size, size_t max, Message **ret) {
-        if (size > max)
-                return -EBADMSG;
-
-        int r = bounds_check(data, size);
-        if (r < 0)
-                return r;
-
+/* Exactly one, whose bounds were checked. */
+static int one_unpack(const void *data, size_t size, Message **ret) {
         _cleanup_(msgpack_zone_destroy) msgpack_zone zone;
         if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
                 return -ENOMEM;
@@ -440,4 +434,29 @@ int message_unpack(const void *data, size_t size, size_t max, Message **ret) {
         if (unpacked != MSGPACK_UNPACK_SUCCESS || offset != size)
                 return -EBADMSG;
         return value_unpack(&value, ret);
+}
+
+int message_unpack(const void *data, size_t size, size_t max, Message **ret) {
+        if (size > max)
+                return -EBADMSG;
+
+        int r = bounds_check(data, size);
+        if (r < 0)
+                return r;
+        return one_unpack(data, size, ret);
+}
+
+int message_unpack_next(const void *data, size_t size, size_t *offset, Message **ret) {
+        if (size > PTEST_MESSAGE_SIZE_MAX)
+                return -EBADMSG;
+        if (*offset == size && size > 0)
+                return -EAGAIN;
+
+        const char *next = (const char *)data + *offset;
+        size_t used;
+        int r = bounds_measure(next, size - *offset, &used);
+        if (r < 0)
+                return r;
+        *offset += used;
+        return one_unpack(next, used, ret);
 }

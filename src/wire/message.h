@@ -99,4 +99,10 @@ int message_pack_found(
 /* max is PTEST_MESSAGE_SIZE_MAX for what came over a socket, PTEST_SPILL_SIZE_MAX for what was spilled. */
 int message_unpack(const void *data, size_t size, size_t max, Message **ret);
 
+/*
+ * The next message of a packet, which may have several, one behind the other: *offset, 0 at first, is moved behind it.
+ * -EAGAIN: there is no further one
+ */
+int message_unpack_next(const void *data, size_t size, size_t *offset, Message **ret);
+
 const char *message_kind_to_string(MessageKind kind);

@@ -354,6 +354,49 @@ START_TEST(hostile_bomb_takes_no_address_space)
 }
 END_TEST
 
+/* Several messages in one packet, which may end anywhere: what is whole before its end is taken, the rest refused. */
+START_TEST(hostile_packet_is_taken_up_to_its_flaw)
+{
+        uint64_t ids[] = { 1, 2, 300 };
+        const Message messages[] = {
+                {.kind = MESSAGE_BYE       },
+                { .kind = MESSAGE_CANCELLED, .cancel = { .ids = ids, .n_ids = 3 } },
+                { .kind = MESSAGE_BYE                        },
+        };
+        char packet[256];
+        size_t ends[ELEMENTSOF(messages)], size = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(messages); i++) {
+                _cleanup_free_ void *data = NULL;
+                size_t n;
+
+                ck_assert_int_eq(message_pack(&messages[i], &data, &n), 0);
+                memcpy(packet + size, data, n);
+                ends[i] = size += n;
+        }
+        for (size_t cut = 0; cut <= size; cut++) {
+                _cleanup_free_ char *copy = malloc(MAX(cut, (size_t)1));
+                size_t offset = 0, n = 0;
+
+                memcpy(copy, packet, cut);
+                for (;;) {
+                        _cleanup_(message_freep) Message *message = NULL;
+                        const bool whole = n > 0 && ends[n - 1] == cut;
+                        int r = message_unpack_next(copy, cut, &offset, &message);
+
+                        if (n < ELEMENTSOF(messages) && cut >= ends[n]) {
+                                ck_assert_int_eq(r, 0);
+                                ck_assert_int_eq(message->kind, messages[n].kind);
+                                ck_assert_uint_eq(offset, ends[n++]);
+                                continue;
+                        }
+                        ck_assert_int_eq(r, whole ? -EAGAIN : -EBADMSG);
+                        break;
+                }
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("wire/hostile");
         TCase *tcase = tcase_create("hostile");
@@ -369,6 +412,7 @@ int main(void) {
                         (int)ELEMENTSOF(good_samples));
         tcase_add_test(tcase, hostile_number_of_keys_is_refused);
         tcase_add_test(tcase, hostile_number_of_elements_is_refused);
+        tcase_add_test(tcase, hostile_packet_is_taken_up_to_its_flaw);
         tcase_add_test(tcase, hostile_bomb_takes_no_memory);
         tcase_add_test(tcase, hostile_bomb_takes_no_address_space);
         suite_add_tcase(suite, tcase);
