@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The Debian packages that ptest needs, in one place; sourced by packaging/quickstart and tests/run.
-# Both functions print names for the release in $1: 12, 13, …
+# The functions print names for the release in $1: 12, 13, …
 
 dependencies_to_build() {
         cat <<-END
@@ -51,11 +51,16 @@ dependencies_to_test() {
 		clang-format
 		kmod
 		libasan8
+		libcriterion-dev
 		libubsan1
 		mmdebstrap
 		user-mode-linux
 		valgrind
 	END
+        # What ptest comes from, for tests/ancestor. Debian 12 is the last release that has it.
+        if [ "$1" -lt 13 ]; then
+                echo python3-nose
+        fi
 }
 
 # Those of its arguments that are not installed.
