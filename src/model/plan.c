@@ -12,29 +12,55 @@ typedef struct PlanEntry {
 
 struct Plan {
         Tally tally;
-        size_t n_entries;
-        PlanEntry entries[];
+        size_t n_entries, n_allocated;
+        PlanEntry *entries;
 };
 
 int plan_new(size_t n_tests, Plan **ret) {
-        Plan *plan;
+        _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(*plan));
+        int r;
 
-        if (n_tests > UINT32_MAX)
-                return -E2BIG;
-        plan = calloc(1, sizeof(*plan) + n_tests * sizeof(plan->entries[0]));
         if (!plan)
                 return -ENOMEM;
-        plan->n_entries = n_tests;
-        plan->tally.planned = n_tests;
-        for (size_t i = 0; i < n_tests; i++)
-                plan->entries[i] = (PlanEntry){ .state = PLAN_WAITING, .attempt = 1 };
-        *ret = plan;
+        r = plan_reserve(plan, n_tests);
+        if (r < 0)
+                return r;
+        while (plan->n_entries < n_tests)
+                plan_add(plan);
+        *ret = TAKE_PTR(plan);
         return 0;
 }
 
 Plan *plan_free(Plan *plan) {
+        if (!plan)
+                return NULL;
+        free(plan->entries);
         free(plan);
         return NULL;
+}
+
+int plan_reserve(Plan *plan, size_t n_tests) {
+        PlanEntry *entries;
+
+        if (n_tests > UINT32_MAX)
+                return -E2BIG;
+        if (n_tests <= plan->n_allocated)
+                return 0;
+        /* At first just what is there: most plans never grow. */
+        n_tests = MAX(n_tests, plan->n_allocated * 2);
+        entries = reallocarray(plan->entries, n_tests, sizeof(*entries));
+        if (!entries)
+                return -ENOMEM;
+        plan->entries = entries;
+        plan->n_allocated = n_tests;
+        return 0;
+}
+
+void plan_add(Plan *plan) {
+        assert(plan->n_entries < plan->n_allocated);
+
+        plan->entries[plan->n_entries++] = (PlanEntry){ .state = PLAN_WAITING, .attempt = 1 };
+        plan->tally.planned = plan->n_entries;
 }
 
 PlanState plan_get_state(const Plan *plan, uint32_t test) {

@@ -28,6 +28,11 @@ int plan_new(size_t n_tests, Plan **ret);
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP(Plan, plan_free);
 
+/* Room for so many tests, so that plan_add() cannot fail. -ENOMEM */
+int plan_reserve(Plan *plan, size_t n_tests);
+/* One more test, which waits. */
+void plan_add(Plan *plan);
+
 PlanState plan_get_state(const Plan *plan, uint32_t test);
 /* From 1; grows when a test that had been started is tried again. */
 unsigned plan_get_attempt(const Plan *plan, uint32_t test);

@@ -50,6 +50,12 @@ int schedule_new(const Suite *suite, unsigned n_slots, Schedule **ret);
 Schedule *schedule_free(Schedule *schedule);
 DEFINE_CLEANUP(Schedule, schedule_free);
 
+/*
+ * Takes in the test that was added to the suite behind those that it knows, which waits like any other: in its
+ * context, which is not torn down before. -ENOMEM: nothing has changed
+ */
+int schedule_add(Schedule *schedule);
+
 /* ---- What is to be done ---- */
 
 /* Slots, and one more for each shared context. */

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "model/address-table.h"
 #include "model/pattern.h"
 
 int suite_new(const char *name, Suite **ret) {
@@ -104,6 +104,13 @@ const PackedTest *suite_find_template(const Suite *suite, const char *address) {
         return NULL;
 }
 
+bool suite_may_grow(const Suite *suite) {
+        for (size_t i = 0; i < suite->n_tests; i++)
+                if (suite->tests[i]->traits->finds)
+                        return true;
+        return suite->n_templates > 0;
+}
+
 int suite_replace(Suite *suite, size_t i, const Test *test) {
         assert(i < suite->n_tests);
 
@@ -158,63 +165,21 @@ int suite_add_context(Suite *suite, Context *context) {
         return 0;
 }
 
-/*
- * An open table of test numbers (from 1; 0 is an empty place) with uthash's hash function. uthash's own
- * table would take 70 bytes a test, more than the rest of the coordinator has for one.
- */
-typedef struct AddressTable {
-        uint32_t *places;
-        size_t mask;
-} AddressTable;
-
-static void address_table_done(AddressTable *table) {
-        free(table->places);
-}
-
-/* Less than half of the places are ever taken, so that there is always an empty one to end at. */
-static int address_table_init(AddressTable *table, size_t n) {
-        size_t n_places = 16;
-
-        while (n_places < n * 2)
-                n_places *= 2;
-        table->mask = n_places - 1;
-        table->places = calloc(n_places, sizeof(uint32_t));
-        return table->places ? 0 : -ENOMEM;
-}
-
-/* The place of this address, or the empty one where it is to go. */
-static uint32_t *address_table_find(
-                const AddressTable *table, const Suite *suite, const char *address) {
-        unsigned hash;
-
-        HASH_JEN(address, strlen(address), hash);
-        for (size_t i = hash;; i++) {
-                uint32_t *place = &table->places[i & table->mask];
-
-                if (*place == 0 || strcmp(suite->tests[*place - 1]->address, address) == 0)
-                        return place;
-        }
-}
-
 int suite_find_duplicate(
                 const Suite *suite, const PackedTest **ret_first, const PackedTest **ret_second) {
         _cleanup_(address_table_done) AddressTable table = {};
-        int r = address_table_init(&table, suite->n_tests);
+        uint32_t first = 0;
+        int r;
 
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < suite->n_tests; i++) {
-                uint32_t *place = address_table_find(&table, suite, suite->tests[i]->address);
-
-                if (*place != 0) {
-                        *ret_first = suite->tests[*place - 1];
+        r = address_table_init(&table, suite->n_tests);
+        for (size_t i = 0; r == 0 && i < suite->n_tests; i++) {
+                r = address_table_add(&table, suite, (uint32_t)i, &first);
+                if (r > 0) {
+                        *ret_first = suite->tests[first];
                         *ret_second = suite->tests[i];
-                        return 1;
                 }
-                *place = (uint32_t)i + 1;
         }
-        return 0;
+        return r;
 }
 
 void suite_select(Suite *suite, char *const *patterns) {

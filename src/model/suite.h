@@ -57,6 +57,9 @@ int suite_add_template(Suite *suite, Test *test);
 /* NULL: none. address: of a test that was found */
 const PackedTest *suite_find_template(const Suite *suite, const char *address);
 
+/* A test of it may bring forth tests while it runs. */
+bool suite_may_grow(const Suite *suite);
+
 /* Gives what a test is now (after packed_test_unpack() and changes) the place that it had. */
 int suite_replace(Suite *suite, size_t i, const Test *test);
 
