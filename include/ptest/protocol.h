@@ -113,6 +113,12 @@
 #define PTEST_KEY_OUTPUT_MAX     "m"  /* u, bytes; PTEST_OUTPUT_MAX_DEFAULT */
 #define PTEST_KEY_ISOLATE        "is" /* b; false */
 #define PTEST_KEY_FINDS          "fi" /* b; false */
+#define PTEST_KEY_MEMORY_MAX     "mm" /* u, bytes; none */
+#define PTEST_KEY_MEMORY_HIGH    "mh" /* u, bytes; none */
+#define PTEST_KEY_TASKS_MAX      "tm" /* u from 1; none */
+#define PTEST_KEY_CPU_QUOTA      "cq" /* u from 1, microseconds a second; none */
+#define PTEST_KEY_LEAK_POLICY    "lp" /* u, LeakPolicy; 0 */
+#define PTEST_KEY_LEAK_GRACE     "lg" /* u, microseconds; PTEST_WIRE_LEAK_GRACE */
 #define PTEST_KEY_ROLE           "r"  /* u, PtestRole; 0 */
 #define PTEST_KEY_INSTANCE       "in" /* u from 1, of a set-up or tear-down; none */
 #define PTEST_KEY_EXPORTS        "x" /* array of c, NAME=value: set last in the environment; none */
@@ -162,6 +168,7 @@ typedef enum PtestRole {
 
 /* What a task has if it does not say otherwise; part of this version. */
 #define PTEST_WIRE_TIMEOUT        300000000U /* 5 min */
+#define PTEST_WIRE_LEAK_GRACE     200000U    /* 200 ms */
 #define PTEST_WIRE_GRACE          5000000U   /* 5 s */
 #define PTEST_WIRE_TIMEOUT_SIGNAL 2          /* SIGINT */
 

@@ -215,6 +215,7 @@ static void traits_put(TestTraits *traits, const Test *test) {
                 .timeout_usec = test->timeout_usec,
                 .grace_usec = test->grace_usec,
                 .output_max = test->output_max,
+                .limits = test->limits,
                 .timeout_signal = test->timeout_signal,
                 .n_env = (uint32_t)test->n_env,
                 .n_tags = (uint32_t)strv_length(test->tags),
@@ -431,6 +432,7 @@ static int traits_unpack(const TestTraits *traits, Test *test) {
         test->timeout_usec = traits->timeout_usec;
         test->grace_usec = traits->grace_usec;
         test->output_max = traits->output_max;
+        test->limits = traits->limits;
         test->timeout_signal = traits->timeout_signal;
         test->protocol = (TestProtocol)traits->protocol;
         test->should_fail = traits->should_fail;

@@ -19,6 +19,7 @@ typedef struct TestTraits {
         uint64_t timeout_usec;
         uint64_t grace_usec;
         uint64_t output_max;
+        TestLimits limits;
         int32_t timeout_signal;
         uint32_t n_env;
         uint32_t n_tags;

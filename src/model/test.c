@@ -30,6 +30,7 @@ int test_new(const char *address, Test **ret) {
         test->grace_usec = TEST_GRACE_DEFAULT;
         test->timeout_signal = SIGINT;
         test->output_max = PTEST_OUTPUT_MAX_DEFAULT;
+        test->limits = TEST_LIMITS_NONE;
 
         *ret = TAKE_PTR(test);
         return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "basic/macros.h"
+#include "model/test-limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,7 +54,8 @@ typedef struct Test {
         int timeout_signal;
         uint64_t output_max; /* bytes kept of each stream */
         bool isolate; /* of a module: in a child of its own, unless the module says otherwise */
-        bool finds;   /* a program that may bring forth tests: it is told where to write them */
+        TestLimits limits;
+        bool finds; /* a program that may bring forth tests: it is told where to write them */
 
         /* For the coordinator only; not sent to workers */
         char **found_argv; /* of one that finds: what its tests are run with, their words behind it */

@@ -63,6 +63,20 @@ void exports_pack(Packer *packer, PackerFrame *map, const char *key, char *const
         packer_close(packer, &array);
 }
 
+static void limits_pack(Packer *packer, PackerFrame *map, const TestLimits *limits) {
+        packer_uint_field(packer, map, PTEST_KEY_MEMORY_MAX, limits->memory_max, SIZE_INFINITY);
+        packer_uint_field(packer, map, PTEST_KEY_MEMORY_HIGH, limits->memory_high, SIZE_INFINITY);
+        packer_uint_field(packer, map, PTEST_KEY_TASKS_MAX, limits->tasks_max, UINT64_MAX);
+        packer_uint_field(packer, map, PTEST_KEY_CPU_QUOTA, limits->cpu_quota_usec, USEC_INFINITY);
+        packer_uint_field(packer, map, PTEST_KEY_LEAK_POLICY, limits->leaks, LEAKS_MARK);
+        packer_uint_field(
+                        packer,
+                        map,
+                        PTEST_KEY_LEAK_GRACE,
+                        limits->leak_grace_usec,
+                        PTEST_WIRE_LEAK_GRACE);
+}
+
 void task_pack(Packer *packer, const Task *task) {
         const Test *test = task->test;
         PackerFrame map = packer_open_map(packer);
@@ -101,6 +115,7 @@ void task_pack(Packer *packer, const Task *task) {
                         PTEST_OUTPUT_MAX_DEFAULT);
         packer_flag_field(packer, &map, PTEST_KEY_ISOLATE, test->isolate);
         packer_flag_field(packer, &map, PTEST_KEY_FINDS, test->finds);
+        limits_pack(packer, &map, &test->limits);
         packer_uint_field(packer, &map, PTEST_KEY_ROLE, (uint64_t)task->role, PTEST_ROLE_TEST);
         packer_uint_field(packer, &map, PTEST_KEY_INSTANCE, task->instance, 0);
         exports_pack(packer, &map, PTEST_KEY_EXPORTS, task->exports);
@@ -205,12 +220,27 @@ static void workdir_unpack(Reader *reader, Test *test) {
                 reader_fail(reader, -EBADMSG);
 }
 
+static void limits_unpack(Reader *reader, TestLimits *limits) {
+        limits->memory_max = reader_uint(
+                        reader, PTEST_KEY_MEMORY_MAX, 1, UINT64_MAX, SIZE_INFINITY);
+        limits->memory_high = reader_uint(
+                        reader, PTEST_KEY_MEMORY_HIGH, 1, UINT64_MAX, SIZE_INFINITY);
+        limits->tasks_max = reader_uint(reader, PTEST_KEY_TASKS_MAX, 1, UINT64_MAX, UINT64_MAX);
+        limits->cpu_quota_usec = reader_uint(
+                        reader, PTEST_KEY_CPU_QUOTA, 1, UINT64_MAX, USEC_INFINITY);
+        limits->leaks = (uint32_t)reader_uint(
+                        reader, PTEST_KEY_LEAK_POLICY, 0, LEAKS_MAX - 1, LEAKS_MARK);
+        limits->leak_grace_usec = reader_uint(
+                        reader, PTEST_KEY_LEAK_GRACE, 0, UINT64_MAX, PTEST_WIRE_LEAK_GRACE);
+}
+
 static void settings_unpack(Reader *reader, Test *test) {
         test->protocol = (TestProtocol)reader_uint(
                         reader, PTEST_KEY_PROTOCOL, 0, TEST_PROTOCOL_MAX - 1, TEST_PROTOCOL_EXIT);
         test->should_fail = reader_bool(reader, PTEST_KEY_SHOULD_FAIL);
         test->isolate = reader_bool(reader, PTEST_KEY_ISOLATE);
         test->finds = reader_bool(reader, PTEST_KEY_FINDS);
+        limits_unpack(reader, &test->limits);
         test->timeout_usec = reader_uint(
                         reader, PTEST_KEY_TIMEOUT, 0, UINT64_MAX, PTEST_WIRE_TIMEOUT);
         test->grace_usec = reader_uint(reader, PTEST_KEY_GRACE, 0, UINT64_MAX, PTEST_WIRE_GRACE);

@@ -76,6 +76,12 @@ static Test *make_test(unsigned *seed) {
         test->grace_usec = (uint64_t)rand_r(seed);
         test->timeout_signal = rand_r(seed) % 64;
         test->output_max = rand_r(seed) % 2 ? UINT64_MAX : 0;
+        test->limits.memory_max = rand_r(seed) % 2 ? SIZE_INFINITY : MIB;
+        test->limits.memory_high = rand_r(seed) % 2 ? SIZE_INFINITY : KIB;
+        test->limits.tasks_max = rand_r(seed) % 2 ? UINT64_MAX : 7;
+        test->limits.cpu_quota_usec = rand_r(seed) % 2 ? USEC_INFINITY : USEC_PER_SEC;
+        test->limits.leaks = rand_r(seed) % 2 ? LEAKS_MARK : LEAKS_FAIL;
+        test->limits.leak_grace_usec = rand_r(seed) % 2 ? 0 : USEC_PER_SEC;
         return test;
 }
 
@@ -120,6 +126,12 @@ static void assert_unpacks_to(const PackedTest *packed, const Test *b) {
         ck_assert_uint_eq(a->grace_usec, b->grace_usec);
         ck_assert_int_eq(a->timeout_signal, b->timeout_signal);
         ck_assert_uint_eq(a->output_max, b->output_max);
+        ck_assert_uint_eq(a->limits.memory_max, b->limits.memory_max);
+        ck_assert_uint_eq(a->limits.memory_high, b->limits.memory_high);
+        ck_assert_uint_eq(a->limits.tasks_max, b->limits.tasks_max);
+        ck_assert_uint_eq(a->limits.cpu_quota_usec, b->limits.cpu_quota_usec);
+        ck_assert_uint_eq(a->limits.leak_grace_usec, b->limits.leak_grace_usec);
+        ck_assert_uint_eq(a->limits.leaks, b->limits.leaks);
 }
 
 START_TEST(packed_test_unpacks_as_it_was_among_others_and_after_replacing)

@@ -22,6 +22,8 @@ START_TEST(test_new_has_the_defaults)
         ck_assert_uint_eq(test->grace_usec, TEST_GRACE_DEFAULT);
         ck_assert_int_eq(test->timeout_signal, SIGINT);
         ck_assert_uint_eq(test->output_max, 1024 * 1024);
+        ck_assert_uint_eq(test->limits.memory_max, SIZE_INFINITY);
+        ck_assert_uint_eq(test->limits.leak_grace_usec, 200 * USEC_PER_MSEC);
         ck_assert_ptr_null(test->argv);
         ck_assert(!test->exclusive);
         ck_assert(!test->should_fail);

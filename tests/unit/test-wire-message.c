@@ -38,6 +38,12 @@ static void assert_test_equal(const Test *a, const Test *b) {
         ck_assert_uint_eq(a->grace_usec, b->grace_usec);
         ck_assert_int_eq(a->timeout_signal, b->timeout_signal);
         ck_assert_uint_eq(a->output_max, b->output_max);
+        ck_assert_uint_eq(a->limits.memory_max, b->limits.memory_max);
+        ck_assert_uint_eq(a->limits.memory_high, b->limits.memory_high);
+        ck_assert_uint_eq(a->limits.tasks_max, b->limits.tasks_max);
+        ck_assert_uint_eq(a->limits.cpu_quota_usec, b->limits.cpu_quota_usec);
+        ck_assert_uint_eq(a->limits.leak_grace_usec, b->limits.leak_grace_usec);
+        ck_assert_uint_eq(a->limits.leaks, b->limits.leaks);
 }
 
 static void assert_output_equal(const ResultOutput *a, const ResultOutput *b) {

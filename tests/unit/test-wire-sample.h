@@ -121,6 +121,14 @@ static inline Test *random_test(Random *random) {
         test->timeout_signal = 1 + (int)random_below(random, 64);
         test->output_max = random_below(random, 3) ? random_uint(random, UINT64_MAX) :
                                                      PTEST_OUTPUT_MAX_DEFAULT;
+        if (random_below(random, 2)) {
+                test->limits.memory_max = 1 + random_uint(random, UINT64_MAX - 1);
+                test->limits.memory_high = 1 + random_uint(random, UINT64_MAX - 1);
+                test->limits.tasks_max = 1 + random_uint(random, UINT64_MAX - 1);
+                test->limits.cpu_quota_usec = 1 + random_uint(random, UINT64_MAX - 1);
+                test->limits.leak_grace_usec = random_uint(random, UINT64_MAX);
+                test->limits.leaks = (uint32_t)random_below(random, LEAKS_MAX);
+        }
         return test;
 }
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "model/test-limits.h"
+
+#include <string.h>
+
+static const char *const policy_names[LEAKS_MAX] = {
+        [LEAKS_MARK] = "mark",
+        [LEAKS_FAIL] = "fail",
+        [LEAKS_IGNORE] = "ignore",
+};
+
+static void test_limits_take(TestLimits *limits, const TestLimits *from, uint32_t which) {
+        if (which & LIMITS_MEMORY_MAX)
+                limits->memory_max = from->memory_max;
+        if (which & LIMITS_MEMORY_HIGH)
+                limits->memory_high = from->memory_high;
+        if (which & LIMITS_TASKS_MAX)
+                limits->tasks_max = from->tasks_max;
+        if (which & LIMITS_CPU_QUOTA)
+                limits->cpu_quota_usec = from->cpu_quota_usec;
+        if (which & LIMITS_LEAKS)
+                limits->leaks = from->leaks;
+        if (which & LIMITS_LEAK_GRACE)
+                limits->leak_grace_usec = from->leak_grace_usec;
+        limits->given |= which;
+}
+
+void test_limits_apply(TestLimits *limits, const TestLimits *over) {
+        test_limits_take(limits, over, over->given);
+}
+
+void test_limits_inherit(TestLimits *limits, const TestLimits *under) {
+        test_limits_take(limits, under, under->given & ~limits->given);
+}
+
+const char *leak_policy_to_string(LeakPolicy policy) {
+        return policy >= 0 && policy < LEAKS_MAX ? policy_names[policy] : NULL;
+}
+
+LeakPolicy leak_policy_from_string(const char *s) {
+        for (int i = 0; i < LEAKS_MAX; i++)
+                if (strcmp(s, policy_names[i]) == 0)
+                        return (LeakPolicy)i;
+        return LEAKS_INVALID;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "basic/macros.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Test limits: what one test may use, and what becomes of what it leaves running
+ *
+ * They hold for all processes of a test together, where it has a cgroup of its own. The limits of its worker, and of
+ * the slice that the worker is in, stand above them.
+ */
+
+/* What it means for a test that something of it still runs after its end. It is killed in any case. */
+typedef enum LeakPolicy {
+        LEAKS_MARK,   /* the outcome stays, with the mark "leaky" */
+        LEAKS_FAIL,   /* a good outcome becomes "fail" */
+        LEAKS_IGNORE, /* nothing is told */
+        LEAKS_MAX,
+        LEAKS_INVALID = -22, /* -EINVAL */
+} LeakPolicy;
+
+/* Which of the limits were given: what was not can come from a context around, then from the suite. */
+typedef enum LimitsGiven {
+        LIMITS_MEMORY_MAX = 1 << 0,
+        LIMITS_MEMORY_HIGH = 1 << 1,
+        LIMITS_TASKS_MAX = 1 << 2,
+        LIMITS_CPU_QUOTA = 1 << 3,
+        LIMITS_LEAKS = 1 << 4,
+        LIMITS_LEAK_GRACE = 1 << 5,
+} LimitsGiven;
+
+/* No padding: it is compared as bytes. */
+typedef struct TestLimits {
+        uint64_t memory_max;      /* bytes; SIZE_INFINITY: none */
+        uint64_t memory_high;     /* bytes, above which it is slowed down; SIZE_INFINITY: none */
+        uint64_t tasks_max;       /* processes and threads; UINT64_MAX: none */
+        uint64_t cpu_quota_usec;  /* of CPU time in each second; USEC_INFINITY: none */
+        uint64_t leak_grace_usec; /* how long what it left may take to end by itself */
+        uint32_t leaks;           /* LeakPolicy */
+        uint32_t given;           /* LimitsGiven bits; of no meaning once a suite is loaded */
+} TestLimits;
+
+/* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
+#define TEST_LEAK_GRACE_DEFAULT (200 * USEC_PER_MSEC)
+
+/* None, leaks are marked, the default grace; nothing is given. */
+#define TEST_LIMITS_NONE                                           \
+        ((TestLimits){ .memory_max = SIZE_INFINITY,                \
+                       .memory_high = SIZE_INFINITY,               \
+                       .tasks_max = UINT64_MAX,                    \
+                       .cpu_quota_usec = USEC_INFINITY,            \
+                       .leak_grace_usec = TEST_LEAK_GRACE_DEFAULT, \
+                       .leaks = LEAKS_MARK })
+
+/* What over gives replaces what is there. */
+void test_limits_apply(TestLimits *limits, const TestLimits *over);
+/* What under gives is taken where limits gives nothing. */
+void test_limits_inherit(TestLimits *limits, const TestLimits *under);
+
+/* "mark" */
+const char *leak_policy_to_string(LeakPolicy policy);
+LeakPolicy leak_policy_from_string(const char *s);
