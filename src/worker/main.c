@@ -28,6 +28,7 @@
 #include "worker/module-host.h"
 #include "worker/module-list.h"
 #include "worker/spawn.h"
+#include "worker/stuck-report.h"
 #include "worker/worker.h"
 
 const char *argp_program_version = "ptest-worker " PTEST_VERSION;
@@ -248,6 +249,10 @@ int main(int argc, char **argv) {
         /* Not an option for people: how a worker starts the process that its tests run in. */
         if (argc == 3 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
                 return module_host_main(argv[2]);
+
+        /* Nor is this: how it finds out what a test is doing that does not end. */
+        if (argc >= 3 && strcmp(argv[1], STUCK_REPORT_OPTION) == 0)
+                return stuck_report_main(argv + 2);
 
         argp_err_exit_status = WORKER_STATUS_USAGE;
         argp_parse(&argp, argc, argv, 0, NULL, &arguments);
