@@ -17,6 +17,7 @@
 #define PTEST_MESSAGE_WORKER_STUCK   "3dceb16c0c1f458886147a95e7855406"
 #define PTEST_MESSAGE_WORKER_LOST    "dd278add1ae7483eb1ecb5fd7789b848"
 #define PTEST_MESSAGE_FIXTURE_FAILED "bd51cc5566c3416db1d817d7f246b5d4"
+#define PTEST_MESSAGE_TESTS_FOUND    "1bd60ab9765d4ea18cb2969afc8d176b"
 
 /* In every record */
 #define PTEST_FIELD_RUN_ID "PTEST_RUN_ID"
@@ -27,11 +28,13 @@
 /* Run started */
 #define PTEST_FIELD_DESCRIPTION "PTEST_DESCRIPTION"
 #define PTEST_FIELD_VERSION     "PTEST_VERSION"
-#define PTEST_FIELD_PLANNED     "PTEST_PLANNED" /* tests planned; also in run finished */
-#define PTEST_FIELD_WORKERS     "PTEST_WORKERS" /* slots */
-#define PTEST_FIELD_BACKEND     "PTEST_BACKEND" /* system, user, plain */
+#define PTEST_FIELD_PLANNED \
+        "PTEST_PLANNED" /* tests planned; also in run finished and tests found */
+#define PTEST_FIELD_WORKERS "PTEST_WORKERS" /* slots */
+#define PTEST_FIELD_BACKEND "PTEST_BACKEND" /* system, user, plain */
 #define PTEST_FIELD_CAPABILITY \
-        "PTEST_CAPABILITY" /* repeated: name=yes|no, as ptest doctor prints it */
+        "PTEST_CAPABILITY"                 /* repeated: name=yes|no, as ptest doctor prints it */
+#define PTEST_FIELD_GROWS    "PTEST_GROWS" /* 1: tests may bring forth more of them; or absent */
 #define PTEST_FIELD_HOSTNAME "PTEST_HOSTNAME"
 #define PTEST_FIELD_COMMAND  "PTEST_COMMAND" /* the command line, quoted for a shell */
 
@@ -60,9 +63,11 @@
  */
 #define PTEST_FIELD_POINTS \
         "PTEST_POINTS" /* lines: "outcome number name" or "outcome number name # reason" */
-#define PTEST_FIELD_LEAKS  "PTEST_LEAKS"  /* lines: "pid command line" */
-#define PTEST_FIELD_STDOUT "PTEST_STDOUT" /* as the test wrote it, any bytes; absent if empty */
-#define PTEST_FIELD_STDERR "PTEST_STDERR"
+#define PTEST_FIELD_LEAKS     "PTEST_LEAKS" /* lines: "pid command line" */
+#define PTEST_FIELD_DIRTY     "PTEST_DIRTY" /* lines: what it left changed in its process, in words */
+#define PTEST_FIELD_BACKTRACE "PTEST_BACKTRACE" /* lines: frames, the innermost first */
+#define PTEST_FIELD_STDOUT    "PTEST_STDOUT" /* as the test wrote it, any bytes; absent if empty */
+#define PTEST_FIELD_STDERR    "PTEST_STDERR"
 #define PTEST_FIELD_STDOUT_SIZE \
         "PTEST_STDOUT_SIZE" /* bytes written, where that is more than was kept */
 #define PTEST_FIELD_STDERR_SIZE "PTEST_STDERR_SIZE"
@@ -70,6 +75,10 @@
 /* Fixture failed; it has the fields of test finished too, but for PTEST_TEST */
 #define PTEST_FIELD_CONTEXT "PTEST_CONTEXT" /* the context's name */
 #define PTEST_FIELD_FIXTURE "PTEST_FIXTURE" /* set-up or tear-down */
+
+/* Tests found; PTEST_TEST is the test that found them, PTEST_PLANNED how many are planned with them */
+#define PTEST_FIELD_FOUND      "PTEST_FOUND"      /* how many */
+#define PTEST_FIELD_DUPLICATES "PTEST_DUPLICATES" /* how many there were already; or absent */
 
 /* Worker started, stopped, stuck, lost; PTEST_TEST in stuck is the test that it was at */
 #define PTEST_FIELD_PID  "PTEST_PID"

@@ -238,6 +238,14 @@ static void print_end(const Style *style, const Result *result) {
         }
 }
 
+static void print_texts(const Style *style, const char *name, char *const *texts) {
+        strv_for_each(text, texts) {
+                print_name(style, text == texts ? name : "");
+                print_colored(style, STYLE_PLAIN, *text);
+                putchar('\n');
+        }
+}
+
 static void print_lists(const Style *style, const Result *result) {
         for (size_t i = 0; i < result->n_points; i++) {
                 const ResultPoint *point = result->points + i;
@@ -256,11 +264,9 @@ static void print_lists(const Style *style, const Result *result) {
                 }
                 putchar('\n');
         }
-        strv_for_each(leak, result->leaks) {
-                print_name(style, leak == result->leaks ? "left" : "");
-                print_colored(style, STYLE_PLAIN, *leak);
-                putchar('\n');
-        }
+        print_texts(style, "left", result->leaks);
+        print_texts(style, "changed", result->dirty);
+        print_texts(style, "crashed", result->backtrace);
 }
 
 static void print_facts(const Style *style, const Result *result) {

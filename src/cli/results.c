@@ -400,7 +400,7 @@ static json_t *json_points(const Result *result) {
 
 static json_t *json_result(const Result *result) {
         return json_pack(
-                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I}",
+                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:I}",
                         "address",
                         json_text(result->address),
                         "outcome",
@@ -436,6 +436,10 @@ static json_t *json_result(const Result *result) {
                         json_points(result),
                         "leaks",
                         json_words(result->leaks),
+                        "dirty",
+                        json_words(result->dirty),
+                        "backtrace",
+                        json_words(result->backtrace),
                         "stdout_size",
                         (json_int_t)result->out.total,
                         "stderr_size",
@@ -488,7 +492,7 @@ static json_t *json_finished(const Event *event) {
         if (!event)
                 return json_null();
         return json_pack(
-                        "{s:I, s:s, s:o, s:I, s:I}",
+                        "{s:I, s:s, s:o, s:I, s:I, s:I}",
                         "time_usec",
                         (json_int_t)event->time_usec,
                         "verdict",
@@ -497,6 +501,8 @@ static json_t *json_finished(const Event *event) {
                         json_text(event->run_finished.reason),
                         "duration_usec",
                         (json_int_t)event->run_finished.duration_usec,
+                        "planned",
+                        (json_int_t)event->run_finished.tally.planned,
                         "journal_lost",
                         (json_int_t)event->run_finished.journal_lost);
 }

@@ -80,6 +80,7 @@ static int get_size(const Record *record, const char *name, size_t *ret) {
 static int get_run_started(const Record *record, Event *event) {
         int r;
 
+        event->run_started.grows = record_find(record, PTEST_FIELD_GROWS);
         r = get_string(record, PTEST_FIELD_DESCRIPTION, &event->run_started.description);
         if (r >= 0)
                 r = get_string(record, PTEST_FIELD_VERSION, &event->run_started.version);
@@ -213,16 +214,24 @@ static int get_where_and_when(const Record *record, Result *result) {
         return r;
 }
 
+static int get_texts(const Record *record, const char *name, char ***texts) {
+        const RecordField *field = record_find(record, name);
+
+        return field ? event_list_parse_texts(field->data, field->size, texts) : 0;
+}
+
 static int get_lists(const Record *record, Result *result) {
-        const RecordField *field;
+        const RecordField *points = record_find(record, PTEST_FIELD_POINTS);
         int r = 0;
 
-        field = record_find(record, PTEST_FIELD_POINTS);
-        if (field)
-                r = event_list_parse_points(field->data, field->size, result);
-        field = record_find(record, PTEST_FIELD_LEAKS);
-        if (r >= 0 && field)
-                r = event_list_parse_leaks(field->data, field->size, result);
+        if (points)
+                r = event_list_parse_points(points->data, points->size, result);
+        if (r >= 0)
+                r = get_texts(record, PTEST_FIELD_LEAKS, &result->leaks);
+        if (r >= 0)
+                r = get_texts(record, PTEST_FIELD_DIRTY, &result->dirty);
+        if (r >= 0)
+                r = get_texts(record, PTEST_FIELD_BACKTRACE, &result->backtrace);
         return r == -E2BIG ? -EBADMSG : r;
 }
 
@@ -271,6 +280,22 @@ static int get_result(const Record *record, const char *address, Result **ret) {
                 return r;
         *ret = TAKE_PTR(result);
         return 0;
+}
+
+static int get_tests_found(const Record *record, Event *event) {
+        const char *test = record_get(record, PTEST_FIELD_TEST);
+        int r;
+
+        if (!test || !address_is_valid(test))
+                return -EBADMSG;
+        r = get_string(record, PTEST_FIELD_TEST, &event->tests_found.test);
+        if (r >= 0)
+                r = get_size(record, PTEST_FIELD_FOUND, &event->tests_found.found);
+        if (r >= 0)
+                r = get_size(record, PTEST_FIELD_DUPLICATES, &event->tests_found.duplicates);
+        if (r >= 0)
+                r = get_size(record, PTEST_FIELD_PLANNED, &event->tests_found.planned);
+        return r;
 }
 
 static int get_worker(const Record *record, EventWorker *worker) {
@@ -324,7 +349,9 @@ int event_from_record(const Record *record, Event **ret) {
                 r = get_fixture(record, event, &address);
                 if (r >= 0)
                         r = get_result(record, address, &event->result);
-        } else
+        } else if (kind == EVENT_TESTS_FOUND)
+                r = get_tests_found(record, event);
+        else
                 r = get_worker(record, &event->worker);
         if (r < 0)
                 return r;

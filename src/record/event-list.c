@@ -62,9 +62,13 @@ void event_list_add_point(Buffer *list, const ResultPoint *point) {
         }
 }
 
-void event_list_add_leak(Buffer *list, const char *leak) {
-        list_begin_item(list);
-        list_add_escaped(list, leak, "\n\\");
+void event_list_add_texts(Buffer *list, char *const *texts) {
+        strv_for_each(text, texts) {
+                if (!(*text)[0])
+                        continue;
+                list_begin_item(list);
+                list_add_escaped(list, *text, "\n\\");
+        }
 }
 
 /* "outcome number " at the begin of a line; *ret_rest is what follows. */
@@ -109,7 +113,8 @@ static void point_find_reason(
         *ret_name_end = *ret_reason = size;
 }
 
-static int point_parse(const char *line, size_t size, Result *result) {
+static int point_parse(const char *line, size_t size, void *userdata) {
+        Result *result = userdata;
         _cleanup_free_ char *name = NULL, *reason = NULL;
         size_t rest, name_end, reason_begin;
         uint64_t number;
@@ -134,20 +139,18 @@ static int point_parse(const char *line, size_t size, Result *result) {
         return result_add_point(result, outcome, number, name, reason);
 }
 
-static int leak_parse(const char *line, size_t size, Result *result) {
-        char *leak;
+static int text_parse(const char *line, size_t size, void *userdata) {
+        char ***texts = userdata;
+        char *text = list_unescape(line, size);
 
-        leak = list_unescape(line, size);
-        if (!leak)
-                return -ENOMEM;
-        return strv_consume(&result->leaks, leak);
+        return text ? strv_consume(texts, text) : -ENOMEM;
 }
 
 static int list_parse(
                 const char *data,
                 size_t size,
-                int (*parse)(const char *line, size_t size, Result *result),
-                Result *result) {
+                int (*parse)(const char *line, size_t size, void *userdata),
+                void *userdata) {
         while (size > 0) {
                 const char *end = memchr(data, '\n', size);
                 size_t n = end ? (size_t)(end - data) : size;
@@ -155,7 +158,7 @@ static int list_parse(
 
                 if (memchr(data, '\0', n))
                         return -EBADMSG;
-                r = parse(data, n, result);
+                r = parse(data, n, userdata);
                 if (r < 0)
                         return r;
                 if (!end)
@@ -170,6 +173,6 @@ int event_list_parse_points(const char *data, size_t size, Result *result) {
         return list_parse(data, size, point_parse, result);
 }
 
-int event_list_parse_leaks(const char *data, size_t size, Result *result) {
-        return list_parse(data, size, leak_parse, result);
+int event_list_parse_texts(const char *data, size_t size, char ***texts) {
+        return list_parse(data, size, text_parse, texts);
 }

@@ -112,6 +112,20 @@ static void message_add_worker(Buffer *line, const Event *event) {
                 buffer_addf(line, ": %s", worker->why);
 }
 
+static void message_add_tests_found(Buffer *line, const Event *event) {
+        buffer_addf(line,
+                    "%s: found %zu %s, %zu in all",
+                    event->tests_found.test,
+                    event->tests_found.found,
+                    event->tests_found.found == 1 ? "test" : "tests",
+                    event->tests_found.planned);
+        if (event->tests_found.duplicates > 0)
+                buffer_addf(line,
+                            "; %zu more %s there already",
+                            event->tests_found.duplicates,
+                            event->tests_found.duplicates == 1 ? "was" : "were");
+}
+
 static void message_add(Buffer *line, const Event *event) {
         switch (event->kind) {
         case EVENT_RUN_STARTED:
@@ -128,6 +142,9 @@ static void message_add(Buffer *line, const Event *event) {
         case EVENT_TEST_FINISHED:
         case EVENT_FIXTURE_FAILED:
                 message_add_result(line, event->result);
+                return;
+        case EVENT_TESTS_FOUND:
+                message_add_tests_found(line, event);
                 return;
         default:
                 message_add_worker(line, event);
@@ -165,6 +182,8 @@ static int put_run_started(Record *record, const Event *event) {
                 r = put_string(record, PTEST_FIELD_VERSION, event->run_started.version);
         if (r >= 0)
                 r = put_number(record, PTEST_FIELD_PLANNED, event->run_started.planned);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_GROWS, event->run_started.grows);
         if (r >= 0)
                 r = put_number(record, PTEST_FIELD_WORKERS, event->run_started.workers);
         if (r >= 0)
@@ -226,21 +245,32 @@ static int put_output(
         return r;
 }
 
+static int put_texts(Record *record, const char *name, char *const *texts) {
+        _cleanup_buffer_ Buffer list = {};
+
+        event_list_add_texts(&list, texts);
+        if (buffer_error(&list) < 0)
+                return buffer_error(&list);
+        return list.size > 0 ? record_add(record, name, list.data, list.size) : 0;
+}
+
 static int put_lists(Record *record, const Result *result) {
-        _cleanup_buffer_ Buffer points = {}, leaks = {};
+        _cleanup_buffer_ Buffer points = {};
         int r = 0;
 
         for (size_t i = 0; i < result->n_points; i++)
                 event_list_add_point(&points, result->points + i);
-        strv_for_each(leak, result->leaks)
-                event_list_add_leak(&leaks, *leak);
-        if (buffer_error(&points) < 0 || buffer_error(&leaks) < 0)
-                return -ENOMEM;
+        if (buffer_error(&points) < 0)
+                return buffer_error(&points);
 
         if (points.size > 0)
                 r = record_add(record, PTEST_FIELD_POINTS, points.data, points.size);
-        if (r >= 0 && leaks.size > 0)
-                r = record_add(record, PTEST_FIELD_LEAKS, leaks.data, leaks.size);
+        if (r >= 0)
+                r = put_texts(record, PTEST_FIELD_LEAKS, result->leaks);
+        if (r >= 0)
+                r = put_texts(record, PTEST_FIELD_DIRTY, result->dirty);
+        if (r >= 0)
+                r = put_texts(record, PTEST_FIELD_BACKTRACE, result->backtrace);
         return r;
 }
 
@@ -309,6 +339,19 @@ static int put_result(Record *record, const Event *event) {
         return r;
 }
 
+static int put_tests_found(Record *record, const Event *event) {
+        int r;
+
+        r = record_add_string(record, PTEST_FIELD_TEST, event->tests_found.test);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_FOUND, event->tests_found.found);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_DUPLICATES, event->tests_found.duplicates);
+        if (r >= 0)
+                r = put_number(record, PTEST_FIELD_PLANNED, event->tests_found.planned);
+        return r;
+}
+
 static int put_worker(Record *record, const EventWorker *worker) {
         int r;
 
@@ -345,6 +388,8 @@ int event_fill_record(const Event *event, Record *record) {
         case EVENT_TEST_FINISHED:
         case EVENT_FIXTURE_FAILED:
                 return put_result(record, event);
+        case EVENT_TESTS_FOUND:
+                return put_tests_found(record, event);
         default:
                 return put_worker(record, &event->worker);
         }

@@ -22,6 +22,7 @@ static const struct {
         [EVENT_WORKER_STUCK] = { "worker stuck",   PTEST_MESSAGE_WORKER_STUCK  },
         [EVENT_WORKER_LOST] = { "worker lost",    PTEST_MESSAGE_WORKER_LOST   },
         [EVENT_FIXTURE_FAILED] = { "fixture failed", PTEST_MESSAGE_FIXTURE_FAILED},
+        [EVENT_TESTS_FOUND] = { "tests found",    PTEST_MESSAGE_TESTS_FOUND   },
 };
 
 const char *event_kind_to_string(EventKind kind) {
@@ -77,6 +78,7 @@ Event *event_free(Event *event) {
         free(event->run_finished.reason);
         result_free(event->result);
         free(event->fixture.context);
+        free(event->tests_found.test);
         free(event->worker.unit);
         free(event->worker.why);
         free(event->worker.test);

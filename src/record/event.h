@@ -22,6 +22,7 @@ typedef enum EventKind {
         EVENT_WORKER_STUCK,
         EVENT_WORKER_LOST,
         EVENT_FIXTURE_FAILED,
+        EVENT_TESTS_FOUND,
         EVENT_KIND_MAX,
         EVENT_KIND_INVALID = -22, /* -EINVAL */
 } EventKind;
@@ -44,6 +45,7 @@ typedef struct Event {
                 char *description; /* may be NULL */
                 char *version;
                 size_t planned;
+                bool grows; /* tests may bring forth more of them */
                 unsigned workers;
                 char *backend;
                 char **capabilities; /* "name=yes", "name=no" */
@@ -62,7 +64,13 @@ typedef struct Event {
                 char *context;
                 bool tear_down; /* else it is the set-up */
         } fixture;              /* of fixture failed */
-        EventWorker worker;     /* of the four worker events */
+        struct {
+                char *test;        /* the address of the one that found them */
+                size_t found;      /* how many, without the next ones */
+                size_t duplicates; /* that were there already */
+                size_t planned;    /* tests in all, now */
+        } tests_found;
+        EventWorker worker; /* of the four worker events */
 } Event;
 
 int event_new(EventKind kind, sd_id128_t run_id, const char *suite, Event **ret);

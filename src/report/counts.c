@@ -45,6 +45,7 @@ void counts_add(Buffer *text, const Tally *tally) {
         add_count(text, &separator, tally->marked_flaky, "flaky");
         add_count(text, &separator, tally->marked_leaky, "leaky");
         add_count(text, &separator, tally->marked_slow, "slow");
+        add_count(text, &separator, tally->marked_dirty, "dirty");
 }
 
 const char *verdict_to_sentence(Verdict verdict) {

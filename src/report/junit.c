@@ -30,6 +30,7 @@
 
 #include "basic/fd.h"
 #include "basic/file.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "report/counts.h"
 #include "report/output-tail.h"
@@ -38,6 +39,7 @@
  * GitLab takes 30 MB a file, libxml2 10 MB a text. Each stream is cut to the first size, when the file has
  * grown to JUNIT_FULL to the second, and beyond JUNIT_OVERFULL there is no output any more.
  */
+#define JUNIT_TEXTS_MAX  200U
 #define JUNIT_STREAM_MAX (64U * 1024U)
 #define JUNIT_STREAM_MIN (2U * 1024U)
 #define JUNIT_FULL       (16U * 1024U * 1024U)
@@ -285,6 +287,32 @@ static void junit_add_name(Junit *junit, const Result *result) {
         junit_add_attribute(junit, "name", name);
 }
 
+/* In the text of a failure, each on a line of its own. */
+static void junit_add_texts(Junit *junit, const char *title, char *const *texts) {
+        size_t n = 0;
+
+        strv_for_each(item, texts) {
+                if (n == 0) {
+                        junit_add_text(junit, "\n");
+                        junit_add_text(junit, title);
+                }
+                if (n++ == JUNIT_TEXTS_MAX)
+                        return;
+                junit_add_text(junit, "\n  ");
+                junit_add_text(junit, *item);
+        }
+}
+
+static void junit_add_points(Junit *junit, const Result *result) {
+        for (size_t i = 0; i < result->n_points; i++)
+                if (outcome_is_bad(result->points[i].outcome)) {
+                        junit_add_text(junit, "\n");
+                        junit_add_text(junit, outcome_to_string(result->points[i].outcome));
+                        junit_add_text(junit, ": ");
+                        junit_add_text(junit, result->points[i].name);
+                }
+}
+
 static void junit_add_outcome(Junit *junit, const Result *result) {
         const char *element = outcome_to_element(result->outcome);
         const char *outcome = outcome_to_string(result->outcome);
@@ -310,14 +338,19 @@ static void junit_add_outcome(Junit *junit, const Result *result) {
         if (strcmp(element, "skipped") != 0) {
                 junit_add_attribute(junit, "type", outcome);
                 junit_add_text(junit, message);
-                for (size_t i = 0; i < result->n_points; i++)
-                        if (outcome_is_bad(result->points[i].outcome)) {
-                                junit_add_text(junit, "\n");
-                                junit_add_text(junit, outcome_to_string(result->points[i].outcome));
-                                junit_add_text(junit, ": ");
-                                junit_add_text(junit, result->points[i].name);
-                        }
+                junit_add_points(junit, result);
+                junit_add_texts(junit, "backtrace:", result->backtrace);
+                junit_add_texts(junit, "left changed in its process:", result->dirty);
         }
+        junit_end(junit);
+}
+
+/* Of a test that is well but for that: there is no failure to say it in. */
+static void junit_add_dirty(Junit *junit, const Result *result) {
+        if (!result->dirty || !result->dirty[0])
+                return;
+        junit_begin(junit, "system-err");
+        junit_add_texts(junit, "left changed in its process:", result->dirty);
         junit_end(junit);
 }
 
@@ -355,7 +388,8 @@ static int junit_add_result(Junit *junit, const Result *result) {
         if (bad) {
                 junit_add_output(junit, "system-out", &result->out);
                 junit_add_output(junit, "system-err", &result->err);
-        }
+        } else
+                junit_add_dirty(junit, result);
         junit_end(junit);
         junit_check(junit, xmlTextWriterWriteRaw(junit->writer, BAD_CAST "\n"));
         return junit_flush(junit);

@@ -184,6 +184,11 @@ void summary_add_verdict(
         counts_add(text, tally);
         buffer_addf(text, " in %s\n", format_time(duration, event->run_finished.duration_usec));
 
+        if (summary->n_found > 0)
+                buffer_addf(text,
+                            "%zu of the tests %s found by others while the run went on\n",
+                            summary->n_found,
+                            summary->n_found == 1 ? "was" : "were");
         if (tally->count[PTEST_OUTCOME_NOT_RUN] > 0 && summary->not_run_reason)
                 buffer_addf(text,
                             "%zu not run: %s\n",

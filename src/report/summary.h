@@ -18,6 +18,7 @@ typedef struct Summary {
         size_t n_failures;        /* of those */
         size_t n_allocated;
         size_t n_bad;         /* all */
+        size_t n_found;       /* tests that others brought forth */
         char *not_run_reason; /* of the first test that was not run */
 } Summary;
 

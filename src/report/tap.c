@@ -12,8 +12,8 @@
  *      not-run                 not ok                    (as a SKIP an interrupted run would look good)
  *
  * A run that failed although its tests did not (the machinery failed, nothing ran) ends with "Bail out!".
- * Numbers are sequential in the order of the results; the plan comes first. What a test printed appears
- * behind "# " only, and a '#' in a name cannot begin a directive.
+ * Numbers are sequential in the order of the results; the plan comes first, or last where tests may bring forth
+ * more of them. What a test printed appears behind "# " only, and a '#' in a name cannot begin a directive.
  */
 
 #include "report/reporter.h"
@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "record/buffer.h"
 #include "report/counts.h"
@@ -40,8 +41,9 @@ typedef struct Tap {
         Reporter reporter;
         int fd;
         bool owns_fd;
-        size_t number; /* of the last test */
-        bool failed;   /* there was a "not ok" that counts */
+        size_t number;  /* of the last test */
+        bool plan_last; /* how many there will be is not known before */
+        bool failed;    /* there was a "not ok" that counts */
         Buffer text;
 } Tap;
 
@@ -113,6 +115,26 @@ static void tap_add_output(Buffer *text, const char *name, const ResultOutput *o
                 buffer_addf(text, "#   %s\n", line);
 }
 
+static void tap_add_texts(Buffer *text, const char *title, char *const *texts) {
+        size_t n = 0;
+
+        strv_for_each(item, texts) {
+                if (n == 0)
+                        buffer_addf(text, "# %s:\n", title);
+                if (n++ == TAP_OUTPUT_LINES_MAX)
+                        return;
+                buffer_add_string(text, "#   ");
+                tap_add_safe(text, *item);
+                buffer_add(text, "\n", 1);
+        }
+}
+
+static void tap_add_details(Buffer *text, const Result *result) {
+        tap_add_texts(text, "backtrace", result->backtrace);
+        tap_add_output(text, "stdout", &result->out);
+        tap_add_output(text, "stderr", &result->err);
+}
+
 static void tap_add_result(Tap *tap, const Result *result) {
         bool ok = result->outcome == PTEST_OUTCOME_PASS || result->outcome == PTEST_OUTCOME_SKIP;
         bool counts = !ok && result->outcome != PTEST_OUTCOME_XFAIL;
@@ -127,6 +149,7 @@ static void tap_add_result(Tap *tap, const Result *result) {
         buffer_add(text, "\n", 1);
 
         tap_add_points(text, result);
+        tap_add_texts(text, "left changed in its process", result->dirty);
         if (!counts)
                 return;
         tap->failed = true;
@@ -136,8 +159,7 @@ static void tap_add_result(Tap *tap, const Result *result) {
                 tap_add_safe(text, result->reason);
         }
         buffer_add(text, "\n", 1);
-        tap_add_output(text, "stdout", &result->out);
-        tap_add_output(text, "stderr", &result->err);
+        tap_add_details(text, result);
 }
 
 /* No line of the plan is a fixture's: a run that failed for nothing else bails out at its end. */
@@ -152,13 +174,14 @@ static void tap_add_fixture(Tap *tap, const Result *result) {
                 tap_add_safe(text, result->reason);
         }
         buffer_add(text, "\n", 1);
-        tap_add_output(text, "stdout", &result->out);
-        tap_add_output(text, "stderr", &result->err);
+        tap_add_details(text, result);
 }
 
 static void tap_add_run_finished(Tap *tap, const Event *event) {
         Buffer *text = &tap->text;
 
+        if (tap->plan_last)
+                buffer_addf(text, "1..%zu\n", event->run_finished.tally.planned);
         buffer_add_string(text, "# ");
         counts_add(text, &event->run_finished.tally);
         buffer_add(text, "\n", 1);
@@ -178,7 +201,10 @@ static int tap_on_event(Reporter *reporter, const Event *event) {
         buffer_reset(&tap->text, 1 * MIB);
         switch (event->kind) {
         case EVENT_RUN_STARTED:
-                buffer_addf(&tap->text, "TAP version 13\n1..%zu\n", event->run_started.planned);
+                buffer_add_string(&tap->text, "TAP version 13\n");
+                tap->plan_last = event->run_started.grows;
+                if (!tap->plan_last)
+                        buffer_addf(&tap->text, "1..%zu\n", event->run_started.planned);
                 break;
         case EVENT_TEST_FINISHED:
                 tap_add_result(tap, event->result);

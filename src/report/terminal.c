@@ -17,6 +17,7 @@
 
 #include "basic/log.h"
 #include "basic/parse.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "report/live-line.h"
 #include "report/output-tail.h"
@@ -27,6 +28,7 @@
 #define TAIL_LINES_MAX       20U
 #define TAIL_BYTES_MAX       (8U * 1024U)
 #define POINTS_MAX           10U
+#define TEXTS_MAX            20U
 /* Of the summary's list where there is no screen. */
 #define SUMMARY_ROWS_DEFAULT 50U
 #define HEARTBEAT_USEC       USEC_PER_MINUTE
@@ -196,6 +198,39 @@ static void add_points(Terminal *terminal, const Result *result) {
         }
 }
 
+/* What it left changed, where it crashed: a line each, at most TEXTS_MAX. */
+static void add_texts(Terminal *terminal, const char *title, char *const *texts) {
+        const Style *style = &terminal->style;
+        Buffer *text = &terminal->text;
+        size_t n = 0;
+
+        strv_for_each(item, texts) {
+                if (n == 0) {
+                        buffer_add_string(text, "  ");
+                        style_add(style, text, STYLE_DIM, title);
+                        buffer_add(text, "\n", 1);
+                }
+                buffer_add_string(text, "  ");
+                style_add(style, text, STYLE_DIM, style->bar);
+                buffer_add_string(text, " ");
+                if (n++ == TEXTS_MAX) {
+                        buffer_addf(text, "%s\n", style->ellipsis);
+                        return;
+                }
+                add_safe(terminal, STYLE_PLAIN, *item);
+                buffer_add(text, "\n", 1);
+        }
+}
+
+/* All that helps to see what went wrong. */
+static void add_details(Terminal *terminal, const Result *result) {
+        add_points(terminal, result);
+        add_texts(terminal, "backtrace:", result->backtrace);
+        add_texts(terminal, "left changed in its process:", result->dirty);
+        add_tail(terminal, "stdout", &result->out);
+        add_tail(terminal, "stderr", &result->err);
+}
+
 static void add_duration_and_marks(Terminal *terminal, const Result *result) {
         char duration[FORMAT_MAX];
         Buffer *text = &terminal->text;
@@ -274,6 +309,9 @@ static void add_log_line(Terminal *terminal, const Result *result) {
 static bool result_needs_line(const Terminal *terminal, const Result *result) {
         if (outcome_is_bad(result->outcome) || terminal->options.verbosity == TERMINAL_VERBOSE)
                 return true;
+        /* What it changed would be a riddle in the counts. */
+        if ((result->marks & PTEST_MARK_DIRTY) && terminal->options.verbosity != TERMINAL_QUIET)
+                return true;
         if (terminal->options.verbosity == TERMINAL_QUIET ||
             result->outcome == PTEST_OUTCOME_NOT_RUN)
                 return false;
@@ -289,8 +327,7 @@ static int terminal_on_fixture_failed(Terminal *terminal, const Result *result) 
                 add_screen_line(terminal, result);
         else
                 add_log_line(terminal, result);
-        add_tail(terminal, "stdout", &result->out);
-        add_tail(terminal, "stderr", &result->err);
+        add_details(terminal, result);
         return terminal_flush(terminal);
 }
 
@@ -308,11 +345,10 @@ static int terminal_on_test_finished(Terminal *terminal, const Result *result) {
                 add_screen_line(terminal, result);
         else
                 add_log_line(terminal, result);
-        if (outcome_is_bad(result->outcome)) {
-                add_points(terminal, result);
-                add_tail(terminal, "stdout", &result->out);
-                add_tail(terminal, "stderr", &result->err);
-        }
+        if (outcome_is_bad(result->outcome))
+                add_details(terminal, result);
+        else
+                add_texts(terminal, "left changed in its process:", result->dirty);
         return terminal_flush(terminal);
 }
 
@@ -332,6 +368,25 @@ static int terminal_on_run_started(Terminal *terminal, const Event *event) {
                     event->run_started.workers,
                     event->run_started.workers == 1 ? "worker" : "workers",
                     event->run_started.backend ?: "unknown");
+        return terminal_flush(terminal);
+}
+
+/* The total has grown, which is said in the end; who found what is for those who want to know all. */
+static int terminal_on_tests_found(Terminal *terminal, const Event *event) {
+        Buffer *text = &terminal->text;
+        _cleanup_free_ char *part = NULL;
+
+        terminal->tally.planned = event->tests_found.planned;
+        terminal->summary.n_found += event->tests_found.found;
+        if (terminal->options.verbosity != TERMINAL_VERBOSE || event->tests_found.found == 0)
+                return 0;
+        if (text_setf(&part,
+                      "+%zu found by %s",
+                      event->tests_found.found,
+                      event->tests_found.test) < 0)
+                return -ENOMEM;
+        add_safe(terminal, STYLE_DIM, part);
+        buffer_add(text, "\n", 1);
         return terminal_flush(terminal);
 }
 
@@ -418,6 +473,8 @@ static int terminal_on_event(Reporter *reporter, const Event *event) {
                 return terminal_on_test_finished(terminal, event->result);
         case EVENT_FIXTURE_FAILED:
                 return terminal_on_fixture_failed(terminal, event->result);
+        case EVENT_TESTS_FOUND:
+                return terminal_on_tests_found(terminal, event);
         default:
                 return terminal_on_worker(terminal, event);
         }

@@ -84,7 +84,7 @@ static inline Result *sample_result(void) {
                  (unsigned)(sample_random() % 1000));
         ck_assert_int_eq(result_new(address, &result), 0);
         result->outcome = (Outcome)(sample_random() % PTEST_OUTCOME_MAX);
-        result->marks = (unsigned)sample_random() & 7;
+        result->marks = (unsigned)sample_random() & (PTEST_MARK_END - 1);
         result->reason = sample_string_or_null();
         result->attempt = 1 + (unsigned)sample_random() % 3;
         result->slot = (unsigned)sample_random() % 3;
@@ -117,6 +117,13 @@ static inline Result *sample_result(void) {
                 ck_assert_int_ge(strv_extendf(&result->leaks, "12 %s", command), 0);
                 free(command);
         }
+        for (uint64_t n = sample_random() % 3; n > 0; n--) {
+                char *what = sample_string();
+
+                ck_assert_int_ge(strv_extendf(&result->dirty, "x%s", what), 0);
+                ck_assert_int_ge(strv_extendf(&result->backtrace, "%s#0", what), 0);
+                free(what);
+        }
         sample_output(&result->out);
         sample_output(&result->err);
         return result;
@@ -139,6 +146,7 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->run_started.description = sample_string_or_null();
                 event->run_started.version = sample_string();
                 event->run_started.planned = (size_t)sample_number();
+                event->run_started.grows = sample_random() % 2;
                 event->run_started.workers = (unsigned)sample_number();
                 event->run_started.backend = sample_string();
                 event->run_started.hostname = sample_string();
@@ -158,6 +166,7 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 tally->marked_flaky = (size_t)sample_number();
                 tally->marked_leaky = (size_t)sample_number();
                 tally->marked_slow = (size_t)sample_number();
+                tally->marked_dirty = (size_t)sample_number();
                 event->run_finished.verdict = (Verdict)(sample_random() % VERDICT_MAX);
                 event->run_finished.reason = sample_string_or_null();
                 event->run_finished.duration_usec = sample_number();
@@ -172,6 +181,11 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->result->address = strdup(
                                 event->fixture.tear_down ? "database (tear-down)" :
                                                            "database (set-up)");
+        } else if (kind == EVENT_TESTS_FOUND) {
+                event->tests_found.test = strdup("dir/finder");
+                event->tests_found.found = (size_t)sample_number();
+                event->tests_found.duplicates = (size_t)sample_number();
+                event->tests_found.planned = (size_t)sample_number();
         } else {
                 event->worker.slot = (unsigned)sample_number();
                 event->worker.generation = (unsigned)sample_number();
@@ -231,6 +245,8 @@ static inline void assert_result(const Result *a, const Result *b) {
                 assert_string(a->points[i].reason, b->points[i].reason);
         }
         assert_strv(a->leaks, b->leaks);
+        assert_strv(a->dirty, b->dirty);
+        assert_strv(a->backtrace, b->backtrace);
         assert_output(&a->out, &b->out);
         assert_output(&a->err, &b->err);
 }
@@ -243,6 +259,7 @@ static inline void assert_event(const Event *a, const Event *b) {
         assert_string(a->run_started.description, b->run_started.description);
         assert_string(a->run_started.version, b->run_started.version);
         ck_assert_uint_eq(a->run_started.planned, b->run_started.planned);
+        ck_assert(a->run_started.grows == b->run_started.grows);
         ck_assert_uint_eq(a->run_started.workers, b->run_started.workers);
         assert_string(a->run_started.backend, b->run_started.backend);
         assert_strv(a->run_started.capabilities, b->run_started.capabilities);
@@ -256,6 +273,10 @@ static inline void assert_event(const Event *a, const Event *b) {
         ck_assert(!a->result == !b->result);
         if (a->result)
                 assert_result(a->result, b->result);
+        assert_string(a->tests_found.test, b->tests_found.test);
+        ck_assert_uint_eq(a->tests_found.found, b->tests_found.found);
+        ck_assert_uint_eq(a->tests_found.duplicates, b->tests_found.duplicates);
+        ck_assert_uint_eq(a->tests_found.planned, b->tests_found.planned);
         ck_assert_uint_eq(a->worker.slot, b->worker.slot);
         ck_assert_uint_eq(a->worker.generation, b->worker.generation);
         ck_assert_int_eq(a->worker.pid, b->worker.pid);

@@ -172,6 +172,52 @@ START_TEST(tap_unwritable_output_is_an_error)
 }
 END_TEST
 
+START_TEST(tap_of_a_run_that_grows_has_its_plan_at_the_end)
+{
+        Reporter *reporter;
+        Event *event = started(1);
+        char *text;
+
+        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        event->run_started.grows = true;
+        emit(reporter, event);
+        emit(reporter, tested("a", PTEST_OUTCOME_PASS, NULL));
+        emit(reporter, tested("a::b", PTEST_OUTCOME_PASS, NULL));
+        event = finished(VERDICT_PASSED);
+        event->run_finished.tally.planned = 2;
+        emit(reporter, event);
+        reporter_free(reporter);
+        text = read_report();
+        ck_assert_ptr_nonnull(strstr(text, "TAP version 13\nok 1 - a\nok 2 - a::b\n1..2\n"));
+        free(text);
+}
+END_TEST
+
+START_TEST(tap_tells_backtrace_and_what_was_left_changed)
+{
+        Reporter *reporter;
+        Event *event;
+        char *text;
+
+        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        emit(reporter, started(2));
+        event = tested("a", PTEST_OUTCOME_CRASH, "SIGSEGV");
+        ck_assert_int_ge(strv_extend(&event->result->backtrace, "#0 f\n()"), 0);
+        emit(reporter, event);
+        event = tested("b", PTEST_OUTCOME_PASS, NULL);
+        ck_assert_int_ge(strv_extend(&event->result->dirty, "umask 022, was 077"), 0);
+        emit(reporter, event);
+        emit(reporter, finished(VERDICT_FAILED));
+        reporter_free(reporter);
+        text = read_report();
+        ck_assert_ptr_nonnull(strstr(text, "# crash: SIGSEGV\n# backtrace:\n#   #0 f\\n()\n"));
+        ck_assert_ptr_nonnull(strstr(
+                        text,
+                        "ok 2 - b\n# left changed in its process:\n#   umask 022, was 077\n"));
+        free(text);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("report-tap");
         TCase *tcase = tcase_create("tap");
@@ -184,6 +230,8 @@ int main(void) {
         tcase_add_test(tcase, tap_run_that_failed_without_a_failed_test_bails_out);
         tcase_add_test(tcase, tap_names_cannot_become_directives);
         tcase_add_test(tcase, tap_hostile_results_keep_the_format);
+        tcase_add_test(tcase, tap_of_a_run_that_grows_has_its_plan_at_the_end);
+        tcase_add_test(tcase, tap_tells_backtrace_and_what_was_left_changed);
         tcase_add_test(tcase, tap_unwritable_output_is_an_error);
         suite_add_tcase(suite, tcase);
 
