@@ -247,8 +247,8 @@ int main(int argc, char **argv) {
         signals_of_libc_reset();
 
         /* Not an option for people: how a worker starts the process that its tests run in. */
-        if (argc == 3 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
-                return module_host_main(argv[2]);
+        if (argc > 1 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
+                return module_host_main(argc, argv);
 
         /* Nor is this: how it finds out what a test is doing that does not end. */
         if (argc >= 3 && strcmp(argv[1], STUCK_REPORT_OPTION) == 0)

@@ -40,12 +40,24 @@ static void step_to_record(ModuleHost *host, ModuleResultRecord *record) {
         record->start_usec = clock_realtime() - record->duration_usec;
 }
 
+/* A crash that the process had survived so far, in order to tear down. */
+static bool death_follows_crash(const ModuleHost *host) {
+        const ModuleCrash *crash = &host->memory.area->crash;
+
+        return atomic_load(&crash->ready) != 0 && !crash->interrupted && crash->signal > 0 &&
+                        crash->signal < NSIG &&
+                        (host->killed || host->code == CLD_EXITED || host->status != crash->signal);
+}
+
 static int death_judge(ModuleHost *host, Outcome *ret_outcome, char **ret_reason) {
         ModuleArea *area = host->memory.area;
         char buffer[FORMAT_MAX];
         int r;
 
-        if (host->killed) {
+        if (death_follows_crash(host)) {
+                *ret_outcome = PTEST_OUTCOME_CRASH;
+                r = module_crash_describe(&area->crash, CLD_KILLED, area->crash.signal, ret_reason);
+        } else if (host->killed) {
                 *ret_outcome = PTEST_OUTCOME_TIMEOUT;
                 r = text_setf(ret_reason,
                               "ran into its time limit of %s and could not be interrupted",
@@ -66,7 +78,7 @@ static int death_judge(ModuleHost *host, Outcome *ret_outcome, char **ret_reason
         return text_setf(ret_reason, "%s; after: %s", ended, said);
 }
 
-static int host_note_failed_context(ModuleHost *host, const char *name, const char *reason) {
+int module_host_note_failed_context(ModuleHost *host, const char *name, const char *reason) {
         int r;
 
         r = strv_extend(&host->failed_contexts, name);
@@ -90,6 +102,10 @@ static int host_bury_step(ModuleHost *host, ModulePhase phase) {
         r = death_judge(host, &outcome, &texts.reason);
         if (r < 0)
                 return r;
+        if (death_follows_crash(host)) {
+                record.signal = host->memory.area->crash.signal;
+                record.exit_status = -1;
+        }
         if (phase == MODULE_PHASE_LOAD)
                 return text_setf(&host->load_error, "loading the module failed: %s", texts.reason);
 
@@ -114,7 +130,7 @@ static int host_bury_step(ModuleHost *host, ModulePhase phase) {
                 return -ENOMEM;
         record.outcome = outcome;
         if (phase == MODULE_PHASE_SET_UP) {
-                r = host_note_failed_context(host, texts.name, texts.reason);
+                r = module_host_note_failed_context(host, texts.name, texts.reason);
                 if (r < 0)
                         return r;
         }

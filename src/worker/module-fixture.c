@@ -52,6 +52,11 @@ static int fixture_run(
                 outcome = PTEST_OUTCOME_TIMEOUT;
                 runner->leaving = true;
                 r = module_timeout_describe(timeout_usec, &report.reason);
+        } else if (end == STEP_CRASHED) {
+                outcome = PTEST_OUTCOME_CRASH;
+                report.head.signal = step_get_crash()->signal;
+                module_runner_note_crash(runner);
+                r = module_report_describe_crash(&report);
         } else if (step_get_verdict(&outcome, &reason)) {
                 report.reason = strdup(reason);
                 r = report.reason ? 0 : -ENOMEM;

@@ -107,7 +107,11 @@ static int host_loop(ModuleRunner *runner, int socket_fd) {
         }
 }
 
-static int host_run(const HostFds *fds, ModuleRunner *runner, const char *path) {
+static int host_run(
+                const HostFds *fds,
+                ModuleRunner *runner,
+                const char *path,
+                const char *worker_set_up) {
         int r;
 
         r = area_map(fds->area, &runner->area);
@@ -131,7 +135,7 @@ static int host_run(const HostFds *fds, ModuleRunner *runner, const char *path) 
         runner->out_size = module_state_out_size(runner->state);
         runner->err_size = module_state_err_size(runner->state);
 
-        r = module_runner_load(runner, path);
+        r = module_runner_load(runner, path, worker_set_up);
         if (r < 0)
                 return r == -ELIBBAD ? 0 : r;
         r = host_loop(runner, fds->socket);
@@ -140,11 +144,16 @@ static int host_run(const HostFds *fds, ModuleRunner *runner, const char *path) 
         return module_runner_tear_down_all(runner);
 }
 
-int module_host_main(const char *path) {
+int module_host_main(int argc, char **argv) {
+        const char *path = argc > 2 ? argv[2] : NULL;
+        const char *worker_set_up = argc > 4 ? argv[4] : NULL;
         ModuleRunner runner = {};
         HostFds fds = {};
         int r;
 
+        if (!path || argc == 4 || argc > 5 ||
+            (worker_set_up && strcmp(argv[3], MODULE_WORKER_SET_UP_OPTION) != 0))
+                return WORKER_STATUS_USAGE;
         r = fds_take(&fds);
         if (r < 0)
                 return WORKER_STATUS_USAGE;
@@ -156,11 +165,14 @@ int module_host_main(const char *path) {
 
         runner.socket_fd = fds.socket;
         runner.trace_fd = fds.trace;
-        r = host_run(&fds, &runner, path);
+        r = host_run(&fds, &runner, path, worker_set_up);
         if (r < 0)
                 log_error_errno(r, "Failed to run tests of %s: %m", path);
         if (runner.area)
                 module_runner_wake(&runner);
+        /* As whoever looks at this process's end expects it of one that crashed. */
+        if (r >= 0 && runner.crash_signal > 0)
+                step_end_by_signal(runner.crash_signal);
         module_runner_done(&runner);
         return r < 0 ? WORKER_STATUS_MACHINE : WORKER_STATUS_GOOD;
 }

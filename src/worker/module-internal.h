@@ -25,6 +25,7 @@ typedef enum ModuleHostState {
 struct ModuleHost {
         ModuleHostOptions options; /* with copies of the strings */
         char *program, *path;
+        char *worker_set_up; /* NULL: none */
         char **environment;
 
         ModuleHostState state;
@@ -57,6 +58,8 @@ void module_texts_done(ModuleTexts *texts);
 ModulePending *module_host_get_first(ModuleHost *host);
 /* An answer to it that no host gave. */
 int module_host_answer(ModuleHost *host, Outcome outcome, const char *reason);
+/* Its set-up ended its host: no other one tries it. */
+int module_host_note_failed_context(ModuleHost *host, const char *name, const char *reason);
 /* -EBADMSG: not what a host may say now */
 int module_host_take_record(
                 ModuleHost *host, const ModuleResultRecord *record, const ModuleTexts *texts);

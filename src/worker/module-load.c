@@ -371,22 +371,49 @@ static int symbol_find(void *handle, const char *path, PtestModule **ret, char *
         return 0;
 }
 
+static int symbol_open(const char *path, const PtestRunner *runner, PtestModule **ret, char **why) {
+        PtestModule *symbol = NULL;
+        void *handle;
+        int r;
+
+        handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (!handle)
+                return module_refuse(why, "%s", dlerror());
+        r = symbol_find(handle, path, &symbol, why);
+        if (r < 0)
+                return r;
+        symbol->runner = runner;
+        *ret = symbol;
+        return 0;
+}
+
+int module_load_worker_set_up(
+                const char *path,
+                const PtestRunner *runner,
+                const PtestModule **ret,
+                char **ret_why) {
+        PtestModule *symbol = NULL;
+        int r;
+
+        r = symbol_open(path, runner, &symbol, ret_why);
+        if (r < 0)
+                return r;
+        if (!symbol->worker_set_up)
+                return module_refuse(ret_why, "%s has no PTEST_WORKER_SET_UP", path);
+        *ret = symbol;
+        return 0;
+}
+
 int module_load(const char *path, const PtestRunner *runner, Module **ret, char **ret_why) {
         _cleanup_(module_freep) Module *module = NULL;
         _cleanup_free_ char *why = NULL;
-        void *handle;
         int r;
 
         module = calloc(1, sizeof(Module));
         if (!module)
                 return -ENOMEM;
-        handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (!handle)
-                return module_refuse(ret_why, "%s", dlerror());
-
-        r = symbol_find(handle, path, &module->symbol, &why);
+        r = symbol_open(path, runner, &module->symbol, &why);
         if (r >= 0) {
-                module->symbol->runner = runner;
                 if (module->symbol->populate)
                         module->symbol->populate();
                 r = contexts_read(module, &why);

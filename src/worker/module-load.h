@@ -52,6 +52,12 @@ typedef struct Module Module;
  * -ELIBBAD with *ret_why, in the loader's words or ours; -ENOMEM. runner is what assertions call, for good.
  */
 int module_load(const char *path, const PtestRunner *runner, Module **ret, char **ret_why);
+/* The same for a module that is loaded for its worker's set-up alone: what else is in it is not looked at. */
+int module_load_worker_set_up(
+                const char *path,
+                const PtestRunner *runner,
+                const PtestModule **ret,
+                char **ret_why);
 /* Does not unload. */
 Module *module_free(Module *module);
 DEFINE_CLEANUP(Module, module_free);

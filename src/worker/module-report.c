@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "basic/clock.h"
 #include "basic/parse.h"
 #include "basic/text.h"
+#include "worker/module-crash.h"
 #include "worker/module-step.h"
 
 /* The worker looks at least that often while results come. */
@@ -147,4 +149,20 @@ int module_timeout_describe(uint64_t timeout_usec, char **reason) {
                         text_setf(reason,
                                   "ran into its time limit of %s",
                                   format_time(buffer, timeout_usec));
+}
+
+int module_report_describe_crash(ModuleReport *report) {
+        const ModuleCrash *crash = step_get_crash();
+        _cleanup_free_ char *ended = NULL;
+        const char *verdict = NULL;
+        Outcome outcome;
+        int r;
+
+        r = module_crash_describe(crash, CLD_KILLED, crash->signal, &ended);
+        if (r < 0)
+                return r;
+        if (step_get_verdict(&outcome, &verdict))
+                return text_setf(&report->reason, "%s; after: %s", ended, verdict);
+        report->reason = TAKE_PTR(ended);
+        return 0;
 }

@@ -36,6 +36,8 @@ int module_report_end(ModuleRunner *runner, ModuleReport *report);
 
 /* The reason of a step that was interrupted. */
 int module_timeout_describe(uint64_t timeout_usec, char **reason);
+/* The reason of a step that crashed. */
+int module_report_describe_crash(ModuleReport *report);
 
 typedef struct ModuleMeter {
         uint64_t monotonic, realtime;

@@ -49,6 +49,12 @@ int module_runner_tear_down_all(ModuleRunner *runner) {
         return module_contexts_tear_down(runner, NULL);
 }
 
+void module_runner_note_crash(ModuleRunner *runner) {
+        runner->leaving = true;
+        if (runner->crash_signal == 0)
+                runner->crash_signal = step_get_crash()->signal;
+}
+
 /* ---- A test's body ---- */
 
 typedef struct Body {
@@ -77,30 +83,30 @@ static StepEnd each_call(const ModuleContext *context, PtestFunction function) {
 
 /*
  * What is before each test, those of outer contexts first, the test, and what is after it for each of them that
- * was good. True: it was interrupted somewhere.
+ * was good. Its worst end: what was interrupted or crashed first is what the test came to.
  */
-static bool body_run(Body *body, const ModuleContext *context) {
+static StepEnd body_run(Body *body, const ModuleContext *context) {
         const ModuleContext *chain[MODULE_DEPTH_MAX + 1];
         size_t n = context ? context->depth + 1 : 0, n_good = 0;
-        bool interrupted = false;
+        StepEnd end = STEP_RETURNED;
 
         for (size_t i = n; i-- > 0; context = context->parent)
                 chain[i] = context;
-        while (n_good < n) {
-                interrupted = each_call(chain[n_good],
-                                        chain[n_good]->context->options.before_each) ==
-                                STEP_INTERRUPTED;
-                if (interrupted || step_has_verdict())
+        for (; n_good < n; n_good++) {
+                end = each_call(chain[n_good], chain[n_good]->context->options.before_each);
+                if (step_end_is_bad(end) || step_has_verdict())
                         break;
-                n_good++;
         }
-        if (n_good == n && !interrupted)
-                interrupted = step_call(body_call, body) == STEP_INTERRUPTED;
-        while (n_good-- > 0)
-                if (each_call(chain[n_good], chain[n_good]->context->options.after_each) ==
-                    STEP_INTERRUPTED)
-                        interrupted = true;
-        return interrupted;
+        if (n_good == n)
+                end = step_call(body_call, body);
+        while (n_good-- > 0) {
+                StepEnd after = each_call(
+                                chain[n_good], chain[n_good]->context->options.after_each);
+
+                if (!step_end_is_bad(end))
+                        end = after;
+        }
+        return end;
 }
 
 /* ---- In a child ---- */
@@ -114,10 +120,8 @@ static void __attribute__((noreturn))
 child_run(ModuleRunner *runner, Body *body, const ModuleContext *context) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         step_continue_in_child();
-        if (body_run(body, context))
-                atomic_store(&runner->area->current.body_done, 2);
-        else
-                atomic_store(&runner->area->current.body_done, 1);
+        (void)body_run(body, context);
+        atomic_store(&runner->area->current.body_done, 1);
         (void)fflush(stdout);
         _exit(EXIT_SUCCESS);
 }
@@ -232,15 +236,19 @@ static int test_judge(
                 const PtestOptions *options,
                 uint64_t timeout_usec,
                 const Child *child,
-                bool interrupted,
+                StepEnd end,
                 ModuleReport *report) {
         Outcome outcome = PTEST_OUTCOME_PASS;
         const char *verdict = NULL;
         int r = 0;
 
-        if (interrupted) {
+        if (end == STEP_INTERRUPTED) {
                 outcome = PTEST_OUTCOME_TIMEOUT;
                 r = module_timeout_describe(timeout_usec, &report->reason);
+        } else if (end == STEP_CRASHED) {
+                outcome = PTEST_OUTCOME_CRASH;
+                report->head.signal = step_get_crash()->signal;
+                r = module_report_describe_crash(report);
         } else if (step_get_verdict(&outcome, &verdict)) {
                 report->reason = strdup(verdict);
                 r = report->reason ? 0 : -ENOMEM;
@@ -281,7 +289,7 @@ static int test_run(
                          .arg = argument}
         };
         Child child = {};
-        bool interrupted = false;
+        StepEnd end = STEP_RETURNED;
         int r = 0;
 
         /* The worker must not interrupt a host that waits for a child: that has its own limit. */
@@ -305,24 +313,27 @@ static int test_run(
                                 request->grace_usec,
                                 &child);
         else
-                interrupted = body_run(&body, value->context);
+                end = body_run(&body, value->context);
         if (r < 0)
                 return r;
+        if (child.interrupted)
+                end = STEP_INTERRUPTED;
         module_meter_stop(&meter, &report->head);
-        r = test_judge(runner,
-                       options,
-                       timeout_usec,
-                       isolated ? &child : NULL,
-                       interrupted || child.interrupted,
-                       report);
+        r = test_judge(runner, options, timeout_usec, isolated ? &child : NULL, end, report);
         if (r < 0)
                 return r;
         r = module_report_look(runner, report);
         if (r < 0)
                 return r;
-        if (isolated && report->dirty) {
-                module_state_kill_children(runner->state);
-        } else if (interrupted || report->dirty)
+        if (isolated) {
+                if (report->dirty)
+                        module_state_kill_children(runner->state);
+        } else if (end == STEP_CRASHED) {
+                /* It could not clean up, and nobody comes after it. */
+                free(report->dirty);
+                report->dirty = NULL;
+                module_runner_note_crash(runner);
+        } else if (end == STEP_INTERRUPTED || report->dirty)
                 runner->leaving = true;
         return module_report_end(runner, report);
 }
@@ -402,30 +413,80 @@ int module_runner_handle(
 
 /* ---- Loading ---- */
 
-int module_runner_load(ModuleRunner *runner, const char *path) {
-        _cleanup_(module_report_done) ModuleReport report = { .name = path };
+/* A module's PTEST_WORKER_SET_UP. -ELIBBAD: it was not good; *ret_outcome and the reason say why */
+static int hook_run(
+                const PtestModule *module,
+                const char *who,
+                Outcome *ret_outcome,
+                ModuleReport *report) {
+        ModuleFixture call = { .function = module->worker_set_up };
+        _cleanup_free_ char *why = NULL;
         const char *verdict = NULL;
-        Outcome outcome = PTEST_OUTCOME_PASS;
+        StepEnd end;
+        int r;
+
+        end = step_call(module_fixture_call, &call);
+        if (end == STEP_INTERRUPTED) {
+                *ret_outcome = PTEST_OUTCOME_TIMEOUT;
+                r = module_timeout_describe(LOAD_TIMEOUT_USEC, &why);
+        } else if (end == STEP_CRASHED) {
+                *ret_outcome = PTEST_OUTCOME_CRASH;
+                r = module_report_describe_crash(report);
+                why = TAKE_PTR(report->reason);
+        } else if (step_get_verdict(ret_outcome, &verdict)) {
+                why = strdup(verdict);
+                r = why ? 0 : -ENOMEM;
+        } else
+                return 0;
+        if (r >= 0)
+                r = text_setf(&report->reason, "set-up of the worker%s failed: %s", who, why);
+        return r < 0 ? r : -ELIBBAD;
+}
+
+/* What is said of it first, then the module with its own. */
+static int modules_load(
+                ModuleRunner *runner,
+                const char *path,
+                const char *worker_set_up,
+                Outcome *ret_outcome,
+                ModuleReport *report) {
+        const PtestModule *first = NULL;
+        int r;
+
+        if (worker_set_up) {
+                _cleanup_free_ char *who = NULL;
+
+                if (asprintf(&who, " by %s", worker_set_up) < 0) {
+                        who = NULL;
+                        return -ENOMEM;
+                }
+                r = module_load_worker_set_up(
+                                worker_set_up, step_get_runner(), &first, &report->reason);
+                if (r >= 0)
+                        r = hook_run(first, who, ret_outcome, report);
+                if (r < 0)
+                        return r;
+        }
+        r = module_load(path, step_get_runner(), &runner->module, &report->reason);
+        if (r < 0)
+                return r;
+        if (!module_get(runner->module)->worker_set_up || module_get(runner->module) == first)
+                return 0;
+        return hook_run(module_get(runner->module), "", ret_outcome, report);
+}
+
+int module_runner_load(ModuleRunner *runner, const char *path, const char *worker_set_up) {
+        _cleanup_(module_report_done) ModuleReport report = { .name = path };
+        Outcome outcome = PTEST_OUTCOME_ERROR;
         int r;
 
         report.head.kind = MODULE_RESULT_LOAD;
         module_report_begin(runner, MODULE_PHASE_LOAD, LOAD_TIMEOUT_USEC, NULL, &report);
-        r = module_load(path, step_get_runner(), &runner->module, &report.reason);
-        if (r == -ELIBBAD)
-                outcome = PTEST_OUTCOME_ERROR;
-        else if (r < 0)
+        r = modules_load(runner, path, worker_set_up, &outcome, &report);
+        if (r >= 0)
+                outcome = PTEST_OUTCOME_PASS;
+        else if (r != -ELIBBAD)
                 return r;
-        else if (module_get(runner->module)->worker_set_up) {
-                ModuleFixture call = { .function = module_get(runner->module)->worker_set_up };
-
-                if (step_call(module_fixture_call, &call) == STEP_INTERRUPTED) {
-                        outcome = PTEST_OUTCOME_TIMEOUT;
-                        r = module_timeout_describe(LOAD_TIMEOUT_USEC, &report.reason);
-                } else if (step_get_verdict(&outcome, &verdict))
-                        r = text_setf(&report.reason, "set-up of the worker failed: %s", verdict);
-                if (r < 0)
-                        return r;
-        }
         r = module_report_look(runner, &report);
         if (r >= 0)
                 r = module_state_take(runner->state);

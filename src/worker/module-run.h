@@ -24,16 +24,22 @@ typedef struct ModuleRunner {
         uint64_t out_size, err_size;
         uint64_t woken_usec; /* when the worker was last told to look */
         bool leaving;        /* not fit for another test */
+        int crash_signal;    /* the first step that crashed: ends this process in the end */
         char *record;        /* MODULE_RING_RECORD_MAX bytes */
 } ModuleRunner;
 
-/* Loads, says how that went, and takes what is then as how it has to be. -ELIBBAD: it was said why not */
-int module_runner_load(ModuleRunner *runner, const char *path);
+/*
+ * Loads, says how that went, and takes what is then as how it has to be. -ELIBBAD: it was said why not. worker_set_up:
+ * another module, whose hook is called first; NULL: none
+ */
+int module_runner_load(ModuleRunner *runner, const char *path, const char *worker_set_up);
 void module_runner_done(ModuleRunner *runner);
 
 int module_runner_handle(
                 ModuleRunner *runner, const ModuleRequestRecord *request, const char *name);
 int module_runner_tear_down_all(ModuleRunner *runner);
+/* A step crashed: the host leaves, and ends by this signal when it has torn down. */
+void module_runner_note_crash(ModuleRunner *runner);
 /* The worker is to look at the results. */
 void module_runner_wake(ModuleRunner *runner);
 /* StepFound */

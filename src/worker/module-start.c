@@ -72,9 +72,12 @@ static int socket_pair(int *ret_ours, int *ret_theirs) {
 
 int module_host_start(ModuleHost *host) {
         _cleanup_close_ int ours = -1, theirs = -1;
-        char *const argv[] = {
-                (char *)"ptest-module-host", (char *)MODULE_HOST_OPTION, host->path, NULL
-        };
+        char *const argv[] = { (char *)"ptest-module-host",
+                               (char *)MODULE_HOST_OPTION,
+                               host->path,
+                               host->worker_set_up ? (char *)MODULE_WORKER_SET_UP_OPTION : NULL,
+                               host->worker_set_up,
+                               NULL };
         pid_t pid;
         int r;
 

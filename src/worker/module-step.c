@@ -9,7 +9,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/clock.h"
@@ -23,12 +26,17 @@
 /* How far from its end an access still is an overflow of the stack: frames with large arrays skip the guard. */
 #define STACK_NEAR (1024U * 1024U)
 
+/* For what comes after a crash in the same step: with damaged memory it may as well wait for itself. */
+#define AFTER_CRASH_USEC (10 * USEC_PER_SEC)
+
 static const int crash_signals[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
 
 static struct {
         StepOptions options;
         pthread_t thread; /* the one that runs tests */
         pid_t pid;        /* of this process, or of the child that a test runs in */
+        bool in_child;    /* the latter */
+        bool dumped;      /* a core of this process has been written */
         uint64_t sequence;
         uintptr_t stack_end;
 
@@ -39,6 +47,7 @@ static struct {
 enum {
         JUMP_LEAVE = 1,
         JUMP_INTERRUPT,
+        JUMP_CRASH,
 };
 
 /* ---- Verdicts ---- */
@@ -191,7 +200,7 @@ const PtestRunner *step_get_runner(void) {
 
 /*
  * Async-signal-safe but for backtrace(), which step_init() has called once, so that it loads nothing, and for the
- * names, which come last: the numbers are in the area by then.
+ * names, which come last: the numbers are in the area by then. The first one of a step counts.
  */
 static void crash_note(const siginfo_t *info, bool interrupted) {
         ModuleCrash *crash = &step.options.area->crash;
@@ -199,6 +208,8 @@ static void crash_note(const siginfo_t *info, bool interrupted) {
         const uintptr_t address = (uintptr_t)info->si_addr;
         int n;
 
+        if (atomic_load(&crash->ready) != 0)
+                return;
         crash->signal = info->si_signo;
         crash->code = info->si_code;
         crash->interrupted = interrupted;
@@ -216,16 +227,59 @@ static void crash_note(const siginfo_t *info, bool interrupted) {
         backtrace_symbols_fd(frames, n, step.options.trace_fd);
 }
 
+/* The test's own doing, and not the kill() of somebody else, who wants this process to end. */
+static bool crash_is_own(const siginfo_t *info) {
+        return info->si_code > 0 || info->si_pid == step.pid;
+}
+
 /*
- * The default action follows: for a fault by executing it again, so that a core dump shows the test and not this.
- * A second signal in here ends the process at once.
+ * A core, if one is wanted, is of a copy of this process: it dies where the crash was. True in the copy. Its parent
+ * waits, so that no child is left and no second dump is needed.
  */
-static void crash_on_signal(int signo, siginfo_t *info, void *context) {
+static bool crash_dump_copy(void) {
+        struct rlimit limit;
+        int status;
+        pid_t pid;
+
+        if (step.dumped || getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_cur == 0)
+                return false;
+#if __GLIBC_PREREQ(2, 34)
+        pid = _Fork(); /* async-signal-safe, which fork() is not */
+#else
+        pid = -1;
+#endif
+        if (pid == 0)
+                return true;
+        if (pid < 0)
+                return false;
+        while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+                ;
+        step.dumped = true;
+        return false;
+}
+
+static void crash_handlers_reset(void) {
         for (size_t i = 0; i < ELEMENTSOF(crash_signals); i++)
                 (void)signal(crash_signals[i], SIG_DFL);
-        crash_note(info, false);
+}
+
+/*
+ * Leaves the step, if it is one. Otherwise the default action follows: for a fault by executing it again, so that
+ * a core dump shows the test and not this. A second signal in here ends the process at once.
+ */
+static void crash_on_signal(int signo, siginfo_t *info, void *context) {
+        const bool can_leave = step_is_here() && !step.in_child && step.jump_valid &&
+                        crash_is_own(info);
+
+        crash_handlers_reset();
+        /* What a child that the test forked does is for the test to say. */
+        if (getpid() == step.pid)
+                crash_note(info, false);
+        if (can_leave && !crash_dump_copy())
+                siglongjmp(step.jump, JUMP_CRASH);
         /* What the test printed and libc still holds. Without its lock, which the test may hold. */
-        (void)fflush_unlocked(stdout);
+        if (!can_leave)
+                (void)fflush_unlocked(stdout);
         if (info->si_code <= 0 || signo == SIGTRAP || signo == SIGSYS)
                 (void)raise(signo);
 }
@@ -243,10 +297,22 @@ static void interrupt_on_signal(int signo, siginfo_t *info, void *context) {
         siglongjmp(step.jump, JUMP_INTERRUPT);
 }
 
-static int handlers_install(void) {
+static int crash_handlers_install(void) {
         struct sigaction action = { .sa_sigaction = crash_on_signal,
                                     .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+        sigemptyset(&action.sa_mask);
+        for (size_t i = 0; i < ELEMENTSOF(crash_signals); i++)
+                if (sigaction(crash_signals[i], &action, NULL) < 0)
+                        return -errno;
+        return 0;
+}
+
+static int handlers_install(void) {
+        struct sigaction action = { .sa_sigaction = interrupt_on_signal,
+                                    .sa_flags = SA_SIGINFO | SA_ONSTACK };
         void *memory;
+        int r;
 
         memory = mmap(NULL,
                       HANDLER_STACK_SIZE,
@@ -259,11 +325,10 @@ static int handlers_install(void) {
         if (sigaltstack(&(stack_t){ .ss_sp = memory, .ss_size = HANDLER_STACK_SIZE }, NULL) < 0)
                 return -errno;
 
+        r = crash_handlers_install();
+        if (r < 0)
+                return r;
         sigemptyset(&action.sa_mask);
-        for (size_t i = 0; i < ELEMENTSOF(crash_signals); i++)
-                if (sigaction(crash_signals[i], &action, NULL) < 0)
-                        return -errno;
-        action.sa_sigaction = interrupt_on_signal;
         return sigaction(MODULE_SIGNAL, &action, NULL) < 0 ? -errno : 0;
 }
 
@@ -319,6 +384,7 @@ void step_begin(ModulePhase phase,
 
 void step_continue_in_child(void) {
         step.pid = getpid();
+        step.in_child = true;
 }
 
 void step_finish(void) {
@@ -330,16 +396,37 @@ void step_finish(void) {
         atomic_store(&current->sequence, ++step.sequence);
 }
 
+/* As before the crash; and the worker does not wait long for what is damaged. */
+static void crash_survive(void) {
+        ModuleCurrent *current = &step.options.area->current;
+        const uint64_t until = clock_monotonic() - atomic_load(&current->started_usec) +
+                        AFTER_CRASH_USEC;
+        sigset_t set;
+
+        atomic_store(&current->timeout_usec, MIN(atomic_load(&current->timeout_usec), until));
+        (void)crash_handlers_install();
+        sigemptyset(&set);
+        for (size_t i = 0; i < ELEMENTSOF(crash_signals); i++)
+                sigaddset(&set, crash_signals[i]);
+        (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 StepEnd step_call(void (*function)(void *userdata), void *userdata) {
-        StepEnd end = STEP_RETURNED;
+        StepEnd end;
 
         switch (sigsetjmp(step.jump, 0)) {
         case 0:
                 step.jump_valid = true;
                 function(userdata);
+                end = STEP_RETURNED;
                 break;
         case JUMP_LEAVE:
                 end = STEP_LEFT;
+                break;
+        case JUMP_CRASH:
+                end = STEP_CRASHED;
+                step.jump_valid = false;
+                crash_survive();
                 break;
         default:
                 end = STEP_INTERRUPTED;
@@ -349,4 +436,24 @@ StepEnd step_call(void (*function)(void *userdata), void *userdata) {
         if (getpid() != step.pid)
                 _exit(EXIT_SUCCESS);
         return end;
+}
+
+const ModuleCrash *step_get_crash(void) {
+        const ModuleCrash *crash = &step.options.area->crash;
+
+        return atomic_load(&crash->ready) != 0 && !crash->interrupted ? crash : NULL;
+}
+
+void step_end_by_signal(int signo) {
+        sigset_t set;
+
+        /* One core is enough. */
+        if (step.dumped)
+                (void)prctl(PR_SET_DUMPABLE, 0);
+        (void)signal(signo, SIG_DFL);
+        sigemptyset(&set);
+        sigaddset(&set, signo);
+        (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        (void)raise(signo);
+        _exit(EXIT_FAILURE);
 }

@@ -38,9 +38,11 @@ int module_host_new(const ModuleHostOptions *options, ModuleHost **ret) {
                 return r;
         host->program = strdup(options->program ?: "/proc/self/exe");
         host->path = strdup(options->path);
+        host->worker_set_up = options->worker_set_up ? strdup(options->worker_set_up) : NULL;
         host->environment = strv_copy(options->environment);
         host->buffer = malloc(MODULE_RING_RECORD_MAX);
-        if (!host->program || !host->path || !host->environment || !host->buffer)
+        if (!host->program || !host->path || (options->worker_set_up && !host->worker_set_up) ||
+            !host->environment || !host->buffer)
                 return -ENOMEM;
         *ret = TAKE_PTR(host);
         return 0;
@@ -66,6 +68,7 @@ ModuleHost *module_host_free(ModuleHost *host) {
         free(host->load_error);
         free(host->program);
         free(host->path);
+        free(host->worker_set_up);
         free(host->buffer);
         free(host);
         return NULL;
@@ -239,6 +242,12 @@ int module_host_take_record(
                 if (r < 0)
                         return r;
         }
+        if (record->kind == MODULE_RESULT_SET_UP && record->leaving &&
+            record->outcome != PTEST_OUTCOME_PASS) {
+                r = module_host_note_failed_context(host, texts->name, texts->reason);
+                if (r < 0)
+                        return r;
+        }
         if (record->leaving && host->state == MODULE_HOST_RUNNING) {
                 host->state = MODULE_HOST_LEAVING;
                 host->leave_usec = USEC_INFINITY;
@@ -383,6 +392,8 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
         host->interrupted_usec = now;
         atomic_store(&current->interrupt, sequence);
         (void)syscall(SYS_tgkill, host->pid, host->pid, MODULE_SIGNAL);
+        /* One that stopped itself can still leave its test, and tear down. */
+        (void)kill(host->pid, SIGCONT);
 }
 
 /* ---- The loop ---- */

@@ -47,7 +47,8 @@ typedef int (*ModuleHandler)(ModuleEvent *event, void *userdata);
 
 typedef struct ModuleHostOptions {
         const char *program; /* the worker's; NULL: this one. Its main() must know MODULE_HOST_OPTION */
-        const char *path; /* of the shared object */
+        const char *path;          /* of the shared object */
+        const char *worker_set_up; /* of a module whose worker hook each host calls first; NULL: none */
         char *const *environment;
         uint64_t output_max; /* bytes kept of each stream */
         uint64_t grace_usec; /* from the interruption of a test to SIGKILL */

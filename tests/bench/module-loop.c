@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
         int r;
 
         if (argc == 3 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
-                return module_host_main(argv[2]);
+                return module_host_main(argc, argv);
         if (argc != 4 || parse_uint64(argv[2], &n) < 0 || n == 0) {
                 fprintf(stderr, "usage: module-loop MODULE COUNT TEST\n");
                 return 2;

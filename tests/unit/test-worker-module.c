@@ -80,18 +80,23 @@ static int seen_on_event(ModuleEvent *event, void *userdata) {
         return 0;
 }
 
-static void seen_start(Seen *seen, const char *module) {
-        _cleanup_free_ char *path = NULL, *program = realpath("/proc/self/exe", NULL);
+/* hooks: a module whose worker's set-up is called first; NULL: none */
+static void seen_start_with(Seen *seen, const char *module, const char *hooks) {
+        _cleanup_free_ char *path = NULL, *hooks_path = NULL,
+                            *program = realpath("/proc/self/exe", NULL);
         const char *directory = getenv("PTEST_TEST_MODULES");
 
         ck_assert_ptr_nonnull(directory);
         ck_assert_int_gt(asprintf(&path, "%s/%s.so", directory, module), 0);
+        if (hooks)
+                ck_assert_int_gt(asprintf(&hooks_path, "%s/%s.so", directory, hooks), 0);
         ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
         ck_assert_int_eq(
                         module_host_new(
                                         &(ModuleHostOptions){
                                                         .program = program, /* by its name: valgrind is what that link leads to for a child */
                                                         .path = path,
+                                                        .worker_set_up = hooks_path,
                                                         .environment = environ,
                                                         .output_max = 4096,
                                                         .grace_usec = 300 * USEC_PER_MSEC,
@@ -99,6 +104,10 @@ static void seen_start(Seen *seen, const char *module) {
                                                         .userdata = seen },
                                         &seen->host),
                         0);
+}
+
+static void seen_start(Seen *seen, const char *module) {
+        seen_start_with(seen, module, NULL);
 }
 
 static void seen_submit_full(
@@ -439,6 +448,8 @@ START_TEST(contexts_are_set_up_again_after_a_crash)
                "up outer pass",
                "up outer::inner pass",
                "test outer::inner::aborts crash",
+               "down outer::inner fail",
+               "down outer pass",
                "load  pass",
                "up outer pass",
                "test outer::first pass",
@@ -480,6 +491,139 @@ START_TEST(failed_set_up_leaves_tests_not_run)
         ck_assert_str_eq(seen.reasons[5], "not on this machine");
         ck_assert_ptr_nonnull(
                         strstr(seen.reasons[8], "set-up of context crashing failed: SIGABRT"));
+}
+END_TEST
+
+/* What the first test of a context comes to, and what is torn down after it in the same process. */
+static const struct {
+        const char *test, *outcome, *reason, *out;
+        const char *downs[2]; /* NULL: none; with their outcomes */
+} after_ends[] = {
+        {"inner::crashes",
+         "crash",                             "SIGSEGV at address 0x10",
+         "body(inner after)(outer after)",                                                               { "inner pass", " pass" }          },
+        { "inner::loops",
+         "timeout",                           "time limit of 100ms",
+         "(inner after)(outer after)",                                                                   { "inner pass", " pass" }          },
+        { "inner::deadlocks",
+         "timeout",                           "time limit of 100ms",
+         "(inner after)(outer after)",                                                                   { "inner pass", " pass" }          },
+        { "inner::stops",
+         "timeout",                           "time limit of 100ms",
+         "(inner after)(outer after)",                                                                   { "inner pass", " pass" }          },
+        { "inner::blocks_signals", "timeout", "could not be interrupted",               "",              { NULL }                           },
+        { "inner::exits",          "error",   "exit status 0 before the test returned", "",              { NULL }                           },
+        { "inner::thread_crashes", "crash",   "SIGSEGV at address 0x10",                "",              { NULL }                           },
+        { "before::never",         "crash",   "SIGSEGV at address 0x10",                "(outer after)", { " pass" }                        },
+        { "after::good",           "crash",   "SIGSEGV at address 0x10",                "(outer after)", { " pass" }                        },
+        { "after::fails",          "crash",   "; after: ",                              "(outer after)", { " pass" }                        },
+        { "after::crashes",        "crash",   "SIGABRT",                                "(outer after)", { " pass" }                        },
+        { "hanging::crashes",
+         "crash",                             "SIGSEGV at address 0x10",
+         "(outer after)",                                                                                { "hanging pass", " pass" }        },
+        { "down::crashes",         "crash",   "SIGABRT",                                "(outer after)", { "down crash", " pass" }          },
+        { "hanging_down::crashes",
+         "crash",                             "SIGSEGV at address 0x10",
+         "(outer after)",                                                                                { "hanging_down timeout", " pass" }},
+};
+
+static const char *down_make(char *buffer, size_t size, const char *down) {
+        snprintf(buffer, size, "down outer%s%s", down[0] == ' ' ? "" : "::", down);
+        return buffer;
+}
+
+/* Also for the next host: it sets up anew, and its tests are none the worse. */
+START_TEST(bad_end_is_followed_by_tear_down)
+{
+        _cleanup_(seen_done) Seen seen = {};
+        char name[256], line[512];
+        size_t n = 0;
+
+        seen_start(&seen, "module-crashes");
+        snprintf(name, sizeof(name), "outer::%s", after_ends[_i].test);
+        seen_submit(&seen, name);
+        seen_submit(&seen, "outer::inner::good");
+        seen_stop(&seen);
+
+        ck_assert_str_eq(seen.lines[n++], "load  pass");
+        ck_assert_str_eq(seen.lines[n++], "up outer pass");
+        snprintf(line, sizeof(line), "test %s %s", name, after_ends[_i].outcome);
+        ck_assert_str_eq(seen.lines[n], line);
+        ck_assert_msg(strstr(seen.reasons[n], after_ends[_i].reason) != NULL,
+                      "%s",
+                      seen.reasons[n]);
+        ck_assert_str_eq(seen.outs[n], after_ends[_i].out);
+        ck_assert_str_eq(seen.dirty[n++], "");
+        for (size_t i = 0; i < ELEMENTSOF(after_ends[_i].downs) && after_ends[_i].downs[i]; i++)
+                ck_assert_str_eq(
+                                seen.lines[n++],
+                                down_make(line, sizeof(line), after_ends[_i].downs[i]));
+        ck_assert_str_eq(seen.lines[n++], "load  pass");
+        ck_assert_str_eq(seen.lines[n++], "up outer pass");
+        ck_assert_str_eq(seen.lines[n++], "test outer::inner::good pass");
+        ck_assert_str_eq(seen.lines[n++], "down outer::inner pass");
+        ck_assert_str_eq(seen.lines[n++], "down outer pass");
+        ck_assert_ptr_null(seen.lines[n]);
+        ck_assert_uint_eq(module_host_count_starts(seen.host), 2);
+}
+END_TEST
+
+START_TEST(crash_elsewhere_costs_no_host)
+{
+        _cleanup_(seen_done) Seen seen = {};
+
+        seen_start(&seen, "module-crashes");
+        seen_submit(&seen, "outer::inner::crashes_isolated");
+        seen_submit(&seen, "outer::inner::child_crashes");
+        seen_submit(&seen, "outer::inner::good");
+        seen_stop(&seen);
+        EXPECT(&seen,
+               "load  pass",
+               "up outer pass",
+               "test outer::inner::crashes_isolated crash",
+               "test outer::inner::child_crashes pass",
+               "test outer::inner::good pass",
+               "down outer::inner pass",
+               "down outer pass");
+        ck_assert_str_eq(seen.backtraces[3], "");
+}
+END_TEST
+
+/* Nobody tries again what crashes or hangs. */
+START_TEST(bad_set_up_is_tried_once)
+{
+        _cleanup_(seen_done) Seen seen = {};
+
+        seen_start(&seen, "module-crashes");
+        seen_submit(&seen, "outer::up::one");
+        seen_submit(&seen, "outer::up::two");
+        seen_submit(&seen, "outer::hanging_up::one");
+        seen_submit(&seen, "outer::hanging_up::two");
+        seen_submit(&seen, "outer::down::good");
+        seen_stop(&seen);
+        EXPECT(&seen,
+               "load  pass",
+               "up outer pass",
+               "up outer::up crash",
+               "test outer::up::one not-run",
+               "down outer pass",
+               "test outer::up::two not-run",
+               "load  pass",
+               "up outer pass",
+               "up outer::hanging_up timeout",
+               "test outer::hanging_up::one not-run",
+               "down outer pass",
+               "test outer::hanging_up::two not-run",
+               "load  pass",
+               "up outer pass",
+               "test outer::down::good pass",
+               "down outer::down crash",
+               "down outer pass");
+        ck_assert_str_eq(
+                        seen.reasons[3],
+                        "set-up of context outer::up failed: SIGSEGV at address 0x10");
+        ck_assert_str_eq(seen.reasons[5], seen.reasons[3]);
+        ck_assert_ptr_nonnull(strstr(seen.reasons[11], "time limit of 100ms"));
 }
 END_TEST
 
@@ -562,6 +706,57 @@ START_TEST(bad_module_is_an_error_of_each_test)
                 ck_assert_msg(strstr(seen.reasons[i], bad[_i].why) != NULL, "%s", seen.reasons[i]);
         }
         ck_assert_uint_eq(module_host_count_starts(seen.host), 1);
+}
+END_TEST
+
+START_TEST(worker_is_set_up_once_in_each_host)
+{
+        _cleanup_(seen_done) Seen other = {}, same = {};
+
+        seen_start_with(&other, "module-kinds", "module-hooks");
+        seen_submit(&other, "prints_environment");
+        seen_submit(&other, "prints_environment");
+        seen_stop(&other);
+        EXPECT(&other,
+               "load  pass",
+               "test prints_environment pass",
+               "test prints_environment pass");
+        ck_assert_str_eq(other.outs[0], "hooked ");
+        ck_assert_str_eq(other.outs[1], "once ");
+        ck_assert_str_eq(other.outs[2], "once ");
+
+        seen_start_with(&same, "module-hooks", "module-hooks");
+        seen_submit(&same, "is_hooked");
+        seen_stop(&same);
+        EXPECT(&same, "load  pass", "test is_hooked pass");
+        ck_assert_str_eq(same.outs[0], "hooked ");
+}
+END_TEST
+
+static const struct {
+        const char *hooks, *why;
+} bad_hooks[] = {
+        {"module-bad-worker",   "module-bad-worker.so failed: "            },
+        { "module-hooks-crash", "module-hooks-crash.so failed: SIGABRT"    },
+        { "module-ends",        "module-ends.so has no PTEST_WORKER_SET_UP"},
+        { "module-none",        "No such file"                             },
+};
+
+START_TEST(bad_set_up_of_the_worker_is_an_error_of_each_test)
+{
+        _cleanup_(seen_done) Seen seen = {};
+
+        seen_start_with(&seen, "module-kinds", bad_hooks[_i].hooks);
+        seen_submit(&seen, "passes");
+        seen_submit(&seen, "passes");
+        seen_stop(&seen);
+        ck_assert_uint_eq(strv_length(seen.lines), 3);
+        for (size_t i = 1; i < 3; i++) {
+                ck_assert_str_eq(seen.lines[i], "test passes error");
+                ck_assert_msg(strstr(seen.reasons[i], bad_hooks[_i].why) != NULL,
+                              "%s",
+                              seen.reasons[i]);
+        }
 }
 END_TEST
 
@@ -754,10 +949,20 @@ static Suite *module_suite(void) {
         tcase_add_test(tcase, contexts_are_set_up_once_and_torn_down_in_reverse);
         tcase_add_test(tcase, contexts_are_set_up_again_after_a_crash);
         tcase_add_test(tcase, failed_set_up_leaves_tests_not_run);
+        tcase_add_loop_test(
+                        tcase, bad_end_is_followed_by_tear_down, 0, (int)ELEMENTSOF(after_ends));
+        tcase_add_test(tcase, crash_elsewhere_costs_no_host);
+        tcase_add_test(tcase, bad_set_up_is_tried_once);
         tcase_add_test(tcase, hanging_tear_down_times_out);
         tcase_add_test(tcase, shared_context_is_set_up_by_request_alone);
         tcase_add_test(tcase, what_is_after_each_runs_if_what_is_before_was_good);
         tcase_add_loop_test(tcase, bad_module_is_an_error_of_each_test, 0, (int)ELEMENTSOF(bad));
+        tcase_add_test(tcase, worker_is_set_up_once_in_each_host);
+        tcase_add_loop_test(
+                        tcase,
+                        bad_set_up_of_the_worker_is_an_error_of_each_test,
+                        0,
+                        (int)ELEMENTSOF(bad_hooks));
         tcase_add_loop_test(tcase, cplusplus_unwinds, 0, 2);
         tcase_add_test(tcase, thousands_are_answered_in_order);
         tcase_add_test(tcase, listing_has_what_is_in_the_module);
@@ -772,8 +977,8 @@ int main(int argc, char **argv) {
         int failed;
 
         /* What ptest-worker's main() does for a worker and a loader. */
-        if (argc == 3 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
-                return module_host_main(argv[2]);
+        if (argc > 1 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
+                return module_host_main(argc, argv);
         if (argc == 3 && strcmp(argv[1], "--list-module") == 0)
                 return module_list(argv[2]) < 0;
 

@@ -24,6 +24,12 @@ PTEST(prints) {
         ptest_log("a number: %d", 7);
 }
 
+PTEST(prints_environment) {
+        printf("%s %s",
+               getenv("PTEST_HOOKED") ? getenv("PTEST_HOOKED") : "never",
+               getenv("PTEST_POPULATED") ? "populated" : "");
+}
+
 PTEST(fails_int) {
         ptest_assert_int_eq(2 + 2, 5, "after %d rounds", 3);
         printf("not reached\n");
