@@ -19,6 +19,7 @@
 #include "basic/text.h"
 #include "cli/suite-load.h"
 #include "cli/verb.h"
+#include "cli/worker-path.h"
 #include "model/pattern.h"
 
 /* As run has it: neither wrong use nor a suite that cannot be read. */
@@ -83,7 +84,7 @@ static const struct argp list_argp = {
         .args_doc = "SUITE...",
         .doc = "Print the addresses of the tests of suites, in their order.\v"
                "SUITE is the name of a suite file in the search path, a path to one, a meson build directory, "
-               "a directory of .test files or one of executables.",
+               "a directory of .test files or one of executables, or a test module.",
 };
 
 /* ---- Printing ---- */
@@ -185,6 +186,7 @@ static int print_suite(const Suite *suite, bool json) {
 int verb_list(int argc, char **argv) {
         _cleanup_(list_arguments_done) ListArguments arguments = {};
         _cleanup_(suite_freep) Suite *suite = NULL;
+        _cleanup_free_ char *worker = NULL;
         int r;
 
         argp_err_exit_status = 2;
@@ -194,9 +196,14 @@ int verb_list(int argc, char **argv) {
                 return 2;
         }
 
+        r = worker_path_find(&worker);
+        if (r == -ENOMEM) {
+                log_error("%s", strerror(ENOMEM));
+                return LIST_EXIT_MACHINERY;
+        }
         r = suite_load(arguments.targets,
                        arguments.patterns,
-                       &(LoadOptions){ .timeout_multiplier = 1.0 },
+                       &(LoadOptions){ .timeout_multiplier = 1.0, .worker = worker },
                        &suite);
         if (r < 0)
                 return 2;

@@ -20,6 +20,10 @@ enum {
         OPTION_TIMEOUT_MULTIPLIER,
         OPTION_FAIL_FAST,
         OPTION_MEMORY_MAX,
+        OPTION_ISOLATION,
+        OPTION_RECYCLE_AFTER,
+        OPTION_RECYCLE_MEMORY,
+        OPTION_WORKER_SET_UP,
         OPTION_BACKEND,
         OPTION_USER,
         OPTION_ALLOW_DEGRADED,
@@ -31,7 +35,7 @@ enum {
 };
 
 static const struct argp_option options_table[] = {
-        {NULL,                                       0, NULL, 0, "What runs:", 1 },
+        {NULL,                                                               0, NULL, 0, "What runs:", 1 },
         { "keyword",
          'k', "PATTERN",
          0, "Run tests whose address matches: a glob, or a part of it; !PATTERN leaves out (repeatable)",
@@ -44,7 +48,7 @@ static const struct argp_option options_table[] = {
          OPTION_ALLOW_NO_TESTS, NULL,
          0, "A run without any test is a success",
          1 },
-        { NULL,                                        0, NULL, 0, "How it runs:", 2 },
+        { NULL,                                                                0, NULL, 0, "How it runs:", 2 },
         { "jobs",
          'j', "N",
          0, "Run N workers (default: what the suite or the build asks for, else the CPUs)",
@@ -61,23 +65,39 @@ static const struct argp_option options_table[] = {
          OPTION_MEMORY_MAX, "SIZE",
          0, "Memory limit of each worker: 512M, 2G, infinity",
          2 },
-        { "backend", OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
-        { "user",                                         OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
+        { "isolation",
+         OPTION_ISOLATION, "HOW",
+         0, "Run tests of modules in a child each (process) or in the worker's one (none)",
+         2 },
+        { "recycle-after",
+         OPTION_RECYCLE_AFTER, "N",
+         0, "Replace a worker after N tests; 0: never",
+         2 },
+        { "recycle-memory",
+         OPTION_RECYCLE_MEMORY, "SIZE",
+         0, "Replace a worker that has grown by so much: 64M, infinity",
+         2 },
+        { "worker-set-up",
+         OPTION_WORKER_SET_UP, "MODULE",
+         0, "Call this module's worker hook in each worker before its first test of a module",
+         2 },
+        { "backend",                                                                  OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
+        { "user",                                                              OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
         { "allow-degraded",
          OPTION_ALLOW_DEGRADED, NULL,
          0, "Run even where a limit cannot be held",
          2 },
-        { NULL,                                          0, NULL, 0, "What is printed and written:", 3 },
-        { "quiet",                                          'q', NULL, 0, "Print failures and the last line only", 3 },
-        { "verbose",                                      'v', NULL, 0, "Print a line for every test, and what workers do", 3 },
-        { "color",                                      OPTION_COLOR, "WHEN", 0, "auto (default), always or never", 3 },
-        { "junit",                            OPTION_JUNIT, "FILE", 0, "Write JUnit XML", 3 },
+        { NULL,                                                    0, NULL, 0, "What is printed and written:", 3 },
+        { "quiet",                                                                 'q', NULL, 0, "Print failures and the last line only", 3 },
+        { "verbose",                                                                'v', NULL, 0, "Print a line for every test, and what workers do", 3 },
+        { "color",                                                                  OPTION_COLOR, "WHEN", 0, "auto (default), always or never", 3 },
+        { "junit",                                                                  OPTION_JUNIT, "FILE", 0, "Write JUnit XML", 3 },
         { "tap",
          OPTION_TAP, "FILE",
          OPTION_ARG_OPTIONAL, "Write TAP 13; without FILE to stdout, instead of the report",
          3 },
-        { "state-dir",                                        OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
-        {                                         },
+        { "state-dir",                                                            OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
+        {                                                                },
 };
 
 static int options_parse_fail_fast(RunOptions *options, const char *arg) {
@@ -95,6 +115,25 @@ static int options_parse_backend(RunOptions *options, const char *arg) {
                 return 0;
         options->backend = backend_kind_from_string(arg);
         return options->backend < 0 ? -EINVAL : 0;
+}
+
+static int options_parse_isolation(RunOptions *options, const char *arg) {
+        if (strcmp(arg, "process") == 0)
+                options->isolation = LOAD_ISOLATION_PROCESS;
+        else if (strcmp(arg, "none") == 0)
+                options->isolation = LOAD_ISOLATION_NONE;
+        else
+                return -EINVAL;
+        return 0;
+}
+
+static int options_parse_recycle_after(RunOptions *options, const char *arg) {
+        options->recycle_after_given = true;
+        if (strcmp(arg, "infinity") == 0) {
+                options->recycle_after = 0;
+                return 0;
+        }
+        return parse_unsigned(arg, UINT32_MAX, &options->recycle_after);
 }
 
 static int options_parse_color(RunOptions *options, const char *arg) {
@@ -173,6 +212,19 @@ static int options_parse_value(
         case OPTION_MEMORY_MAX:
                 *ret_want = "a size above zero, such as 512M, 2G or infinity";
                 return options_parse_positive(arg, parse_size, &options->memory_max);
+        case OPTION_ISOLATION:
+                *ret_want = "process or none";
+                return options_parse_isolation(options, arg);
+        case OPTION_RECYCLE_AFTER:
+                *ret_want = "a number of tests, 0 for never";
+                return options_parse_recycle_after(options, arg);
+        case OPTION_RECYCLE_MEMORY:
+                *ret_want = "a size above zero, such as 64M, 1G or infinity";
+                return options_parse_positive(arg, parse_size, &options->recycle_memory);
+        case OPTION_WORKER_SET_UP:
+                *ret_want = "the path of a module that is there";
+                return access(arg, F_OK) < 0 ? -ENOENT :
+                                               options_parse_path(arg, &options->worker_set_up);
         case OPTION_BACKEND:
                 *ret_want = "auto, system, user or plain";
                 return options_parse_backend(options, arg);
@@ -259,7 +311,7 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
                 .args_doc = "SUITE...",
                 .doc = "Run suites and judge them."
                        "\vA SUITE is the name of a suite file, a path to one, a meson build directory, a directory "
-                       "of .test files, or a directory of executables.\n\n"
+                       "of .test files, a directory of executables, or a test module (a shared object).\n\n"
                        "Exit status: 0 all passed, 1 tests failed, 2 wrong use or an unreadable suite, 3 the "
                        "machinery failed, 4 nothing to run, 5 incomplete.",
         };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/backend.h"
+#include "loader/loader.h"
 #include "report/terminal.h"
 
 /*
@@ -17,6 +18,11 @@ typedef struct RunOptions {
         bool fail_fast_given;
         unsigned fail_fast;  /* 0: never */
         uint64_t memory_max; /* 0: not given; SIZE_INFINITY: none */
+        LoadIsolation isolation;
+        bool recycle_after_given;
+        unsigned recycle_after;    /* 0: never */
+        uint64_t recycle_memory;   /* 0: not given; SIZE_INFINITY: never */
+        const char *worker_set_up; /* NULL: not given */
         bool backend_auto;
         BackendKind backend; /* unless auto */
         const char *user;

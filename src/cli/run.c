@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "cli/run-reports.h"
 #include "cli/suite-load.h"
 #include "cli/verb.h"
+#include "cli/worker-path.h"
 #include "cli/worker-user.h"
 #include "config.h"
 #include "coordinator/coordinator.h"
@@ -52,32 +52,6 @@ static void run_done(Run *run) {
         free(run->user.name);
         suite_free(run->suite);
         run_options_done(&run->options);
-}
-
-/* $PTEST_WORKER, the one of the same build tree, or the one that is installed. */
-static int run_find_worker(char **ret) {
-        const char *given = getenv("PTEST_WORKER");
-        _cleanup_free_ char *path = NULL;
-        char self[PATH_MAX];
-        ssize_t n;
-        int r;
-
-        if (given && *given)
-                return path_make_absolute(given, ret);
-        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        if (n > 0) {
-                self[n] = 0;
-                *strrchr(self, '/') = 0;
-                r = text_setf(&path, "%s/../worker/ptest-worker", self);
-                if (r < 0)
-                        return r;
-                if (access(path, X_OK) == 0)
-                        return path_make_absolute(path, ret);
-        }
-        if (access(PTEST_WORKER_PATH, X_OK) < 0)
-                return -errno;
-        *ret = strdup(PTEST_WORKER_PATH);
-        return *ret ? 0 : -ENOMEM;
 }
 
 static int run_choose_backend(Run *run) {
@@ -170,6 +144,22 @@ static int run_explain_empty(Run *run) {
         return words ? text_setf(&run->empty_reason, "no test matches %s", words) : -ENOMEM;
 }
 
+/* What the command line says stands above the suite. */
+static int run_apply_recycling(Run *run) {
+        SuiteSettings *settings = &run->suite->settings;
+        const RunOptions *options = &run->options;
+
+        if (options->recycle_after_given)
+                settings->recycle_after = options->recycle_after;
+        if (options->recycle_memory > 0)
+                settings->recycle_memory = options->recycle_memory;
+        if (!options->worker_set_up)
+                return 0;
+        free(settings->worker_set_up);
+        settings->worker_set_up = NULL;
+        return path_make_absolute(options->worker_set_up, &settings->worker_set_up);
+}
+
 static int run_prepare(Run *run, char **argv) {
         _cleanup_free_ char *arguments = NULL;
         int r;
@@ -186,12 +176,13 @@ static int run_prepare(Run *run, char **argv) {
                         &run->user);
         if (r < 0)
                 return r;
-        r = run_find_worker(&run->worker_path);
+        if (!run->worker_path) {
+                log_error("The program ptest-worker was not found (%s)", PTEST_WORKER_PATH);
+                return -ENOENT;
+        }
+        r = run_apply_recycling(run);
         if (r < 0)
-                return log_error_errno(
-                                r,
-                                "The program ptest-worker was not found (%s): %m",
-                                PTEST_WORKER_PATH);
+                return log_error_errno(r, "Failed to prepare the run: %m");
         r = run_collect_capabilities(run);
         if (r < 0)
                 return log_error_errno(r, "Failed to find out what this machine can hold: %m");
@@ -324,9 +315,16 @@ int verb_run(int argc, char **argv) {
                 log_error_errno(r, "Failed to block signals: %m");
                 return verdict_to_exit_status(VERDICT_MACHINERY_FAILED);
         }
+        /* Without it only a suite without modules can be loaded, and none be run. */
+        r = worker_path_find(&run.worker_path);
+        if (r == -ENOMEM)
+                return verdict_to_exit_status(VERDICT_MACHINERY_FAILED);
         r = suite_load(run.options.targets,
                        run.options.patterns,
                        &(LoadOptions){
+                                       .worker = run.worker_path,
+                                       .user = run.options.user,
+                                       .isolation = run.options.isolation,
                                        .timeout_multiplier = run.options.timeout_multiplier,
                                        .timeout_usec = run.options.timeout_usec,
                        },

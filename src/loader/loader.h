@@ -7,12 +7,22 @@
  * Loaders: from what exists on disk to a suite
  *
  * A target is the name of a suite file in the search path, a path to one, a meson build directory, a
- * directory of .test files, or a directory of executables; recognised by what is there.
+ * directory of .test files, a directory of executables, or a test module (a shared object); recognised by what is there.
  */
+
+/* Whether tests of modules run in a child of their own. */
+typedef enum LoadIsolation {
+        LOAD_ISOLATION_SUITE, /* as the suite says */
+        LOAD_ISOLATION_NONE,
+        LOAD_ISOLATION_PROCESS,
+} LoadIsolation;
 
 typedef struct LoadOptions {
         double timeout_multiplier; /* on top of the suite's own; 1.0 */
         uint64_t timeout_usec; /* overrides the default of tests that do not name their own; 0: not given */
+        LoadIsolation isolation;
+        const char *worker; /* path of ptest-worker, which can tell what is in a module; NULL: not found */
+        const char *user; /* overrides the user of the suite; NULL: not given */
 } LoadOptions;
 
 /*

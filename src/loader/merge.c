@@ -28,8 +28,10 @@ static int merge_check(Suite **suites, size_t n_suites, LoadProblems *problems) 
                         bool equal;
                 } checks[] = {
                         {"MemoryMax",                                         first->worker_memory_max == other->worker_memory_max},
-                        {      "TasksMax", first->worker_tasks_max == other->worker_tasks_max                                                   },
-                        { "User",                                strings_equal(first->worker_user,                                                                                   other->worker_user) },
+                        {              "TasksMax", first->worker_tasks_max == other->worker_tasks_max                                                   },
+                        {         "User",                                strings_equal(first->worker_user,                                                                                   other->worker_user) },
+                        { "WorkerSetUp",
+                         strings_equal(first->worker_set_up,                                                                                 other->worker_set_up) },
                 };
 
                 for (size_t j = 0; j < ELEMENTSOF(checks); j++)
@@ -46,6 +48,13 @@ static int merge_check(Suite **suites, size_t n_suites, LoadProblems *problems) 
                         }
         }
         return problems_count(problems) > before ? -EINVAL : 0;
+}
+
+static int merge_copy(char **ret, const char *text) {
+        if (!text)
+                return 0;
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
 }
 
 /* Names that are unique among themselves: two build directories of one project have the same. */
@@ -67,7 +76,7 @@ static int merge_name(Suite **suites, size_t n_suites, char ***ret) {
         return 0;
 }
 
-/* The most that any of them asks for; the limit of the whole run is that of all together, if each has one. */
+/* The most that any of them asks for, also of new workers; the limit of the whole run is that of all together, if each has one. */
 static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) {
         settings->workers = MAX(settings->workers, other->workers);
         settings->run_timeout_usec = usec_add(settings->run_timeout_usec, other->run_timeout_usec);
@@ -75,7 +84,17 @@ static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) 
         if (settings->fail_fast == 0 ||
             (other->fail_fast > 0 && other->fail_fast < settings->fail_fast))
                 settings->fail_fast = other->fail_fast;
+        if (settings->recycle_after == 0 ||
+            (other->recycle_after > 0 && other->recycle_after < settings->recycle_after))
+                settings->recycle_after = other->recycle_after;
+        settings->recycle_memory = MIN(settings->recycle_memory, other->recycle_memory);
         settings->allow_no_tests = settings->allow_no_tests && other->allow_no_tests;
+}
+
+static int merge_prefix(char **text, const char *prefix) {
+        _cleanup_free_ char *plain = TAKE_PTR(*text);
+
+        return text_setf(text, "%s/%s", prefix, plain);
 }
 
 /* Their numbers grow by those that are there. */
@@ -84,10 +103,13 @@ static int merge_move_contexts(Suite *merged, Suite *suite, const char *prefix) 
 
         for (size_t i = 0; i < suite->n_contexts; i++) {
                 _cleanup_(context_freep) Context *context = TAKE_PTR(suite->contexts[i]);
-                _cleanup_free_ char *name = TAKE_PTR(context->name);
                 int r;
 
-                r = text_setf(&context->name, "%s/%s", prefix, name);
+                r = merge_prefix(&context->name, prefix);
+                if (r >= 0 && context->set_up)
+                        r = merge_prefix(&context->set_up->address, prefix);
+                if (r >= 0 && context->tear_down)
+                        r = merge_prefix(&context->tear_down->address, prefix);
                 if (r < 0)
                         return r;
                 if (context->parent != CONTEXT_NONE)
@@ -100,23 +122,39 @@ static int merge_move_contexts(Suite *merged, Suite *suite, const char *prefix) 
         return 0;
 }
 
+/* Of a test or template, for the merged suite. */
+static int merge_make_test(
+                const Suite *merged, const PackedTest *packed, const char *prefix, Test **ret) {
+        _cleanup_(test_freep) Test *test = NULL;
+        int r;
+
+        r = packed_test_unpack(packed, &test);
+        if (r >= 0)
+                r = merge_prefix(&test->address, prefix);
+        if (r < 0)
+                return r;
+        if (test->context != CONTEXT_NONE)
+                test->context += (uint32_t)merged->n_contexts;
+        *ret = TAKE_PTR(test);
+        return 0;
+}
+
 static int merge_move(Suite *merged, Suite *suite, const char *prefix) {
-        uint32_t contexts_before = (uint32_t)merged->n_contexts;
+        Test *test;
+        int r = 0;
 
-        for (size_t i = 0; i < suite->n_tests; i++) {
-                _cleanup_(test_freep) Test *test = NULL;
-                int r;
-
-                r = packed_test_unpack(suite->tests[i], &test);
+        for (size_t i = 0; i < suite->n_tests && r >= 0; i++) {
+                r = merge_make_test(merged, suite->tests[i], prefix, &test);
                 if (r >= 0)
-                        r = text_setf(&test->address, "%s/%s", prefix, suite->tests[i]->address);
-                if (r >= 0 && test->context != CONTEXT_NONE)
-                        test->context += contexts_before;
-                if (r >= 0)
-                        r = suite_add(merged, TAKE_PTR(test));
-                if (r < 0)
-                        return r;
+                        r = suite_add(merged, test);
         }
+        for (size_t i = 0; i < suite->n_templates && r >= 0; i++) {
+                r = merge_make_test(merged, suite->templates[i], prefix, &test);
+                if (r >= 0)
+                        r = suite_add_template(merged, test);
+        }
+        if (r < 0)
+                return r;
         suite_truncate(suite, 0);
         return merge_move_contexts(merged, suite, prefix);
 }
@@ -141,12 +179,12 @@ int suite_merge(Suite **suites, size_t n_suites, Suite **ret, LoadProblems *prob
 
         merged->settings = suites[0]->settings;
         merged->settings.timeout_multiplier = 1.0; /* applied already, suite by suite */
-        merged->settings.worker_user = NULL;
-        if (suites[0]->settings.worker_user) {
-                merged->settings.worker_user = strdup(suites[0]->settings.worker_user);
-                if (!merged->settings.worker_user)
-                        return -ENOMEM;
-        }
+        merged->settings.worker_user = merged->settings.worker_set_up = NULL;
+        r = merge_copy(&merged->settings.worker_user, suites[0]->settings.worker_user);
+        if (r >= 0)
+                r = merge_copy(&merged->settings.worker_set_up, suites[0]->settings.worker_set_up);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n_suites; i++) {
                 if (i > 0)
                         settings_merge(&merged->settings, &suites[i]->settings);

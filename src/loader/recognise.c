@@ -98,10 +98,20 @@ static int load_source(
         if (options->timeout_usec > 0)
                 defaults->timeout_usec = options->timeout_usec;
 
-        SourceContext context = { .suite = suite, .defaults = defaults, .problems = problems };
-        r = source->load(&context, path);
+        SourceContext context = {
+                .options = options,
+                .suite = suite,
+                .defaults = defaults,
+                .problems = problems,
+        };
+        /* One that cannot be loaded is a test that fails. */
+        if (source == &source_module)
+                r = source_load_contained(&context, source, path_basename(path), path);
+        else
+                r = source->load(&context, path);
         if (r < 0)
                 return r;
+        suite_set_isolation(suite, options->isolation);
         suite_multiply_timeouts(suite, options->timeout_multiplier);
         *ret = TAKE_PTR(suite);
         return 0;
@@ -153,10 +163,12 @@ static int load_path(
         if (!S_ISDIR(st.st_mode)) {
                 if (text_ends_with(path, SUFFIX) && strlen(path_basename(path)) > strlen(SUFFIX))
                         return load_file(path, options, ret, problems);
-                return refuse(problems,
-                              target,
-                              -EINVAL,
-                              "not a suite file; its name would end in " SUFFIX);
+                if (!source_module.recognise(path))
+                        return refuse(problems,
+                                      target,
+                                      -EINVAL,
+                                      "neither a suite file, whose name would end in " SUFFIX
+                                      ", nor a test module, which would be a shared object");
         }
 
         source = source_find_by_path(path);

@@ -14,21 +14,15 @@
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
-#include "loader/suite-file.h"
+#include "loader/suite-builder.h"
 
-typedef struct Builder {
-        SuiteFile file;
-        Suite *suite; /* weak: the file's, which begins with its [Test] sections */
-        Test *defaults;
-        LoadProblems *problems; /* weak: the caller's */
-} Builder;
-
-static void builder_done(Builder *builder) {
+static void builder_done(SuiteBuilder *builder) {
         suite_file_done(&builder->file);
         test_free(builder->defaults);
+        free(builder->matched);
 }
 
-static int builder_set_defaults(Builder *builder, const LoadOptions *options) {
+static int builder_set_defaults(SuiteBuilder *builder, const LoadOptions *options) {
         int r;
 
         r = test_new("_", &builder->defaults);
@@ -42,7 +36,7 @@ static int builder_set_defaults(Builder *builder, const LoadOptions *options) {
         return 0;
 }
 
-static int builder_set_suite(Builder *builder, const char *name) {
+static int builder_set_suite(SuiteBuilder *builder, const char *name) {
         SuiteFile *file = &builder->file;
         _cleanup_free_ char *clean = NULL;
         int r;
@@ -54,7 +48,7 @@ static int builder_set_suite(Builder *builder, const char *name) {
         free(builder->suite->name);
         builder->suite->name = TAKE_PTR(clean);
         builder->suite->settings = file->settings;
-        file->settings.worker_user = NULL; /* moved */
+        file->settings.worker_user = file->settings.worker_set_up = NULL; /* moved */
         builder->suite->description = TAKE_PTR(file->description);
         builder->suite->path = strdup(file->path);
         return builder->suite->path ? 0 : -ENOMEM;
@@ -64,7 +58,7 @@ static int builder_set_suite(Builder *builder, const char *name) {
 
 /* A listing that brings nothing is a gap that nobody would see: a package that is not installed, say. */
 static int builder_note_empty(
-                Builder *builder, const SourceContext *context, const SuiteFrom *from) {
+                SuiteBuilder *builder, const SourceContext *context, const SuiteFrom *from) {
         _cleanup_(test_freep) Test *test = NULL;
         int r;
 
@@ -79,8 +73,9 @@ static int builder_note_empty(
         return r < 0 ? r : suite_add(builder->suite, TAKE_PTR(test));
 }
 
-static int builder_add_from(Builder *builder, const SuiteFrom *from) {
+static int builder_add_from(SuiteBuilder *builder, const SuiteFrom *from) {
         SourceContext context = {
+                .options = builder->options,
                 .suite = builder->suite,
                 .defaults = builder->defaults,
                 .problems = builder->problems,
@@ -91,6 +86,9 @@ static int builder_add_from(Builder *builder, const SuiteFrom *from) {
         r = source_load_contained(&context, from->source, from->value, from->target);
         if (r < 0)
                 return r;
+        if (builder->suite->n_tests == first + 1 &&
+            packed_test_get_load_error(builder->suite->tests[first]))
+                builder->has_gap = true;
         if (builder->suite->n_tests == first && !builder->suite->settings.allow_no_tests)
                 return builder_note_empty(builder, &context, from);
         return 0;
@@ -98,9 +96,9 @@ static int builder_add_from(Builder *builder, const SuiteFrom *from) {
 
 /* ---- [Test] ---- */
 
-static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
+int builder_find_program(SuiteBuilder *builder, const Spec *spec, char **argv) {
         _cleanup_free_ char *program = NULL;
-        const char *name = test->argv[0];
+        const char *name = argv[0];
         int r;
 
         r = source_find_program(name, &program);
@@ -119,13 +117,13 @@ static int spec_find_program(Builder *builder, const Spec *spec, Test *test) {
                                                 strchr(name, '/') ?
                                                "does not exist" :
                                                "is not in $PATH; write a path to it, or install it");
-        free(test->argv[0]);
-        test->argv[0] = TAKE_PTR(program);
+        free(argv[0]);
+        argv[0] = TAKE_PTR(program);
         return 0;
 }
 
 /* Makes the test that a section means of what it says. */
-static int builder_finish_test(Builder *builder, size_t i) {
+static int builder_finish_test(SuiteBuilder *builder, size_t i) {
         SourceContext context = { .suite = builder->suite, .defaults = builder->defaults };
         _cleanup_(spec_freep) Spec *spec = NULL;
         _cleanup_(test_freep) Test *test = NULL;
@@ -153,7 +151,12 @@ static int builder_finish_test(Builder *builder, size_t i) {
         test->line = spec->line;
         if (!test->source)
                 return -ENOMEM;
-        r = spec_find_program(builder, spec, test);
+        r = builder_find_program(builder, spec, test->argv);
+        if (r >= 0 && spec->values->found_argv) {
+                test->finds = true;
+                test->found_argv = TAKE_PTR(spec->values->found_argv);
+                r = builder_find_program(builder, spec, test->found_argv);
+        }
         return r < 0 ? r : suite_replace(builder->suite, i, test);
 }
 
@@ -164,26 +167,70 @@ static bool glob_matches(const char *glob, const char *address) {
         return strcmp(glob, address) == 0 || fnmatch(glob, address, 0) == 0;
 }
 
-static int builder_apply_match(Builder *builder, const Spec *spec) {
+/* What a test of a module has from elsewhere, or what is true of more than that test. */
+static int builder_match_module(
+                SuiteBuilder *builder, const Spec *spec, MatchedTest *matched, Test *test) {
+        const uint32_t own = test->context;
+        int r;
+
+        if (spec->given & SPEC_PROTOCOL)
+                return problems_add(
+                                builder->problems,
+                                spec->path,
+                                spec->line,
+                                "[Match %s] gives a Protocol to %s, which is called in a module and has none",
+                                spec->name,
+                                test->address);
+        r = spec_apply(spec, test);
+        if (r < 0)
+                return r;
+        if (spec->given & SPEC_ISOLATION)
+                matched->isolation = true;
+        if (!(spec->given & SPEC_CONTEXT_NAME) || own <= builder->file.n_contexts)
+                return 0;
+        /* The module's own contexts stay around it: all of them go into that one. */
+        matched->outer = spec;
+        test->context = own;
+        return 0;
+}
+
+/* Position i counts the tests, then the templates. */
+static int builder_match_one(SuiteBuilder *builder, const Spec *spec, size_t i) {
+        Suite *suite = builder->suite;
+        PackedTest **place = i < suite->n_tests ? &suite->tests[i] :
+                                                  &suite->templates[i - suite->n_tests];
+        _cleanup_(test_freep) Test *test = NULL;
+        int r;
+
+        r = packed_test_unpack(*place, &test);
+        if (r < 0)
+                return r;
+        if (test->protocol == TEST_PROTOCOL_MODULE)
+                r = builder_match_module(builder, spec, &builder->matched[i], test);
+        else
+                r = spec_apply(spec, test);
+        return r < 0 ? r : test_store_replace(suite->store, test, place);
+}
+
+static int builder_apply_match(SuiteBuilder *builder, const Spec *spec) {
+        const Suite *suite = builder->suite;
         bool matched = false;
 
-        for (size_t i = 0; i < builder->suite->n_tests; i++) {
-                _cleanup_(test_freep) Test *test = NULL;
+        for (size_t i = 0; i < suite->n_tests + suite->n_templates; i++) {
+                const PackedTest *packed = i < suite->n_tests ?
+                                suite->tests[i] :
+                                suite->templates[i - suite->n_tests];
                 int r;
 
-                if (!glob_matches(spec->name, builder->suite->tests[i]->address))
+                if (!glob_matches(spec->name, packed->address))
                         continue;
                 matched = true;
-
-                r = packed_test_unpack(builder->suite->tests[i], &test);
-                if (r >= 0)
-                        r = spec_apply(spec, test);
-                if (r >= 0)
-                        r = suite_replace(builder->suite, i, test);
+                r = builder_match_one(builder, spec, i);
                 if (r < 0)
                         return r;
         }
-        if (matched)
+        /* It may be meant for what could not be listed, which is a failed test already. */
+        if (matched || builder->has_gap)
                 return 0;
         return problems_add(
                         builder->problems,
@@ -193,181 +240,17 @@ static int builder_apply_match(Builder *builder, const Spec *spec) {
                         spec->name);
 }
 
-/* ---- [Context] ---- */
-
-static int builder_check_contexts(Builder *builder) {
+static int builder_apply_matches(SuiteBuilder *builder) {
         const SuiteFile *file = &builder->file;
-        const Suite *suite = builder->suite;
-        const Spec *spec;
-        uint32_t number;
-        ContextProblem problem;
 
-        for (size_t i = 0; i < file->n_contexts; i++) {
-                int r;
+        builder->matched = calloc(
+                        builder->suite->n_tests + builder->suite->n_templates + 1,
+                        sizeof(MatchedTest));
+        if (!builder->matched)
+                return -ENOMEM;
+        for (size_t i = 0; i < file->n_matches; i++) {
+                int r = builder_apply_match(builder, file->matches[i]);
 
-                spec = file->contexts[i]->spec;
-                if (file->contexts[i]->section_path)
-                        continue;
-                r = problems_add(
-                                builder->problems,
-                                spec->path,
-                                spec->line,
-                                "there is no [Context %s]; write that section, or another name",
-                                spec->name);
-                if (r < 0)
-                        return r;
-        }
-        problem = contexts_check(suite->contexts, suite->n_contexts, &number);
-        if (problem == CONTEXT_GOOD || problems_count(builder->problems) > 0)
-                return 0;
-        spec = file->contexts[number - 1]->spec;
-        return problems_add(
-                        builder->problems,
-                        spec->path,
-                        spec->line,
-                        problem == CONTEXT_IS_CYCLE ?
-                                        "[Context %s] is nested in itself; leave out one Context=" :
-                                        "[Context %s] is shared and nested in a split one, which each worker sets up for itself; make it split too, or nest it in none",
-                        spec->name);
-}
-
-/* The environment of a context and of all that it is nested in, outermost first. */
-static int builder_add_context_env(const Builder *builder, uint32_t number, Test *test) {
-        const ContextSpec *context;
-        int r;
-
-        if (number == CONTEXT_NONE)
-                return 0;
-        context = builder->file.contexts[number - 1];
-        r = builder_add_context_env(builder, context->parent, test);
-        for (size_t i = 0; i < context->spec->values->n_env && r >= 0; i++) {
-                const EnvOp *op = &context->spec->values->env[i];
-
-                r = test_add_env(test, op->kind, op->name, op->value, op->separator);
-        }
-        return r;
-}
-
-static int builder_make_fixture(
-                Builder *builder,
-                uint32_t number,
-                const char *what,
-                FixtureSpec *spec,
-                Test **ret) {
-        SourceContext source = { .suite = builder->suite, .defaults = builder->defaults };
-        const Spec *section = builder->file.contexts[number - 1]->spec;
-        _cleanup_free_ char *address = NULL;
-        _cleanup_(test_freep) Test *test = NULL;
-        int r;
-
-        if (!spec->argv)
-                return 0;
-        r = text_setf(&address, "%s (%s)", section->name, what);
-        if (r >= 0)
-                r = source_new_test(&source, address, &test);
-        if (r >= 0)
-                r = builder_add_context_env(builder, number, test);
-        if (r >= 0 && section->values->workdir)
-                r = text_setf(&test->workdir, "%s", section->values->workdir);
-        if (r < 0)
-                return r;
-        if (spec->timeout_usec > 0)
-                test->timeout_usec = spec->timeout_usec;
-        test->argv = TAKE_PTR(spec->argv);
-        r = spec_find_program(
-                        builder,
-                        &(Spec){ .name = section->name,
-                                 .kind = SPEC_CONTEXT,
-                                 .exec_path = spec->path,
-                                 .exec_line = spec->line },
-                        test);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(test);
-        return 0;
-}
-
-static int builder_add_context(Builder *builder, uint32_t number) {
-        ContextSpec *spec = builder->file.contexts[number - 1];
-        _cleanup_(context_freep) Context *context = NULL;
-        int r;
-
-        r = context_new(spec->spec->name, &context);
-        if (r >= 0)
-                r = builder_make_fixture(
-                                builder, number, "set-up", &spec->set_up, &context->set_up);
-        if (r >= 0)
-                r = builder_make_fixture(
-                                builder,
-                                number,
-                                "tear-down",
-                                &spec->tear_down,
-                                &context->tear_down);
-        if (r >= 0)
-                r = text_setf(&context->source, "%s", spec->spec->path);
-        if (r >= 0 && spec->spec->values->description)
-                r = text_setf(&context->description, "%s", spec->spec->values->description);
-        if (r < 0)
-                return r;
-        context->line = spec->spec->line;
-        context->parent = spec->parent;
-        context->mode = spec->mode;
-        context->exclusive = spec->spec->values->exclusive;
-        return suite_add_context(builder->suite, TAKE_PTR(context));
-}
-
-/* Before its own changes, behind those of the suite: what a test says itself comes last. */
-static int builder_insert_context_env(Builder *builder, Test *test) {
-        _cleanup_(test_freep) Test *changed = NULL;
-        size_t n_defaults = MIN(builder->defaults->n_env, test->n_env);
-        int r;
-
-        r = test_new(test->address, &changed);
-        for (size_t i = 0; i <= test->n_env && r >= 0; i++) {
-                if (i == n_defaults)
-                        r = builder_add_context_env(builder, test->context, changed);
-                if (r >= 0 && i < test->n_env)
-                        r = test_add_env(
-                                        changed,
-                                        test->env[i].kind,
-                                        test->env[i].name,
-                                        test->env[i].value,
-                                        test->env[i].separator);
-        }
-        if (r < 0)
-                return r;
-
-        EnvOp *env = test->env;
-        size_t n_env = test->n_env;
-
-        test->env = changed->env;
-        test->n_env = changed->n_env;
-        changed->env = env;
-        changed->n_env = n_env;
-        return 0;
-}
-
-static int builder_finish_contexts(Builder *builder) {
-        int r;
-
-        for (uint32_t i = 1; i <= builder->file.n_contexts; i++) {
-                r = builder_add_context(builder, i);
-                if (r < 0)
-                        return r;
-        }
-        r = builder_check_contexts(builder);
-        if (r < 0 || problems_count(builder->problems) > 0 || builder->file.n_contexts == 0)
-                return r;
-        for (size_t i = 0; i < builder->suite->n_tests; i++) {
-                _cleanup_(test_freep) Test *test = NULL;
-
-                if (builder->suite->tests[i]->traits->context == CONTEXT_NONE)
-                        continue;
-                r = packed_test_unpack(builder->suite->tests[i], &test);
-                if (r >= 0)
-                        r = builder_insert_context_env(builder, test);
-                if (r >= 0)
-                        r = suite_replace(builder->suite, i, test);
                 if (r < 0)
                         return r;
         }
@@ -377,7 +260,7 @@ static int builder_finish_contexts(Builder *builder) {
 /* ---- The whole ---- */
 
 static int builder_on_duplicate(const PackedTest *first, const PackedTest *second, void *userdata) {
-        Builder *builder = userdata;
+        SuiteBuilder *builder = userdata;
 
         if (first->line > 0)
                 return problems_add(
@@ -397,21 +280,19 @@ static int builder_on_duplicate(const PackedTest *first, const PackedTest *secon
                         first->source);
 }
 
-static int builder_build(Builder *builder) {
+static int builder_build(SuiteBuilder *builder) {
         const SuiteFile *file = &builder->file;
         size_t n_sections = builder->suite->n_tests;
         int r;
 
-        for (size_t i = 0; i < file->n_from; i++) {
+        /* Their numbers in the suite are those in the file. */
+        r = builder_add_contexts(builder);
+        for (size_t i = 0; i < file->n_from && r >= 0; i++)
                 r = builder_add_from(builder, &file->from[i]);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < n_sections; i++) {
+        for (size_t i = 0; i < n_sections && r >= 0; i++)
                 r = builder_finish_test(builder, i);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
         suite_rotate(builder->suite, n_sections);
 
         r = source_find_duplicates(builder->suite, builder_on_duplicate, builder);
@@ -420,13 +301,9 @@ static int builder_build(Builder *builder) {
 
         /* A [Match] for a test whose own section is wrong would only be one more line about the same mistake. */
         if (problems_count(builder->problems) > 0)
-                return 0;
-        for (size_t i = 0; i < file->n_matches; i++) {
-                r = builder_apply_match(builder, file->matches[i]);
-                if (r < 0)
-                        return r;
-        }
-        return builder_finish_contexts(builder);
+                return builder_name_missing_contexts(builder);
+        r = builder_apply_matches(builder);
+        return r < 0 ? r : builder_finish_contexts(builder);
 }
 
 int suite_file_load(
@@ -435,7 +312,7 @@ int suite_file_load(
                 const LoadOptions *options,
                 Suite **ret,
                 LoadProblems *problems) {
-        _cleanup_(builder_done) Builder builder = { .problems = problems };
+        _cleanup_(builder_done) SuiteBuilder builder = { .options = options, .problems = problems };
         int r;
 
         r = suite_file_read(&builder.file, path, problems);
@@ -450,6 +327,7 @@ int suite_file_load(
         if (problems_count(problems) > 0)
                 return -EINVAL;
 
+        suite_set_isolation(builder.suite, options->isolation);
         suite_multiply_timeouts(
                         builder.suite,
                         builder.suite->settings.timeout_multiplier * options->timeout_multiplier);

@@ -18,7 +18,12 @@
 #include "model/address.h"
 
 /* In the order in which they are tried: the most telling first. */
-static const Source *const sources[] = { &source_meson, &source_installed, &source_directory };
+static const Source *const sources[] = {
+        &source_module,
+        &source_meson,
+        &source_installed,
+        &source_directory,
+};
 
 const Source *source_find_by_name(const char *name, size_t length) {
         for (size_t i = 0; i < ELEMENTSOF(sources); i++)
@@ -295,6 +300,13 @@ int source_find_duplicates(
 
 /* ---- Suites ---- */
 
+const Context *contexts_find_split(Context *const *contexts, uint32_t number) {
+        do
+                number = contexts[number - 1]->parent;
+        while (number != CONTEXT_NONE && contexts[number - 1]->mode != CONTEXT_SPLIT);
+        return number != CONTEXT_NONE ? contexts[number - 1] : NULL;
+}
+
 static void timeout_multiply(uint64_t *timeout_usec, double multiplier) {
         double product = (double)*timeout_usec * multiplier;
 
@@ -305,6 +317,17 @@ static void timeout_multiply(uint64_t *timeout_usec, double multiplier) {
                 *timeout_usec = USEC_INFINITY;
         else
                 *timeout_usec = MAX((uint64_t)product, UINT64_C(1));
+}
+
+void suite_set_isolation(Suite *suite, LoadIsolation isolation) {
+        TestTraits *traits;
+        size_t cursor = 0;
+
+        if (isolation == LOAD_ISOLATION_SUITE)
+                return;
+        while ((traits = test_store_next_traits(suite->store, &cursor)))
+                if (traits->protocol == TEST_PROTOCOL_MODULE)
+                        traits->isolate = isolation == LOAD_ISOLATION_PROCESS;
 }
 
 void suite_multiply_timeouts(Suite *suite, double multiplier) {

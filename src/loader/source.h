@@ -12,6 +12,7 @@
  */
 
 typedef struct SourceContext {
+        const LoadOptions *options;
         Suite *suite;
         const Test *defaults; /* what tests have that do not say otherwise; timeout_usec is resolved */
         LoadProblems *problems;
@@ -32,9 +33,10 @@ typedef struct Source {
 extern const Source source_meson;
 extern const Source source_installed;
 extern const Source source_directory;
+extern const Source source_module;
 
 const Source *source_find_by_name(const char *name, size_t length);
-/* NULL: nothing known is there */
+/* What a directory is, or a file that is no suite file. NULL: nothing known is there */
 const Source *source_find_by_path(const char *path);
 
 /* A test with the defaults of the context; any text will do as its address. */
@@ -63,6 +65,17 @@ int suite_file_load(
                 const LoadOptions *options,
                 Suite **ret,
                 LoadProblems *problems);
+
+/* What is wrong: the outer context's name, file and line. */
+#define CONTEXT_TEXT_SHARED_IN_SPLIT                                                                \
+        "shared and nested in a split one, %s (%s:%u), which each worker sets up for itself; make " \
+        "it split too, or nest it in none"
+
+/* The innermost split context around one; NULL: none */
+const Context *contexts_find_split(Context *const *contexts, uint32_t number);
+
+/* Of all tests of modules; what the module itself says of a test stands above it. */
+void suite_set_isolation(Suite *suite, LoadIsolation isolation);
 
 /* All finite timeouts × multiplier; 0 means none, as with meson. */
 void suite_multiply_timeouts(Suite *suite, double multiplier);

@@ -72,6 +72,7 @@ void suite_file_done(SuiteFile *file) {
         spec_free(file->defaults);
         strv_free(file->paths);
         free(file->settings.worker_user);
+        free(file->settings.worker_set_up);
         free(file->description);
         free(file->directory);
         free(file->path);
@@ -526,6 +527,8 @@ int spec_apply(const Spec *spec, Test *test) {
                 test->priority = values->priority;
         if (spec->given & SPEC_OUTPUT_MAX)
                 test->output_max = values->output_max;
+        if (spec->given & SPEC_ISOLATION)
+                test->isolate = values->isolate;
 
         r = replace_string(&test->workdir, values->workdir);
         if (r >= 0)

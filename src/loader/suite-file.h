@@ -19,6 +19,7 @@ typedef enum SpecGiven {
         SPEC_PRIORITY = 1 << 6,
         SPEC_OUTPUT_MAX = 1 << 7,
         SPEC_CONTEXT_NAME = 1 << 8,
+        SPEC_ISOLATION = 1 << 9, /* never of a [Test], whose note has no room for it */
 } SpecGiven;
 
 typedef enum SpecKind {

@@ -31,6 +31,8 @@ typedef struct Key {
 } Key;
 
 #define IN(kind)    (1U << (kind))
+#define IN_WORKERS  (IN(SPEC_SUITE) | IN(SPEC_WORKER))
+#define IN_MODULES  (IN(SPEC_SUITE) | IN(SPEC_MATCH) | IN(SPEC_CONTEXT))
 #define IN_TESTS    (IN(SPEC_TEST) | IN(SPEC_MATCH))
 #define IN_ALL      (IN(SPEC_SUITE) | IN_TESTS)
 #define IN_CONTEXTS (IN_TESTS | IN(SPEC_CONTEXT))
@@ -120,12 +122,26 @@ static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return 0;
 }
 
+static int set_found_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = command_parse(file, line->value, &argv);
+        if (r < 0)
+                return r;
+        spec->values->finds = argv;
+        strv_free(spec->values->found_argv);
+        spec->values->found_argv = TAKE_PTR(argv);
+        return 0;
+}
+
 static int set_protocol(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         TestProtocol protocol = TEST_PROTOCOL_EXIT;
 
         if (!value_is_empty(line)) {
                 protocol = test_protocol_from_string(line->value);
-                if (protocol < 0)
+                /* A program does not become a module by being called one. */
+                if (protocol < 0 || protocol == TEST_PROTOCOL_MODULE)
                         return -EINVAL;
         }
         spec->values->protocol = protocol;
@@ -250,6 +266,16 @@ static int set_should_fail(SuiteFile *file, Spec *spec, const KeyfileLine *line)
 
 static int set_exclusive(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return flag_set(spec, SPEC_EXCLUSIVE, line->value, &spec->values->exclusive);
+}
+
+static int set_isolation(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        const bool process = strcmp(line->value, "process") == 0;
+
+        if (!process && !value_is_empty(line) && strcmp(line->value, "none") != 0)
+                return -EINVAL;
+        spec->values->isolate = process;
+        spec_mark(spec, SPEC_ISOLATION, !value_is_empty(line));
+        return 0;
 }
 
 static int set_priority(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
@@ -522,6 +548,56 @@ static int set_user(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return string_set(&file->settings.worker_user, line->value);
 }
 
+/* ---- When workers are replaced, and what they begin with ---- */
+
+static int set_recycle_after(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        unsigned n = 0;
+        int r = 0;
+
+        if (!value_is_empty(line) && strcmp(line->value, "infinity") != 0)
+                r = parse_unsigned(line->value, UINT32_MAX, &n);
+        if (r < 0)
+                return r;
+        file->settings.recycle_after = n;
+        return 0;
+}
+
+static int set_recycle_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        uint64_t size = SIZE_INFINITY;
+        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
+
+        if (r < 0)
+                return r;
+        if (size == 0)
+                return -ERANGE;
+        file->settings.recycle_memory = size;
+        return 0;
+}
+
+static int set_worker_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        _cleanup_free_ char *joined = NULL, *path = NULL;
+        int r;
+
+        if (!value_is_empty(line)) {
+                r = path_join(file->directory, line->value, &joined);
+                if (r >= 0)
+                        r = path_make_absolute(joined, &path);
+                if (r < 0)
+                        return r;
+                if (access(path, F_OK) < 0)
+                        return problems_add(
+                                        file->problems,
+                                        line->path,
+                                        line->line,
+                                        "the module %s of WorkerSetUp= is not there: %s",
+                                        path,
+                                        strerror(errno));
+        }
+        free(file->settings.worker_set_up);
+        file->settings.worker_set_up = TAKE_PTR(path);
+        return 0;
+}
+
 /* ---- The table ---- */
 
 #define EXPECT_TEXT    "a text"
@@ -541,8 +617,14 @@ static const Key keys[] = {
         { "FailFast",
          IN(SPEC_SUITE),
          set_fail_fast,                                                  "yes, no, or after how many failures to stop"                                   },
-        { "From",               IN(SPEC_SUITE),   set_from,              "meson:DIR, installed-tests:DIR or directory:DIR"                               },
+        { "FoundExec",
+         IN(SPEC_TEST),
+         set_found_exec,                                                 "a program and its arguments, with each quote closed"                           },
+        { "From",
+         IN(SPEC_SUITE),
+         set_from,                                                       "meson:DIR, installed-tests:DIR, directory:DIR or module:FILE"                  },
         { "GraceSec",           IN_ALL,           set_grace,             EXPECT_TIME                                                                     },
+        { "Isolation",          IN_MODULES,       set_isolation,         "process or none"                                                               },
         { "Mode",               IN(SPEC_CONTEXT), set_mode,              "whole, split or shared"                                                        },
         { "MemoryMax",
          IN(SPEC_WORKER),
@@ -550,6 +632,10 @@ static const Key keys[] = {
         { "OutputMax",          IN(SPEC_SUITE),   set_output_max,        "a size of at most 4M"                                                          },
         { "Priority",           IN_TESTS,         set_priority,          "a whole number, higher is earlier"                                             },
         { "Protocol",           IN_TESTS,         set_protocol,          "exit, tap, gtest or rust"                                                      },
+        { "RecycleAfter",       IN_WORKERS,       set_recycle_after,     "a number of tests, 0 for never"                                                },
+        { "RecycleMemory",
+         IN_WORKERS,                              set_recycle_memory,
+         "a size such as 64M or 1G, a percentage of the memory such as 5%, or infinity"                                                                  },
         { "RunTimeoutSec",      IN(SPEC_SUITE),   set_run_timeout,       EXPECT_TIMEOUT                                                                  },
         { "SetUp",
          IN(SPEC_CONTEXT),
@@ -570,6 +656,7 @@ static const Key keys[] = {
         { "TimeoutSignal",      IN_ALL,           set_timeout_signal,    "a signal such as SIGINT"                                                       },
         { "User",               IN(SPEC_WORKER),  set_user,              "the name of a user"                                                            },
         { "Workers",            IN(SPEC_SUITE),   set_workers,           "a number from 1 to 1000"                                                       },
+        { "WorkerSetUp",        IN_WORKERS,       set_worker_set_up,     "the path of a module"                                                          },
         { "WorkingDirectory",   IN_EVERY,         set_working_directory, "a directory"                                                                   },
 };
 
