@@ -45,6 +45,10 @@
  *     the working directory, umask, signal mask and handlers, environment, limits and open fds as they were, and no child and no thread:
  *     otherwise it is marked "dirty" and the process is replaced.
  *   - A test that crashes, exits or hangs costs itself its outcome, and the process is replaced.
+ *     After a crash in its own thread (a fault, abort()) and after its time limit, what is set up in that process is torn down there
+ *     first, as far as the damage lets it. A test that ends its process otherwise (_exit(), exit(), SIGKILL, a
+ *     crash in another thread), or that cannot be interrupted (it blocks all signals), takes with it what
+ *     set-ups had made there: no tear-down is called then.
  *
  * Options are designated initialisers, in any order in C, in the order of the structs below in C++. Times are in
  * milliseconds; 0 is the default.
@@ -133,6 +137,7 @@ typedef struct PtestCall {
         size_t index;    /* of a table's row */
         int64_t value;   /* of a range */
         const char *arg; /* of a template; NULL otherwise */
+        const PtestTest *test;
 } PtestCall;
 
 struct PtestContext {
@@ -141,7 +146,8 @@ struct PtestContext {
         const char *file;
         unsigned line;
         PtestContextOptions options;
-        void (*guard)(PtestFunction function); /* calls a fixture; NULL: may be called as it is */
+        /* Calls a fixture of it; NULL: may be called as it is */
+        void (*guard)(const PtestContext *context, PtestFunction function);
         PtestContext *next;
         void *host; /* the host's own */
 };
@@ -215,6 +221,13 @@ typedef struct PtestRunner {
                     va_list ap);
         /* Whether the caller is the test's own thread, in its own process */
         bool (*is_own)(void);
+        /* Sets a variable here, and for tests elsewhere. False: it noted a failure. */
+        bool (*export_variable)(
+                        const char *file,
+                        unsigned line,
+                        const char *name,
+                        const char *format,
+                        va_list ap);
 } PtestRunner;
 
 typedef struct PtestModule {
@@ -292,13 +305,14 @@ __attribute__((noreturn)) PTEST_COLD_ static void ptest_leave_(bool catchable) {
 #        define PTEST_CATCHABLE_ false
 #endif
 
+/* Members are called as (runner->member)(…): old frameworks have macros of such names. */
 __attribute__((noreturn)) PTEST_COLD_ PTEST_FORMAT_(2, 3) static void ptest_fail_at_(
                 const PtestFailure *failure, const char *format, ...) {
         const PtestRunner *runner = ptest_runner_(failure->file, failure->line);
         va_list ap;
 
         va_start(ap, format);
-        runner->fail(failure, format, ap);
+        (runner->fail)(failure, format, ap);
         va_end(ap);
         ptest_leave_(PTEST_CATCHABLE_);
 }
@@ -309,7 +323,7 @@ __attribute__((noreturn)) PTEST_COLD_ PTEST_FORMAT_(3, 4) static void ptest_skip
         va_list ap;
 
         va_start(ap, format);
-        runner->skip(file, line, format, ap);
+        (runner->skip)(file, line, format, ap);
         va_end(ap);
         ptest_leave_(PTEST_CATCHABLE_);
 }
@@ -320,7 +334,7 @@ PTEST_UNUSED_ PTEST_FORMAT_(3, 4) static void ptest_log_at_(
         va_list ap;
 
         va_start(ap, format);
-        runner->log(file, line, format, ap);
+        (runner->log)(file, line, format, ap);
         va_end(ap);
 }
 
@@ -330,8 +344,21 @@ PTEST_UNUSED_ PTEST_FORMAT_(4, 5) static void ptest_add_at_(
         va_list ap;
 
         va_start(ap, format);
-        runner->add(file, line, test, format, ap);
+        (runner->add)(file, line, test, format, ap);
         va_end(ap);
+}
+
+PTEST_UNUSED_ PTEST_FORMAT_(4, 5) static void ptest_export_at_(
+                const char *file, unsigned line, const char *name, const char *format, ...) {
+        const PtestRunner *runner = ptest_runner_(file, line);
+        va_list ap;
+        bool done;
+
+        va_start(ap, format);
+        done = (runner->export_variable)(file, line, name, format, ap);
+        va_end(ap);
+        if (!done)
+                ptest_leave_(PTEST_CATCHABLE_);
 }
 
 PTEST_UNUSED_ static inline PtestFailure ptest_failure_(
@@ -363,7 +390,7 @@ PTEST_COLD_ static void ptest_fail_exception_(const char *what) {
                         va_list ap;
 
                         va_start(ap, format);
-                        ptest_runner_("C++", 0)->fail(f, format, ap);
+                        (ptest_runner_("C++", 0)->fail)(f, format, ap);
                         va_end(ap);
                 }
         };
@@ -397,7 +424,8 @@ PTEST_COLD_ static void ptest_fail_exception_(const char *what) {
                         ptest_guarded_ = false;                                       \
                 } while (0)
 
-PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
+PTEST_UNUSED_ static void ptest_guard_(const PtestContext *context, PtestFunction function) {
+        (void)context;
         PTEST_GUARDED_(function());
 }
 #        define PTEST_GUARD_ ptest_guard_
@@ -576,19 +604,24 @@ PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
 #define PTEST_ADD_IN(context_, name_, ...) \
         ptest_add_at_(__FILE__, __LINE__, &ptest_1_##context_##_##name_##_test, " " __VA_ARGS__)
 
+/* Those of other source files are called first, in the order of linking. */
 #define PTEST_HOOK_(name_)                                                    \
         static void ptest_##name_##_body_(void);                              \
+        static PtestFunction ptest_##name_##_before_;                         \
         static void ptest_##name_##_run_(void) {                              \
+                if (ptest_##name_##_before_)                                  \
+                        ptest_##name_##_before_();                            \
                 PTEST_GUARDED_(ptest_##name_##_body_());                      \
         }                                                                     \
         __attribute__((constructor)) static void ptest_##name_##_add_(void) { \
+                ptest_##name_##_before_ = ptest_module_v1.name_;              \
                 ptest_module_v1.name_ = ptest_##name_##_run_;                 \
         }                                                                     \
         static void ptest_##name_##_body_(void)
 
-/* PTEST_WORKER_SET_UP { … }: once in each process that runs tests of this module, before the first; one in a module */
+/* PTEST_WORKER_SET_UP { … }: once in each process that runs tests of this module, before the first; one in a source file */
 #define PTEST_WORKER_SET_UP PTEST_HOOK_(worker_set_up)
-/* PTEST_POPULATE { … }: once after loading; may call ptest_register_test() and _context(); one in a module */
+/* PTEST_POPULATE { … }: once after loading; may call ptest_register_test() and _context(); one in a source file */
 #define PTEST_POPULATE      PTEST_HOOK_(populate)
 
 /* ---- In a test ---- */
@@ -613,24 +646,10 @@ PTEST_UNUSED_ static void ptest_guard_(PtestFunction function) {
 #define ptest_log(...) ptest_log_at_(__FILE__, __LINE__, " " __VA_ARGS__)
 
 /*
- * In the set-up of a shared context: this variable stands in the environment of its tests, wherever they run. Where there is no
- * PTEST_ENV (the context is not shared) it is set in this process alone. Neither name nor value has a line break.
+ * ptest_export("NAME", "value %d", …): in the set-up of a shared context, this variable is in the environment of its tests, wherever
+ * they run, and here. In any other place it is set in this process alone. Neither name nor value has a line break.
  */
-PTEST_UNUSED_ static void ptest_export(const char *name, const char *value) {
-        const char *path = getenv("PTEST_ENV");
-        FILE *file;
-
-        if (setenv(name, value, 1) < 0)
-                ptest_fail("cannot export %s: %s", name, strerror(errno));
-        if (!path)
-                return;
-        file = fopen(path, "ae");
-        if (!file)
-                ptest_fail("cannot export %s to %s: %s", name, path, strerror(errno));
-        fprintf(file, "%s=%s\n", name, value);
-        if (fclose(file) != 0)
-                ptest_fail("cannot export %s to %s: %s", name, path, strerror(errno));
-}
+#define ptest_export(name_, ...) ptest_export_at_(__FILE__, __LINE__, name_, __VA_ARGS__)
 
 /*
  * Assertions. Each takes a format and its values behind its arguments, or nothing: what they say is shown with the failure.

@@ -14,7 +14,7 @@ void module_fixture_call(void *userdata) {
         const ModuleFixture *call = userdata;
 
         if (call->context && call->context->guard)
-                call->context->guard(call->function);
+                call->context->guard(call->context, call->function);
         else
                 call->function();
 }

@@ -286,7 +286,8 @@ static int test_run(
                 .call = {.size = sizeof(PtestCall),
                          .index = value->index,
                          .value = value->test->first + (int64_t)value->index,
-                         .arg = argument}
+                         .arg = argument,
+                         .test = value->test}
         };
         Child child = {};
         StepEnd end = STEP_RETURNED;

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -181,6 +184,52 @@ static void runner_add(
                           r == -EINVAL ? "PTEST_ADD(): not an argument for a test" : strerror(-r));
 }
 
+/* One line of the file that the coordinator reads when the set-up is over. */
+static int export_append(const char *path, const char *name, const char *value) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        _cleanup_free_ char *line = NULL;
+        int n;
+
+        if (fd < 0)
+                return -errno;
+        n = asprintf(&line, "%s=%s\n", name, value);
+        if (n < 0) {
+                line = NULL;
+                return -ENOMEM;
+        }
+        return fd_write_all(fd, line, (size_t)n);
+}
+
+static int export_set(const char *name, const char *value) {
+        const char *path = getenv("PTEST_ENV");
+
+        if (name[0] == '\0' || strpbrk(name, "=\n") || strchr(value, '\n'))
+                return -EINVAL;
+        if (setenv(name, value, 1) < 0)
+                return -errno;
+        return path ? export_append(path, name, value) : 0;
+}
+
+static bool runner_export_variable(
+                const char *file, unsigned line, const char *name, const char *format, va_list ap) {
+        _cleanup_free_ char *value = NULL, *why = NULL;
+        int r;
+
+        if (vasprintf(&value, format, ap) < 0) {
+                value = NULL;
+                r = -ENOMEM;
+        } else
+                r = export_set(name, value);
+        if (r >= 0)
+                return true;
+        (void)text_setf(&why,
+                        "ptest_export() of %s: %s",
+                        name,
+                        r == -EINVAL ? "not a name, or not a value" : strerror(-r));
+        fail_here(file, line, why ?: "ptest_export() failed");
+        return false;
+}
+
 static const PtestRunner runner = {
         .abi = PTEST_MODULE_ABI,
         .size = sizeof(PtestRunner),
@@ -190,6 +239,7 @@ static const PtestRunner runner = {
         .log = runner_log,
         .add = runner_add,
         .is_own = step_is_here,
+        .export_variable = runner_export_variable,
 };
 
 const PtestRunner *step_get_runner(void) {

@@ -202,6 +202,8 @@ static const struct {
         { "fails_ok",              "fail",  "-ENOENT >= 0: -2 (-ENOENT: No such file or directory)",                 NULL,                        ""                },
         { "fails_errno",           "fail",  "(-EBADF: Bad file descriptor)",                                         NULL,                        ""                },
         { "fails_error",           "fail",  "0 == -EPERM: 0, -1 (-EPERM: Operation not permitted)",                  NULL,                        ""                },
+        { "fails_export",          "fail",  "ptest_export() of A=B: not a name, or not a value",                     NULL,                        ""                },
+        { "fails_export_value",    "fail",  "kinds.c:",                                                              NULL,                        ""                },
         { "fails_message",         "fail",  "two\\nlines",                                                           NULL,                        ""                },
         { "holds",                 "pass",  "",                                                                      NULL,                        NULL              },
         { "skips",                 "skip",  "no printer here",                                                       NULL,                        NULL              },
@@ -641,7 +643,13 @@ END_TEST
 START_TEST(shared_context_is_set_up_by_request_alone)
 {
         _cleanup_(seen_done) Seen seen = {};
+        _cleanup_free_ char *exports = NULL;
+        char path[] = "/tmp/test-worker-module-XXXXXX";
+        int fd = mkstemp(path);
+        size_t size;
 
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(setenv("PTEST_ENV", path, 1), 0);
         seen_start(&seen, "module-contexts");
         seen_submit(&seen, "shared::one");
         seen_submit_full(&seen, MODULE_OP_SET_UP, "shared", 0, false);
@@ -655,6 +663,10 @@ START_TEST(shared_context_is_set_up_by_request_alone)
                "test shared::one pass");
         ck_assert_str_eq(seen.outs[1], "elsewhere");
         ck_assert_str_eq(seen.outs[4], "here");
+        ck_assert_int_eq(fd_read_all(fd, MIB, &exports, &size), 0);
+        ck_assert_str_eq(exports, "PTEST_SHARED=yes\nPTEST_NUMBER=a 7\nPTEST_EMPTY=\n");
+        close(fd);
+        unlink(path);
 }
 END_TEST
 

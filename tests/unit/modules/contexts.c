@@ -101,7 +101,11 @@ PTEST_IN(lingering, one) {
 }
 
 static void shared_up(void) {
+        const char *empty = "";
+
         ptest_export("PTEST_SHARED", "yes");
+        ptest_export("PTEST_NUMBER", "%c %d", 'a', 7);
+        ptest_export("PTEST_EMPTY", "%s", empty);
         printf("shared up");
 }
 PTEST_CONTEXT(shared, .mode = PTEST_MODE_SHARED, .set_up = shared_up);

@@ -69,6 +69,13 @@ PTEST(fails_errno) {
 PTEST(fails_error) {
         ptest_assert_error(0, EPERM);
 }
+PTEST(fails_export) {
+        ptest_export("A=B", "yes");
+        printf("not reached\n");
+}
+PTEST(fails_export_value) {
+        ptest_export("A", "two\nlines");
+}
 PTEST(fails_message) {
         ptest_fail("%s\n%s", "two", "lines");
 }
