@@ -66,8 +66,14 @@
 #define PTEST_FIELD_LEAKS     "PTEST_LEAKS" /* lines: "pid command line" */
 #define PTEST_FIELD_DIRTY     "PTEST_DIRTY" /* lines: what it left changed in its process, in words */
 #define PTEST_FIELD_BACKTRACE "PTEST_BACKTRACE" /* lines: frames, the innermost first */
-#define PTEST_FIELD_STDOUT    "PTEST_STDOUT" /* as the test wrote it, any bytes; absent if empty */
-#define PTEST_FIELD_STDERR    "PTEST_STDERR"
+#define PTEST_FIELD_STUCK \
+        "PTEST_STUCK_REPORT" /* lines: what its processes were doing at its time limit; also in worker stuck */
+#define PTEST_FIELD_FILES     "PTEST_FILES"     /* lines: what it left in its private places */
+#define PTEST_FIELD_DIRECTORY "PTEST_DIRECTORY" /* where its private places were kept */
+#define PTEST_FIELD_ORDER \
+        "PTEST_OUTPUT_ORDER" /* parts of stdout (o) and stderr (e) as they were read: "o120 e33+1500" */
+#define PTEST_FIELD_STDOUT "PTEST_STDOUT" /* as the test wrote it, any bytes; absent if empty */
+#define PTEST_FIELD_STDERR "PTEST_STDERR"
 #define PTEST_FIELD_STDOUT_SIZE \
         "PTEST_STDOUT_SIZE" /* bytes written, where that is more than was kept */
 #define PTEST_FIELD_STDERR_SIZE "PTEST_STDERR_SIZE"

@@ -8,7 +8,8 @@
  *
  * Transport: nng over ipc://. One PUSH socket a worker carries tasks to it; one PULL socket at the
  * coordinator takes the events of all. Both live in one private directory whose path is given to the
- * worker on its command line; the sockets are named "e" (events) and "w<slot>g<generation>" (tasks).
+ * worker on its command line; the sockets are named "e" (events) and "w<slot>g<generation>" (tasks). Workers
+ * may have another user, who cannot write there: files of theirs lie in PTEST_FILES_DIRECTORY below, which is that user's.
  *
  * A message is one msgpack map with short string keys, one of which is "k", the kind. Unknown keys are
  * skipped. A message that is too large, too deep, has a value out of its bounds or bytes after its end is
@@ -119,6 +120,8 @@
 #define PTEST_KEY_CPU_QUOTA      "cq" /* u from 1, microseconds a second; none */
 #define PTEST_KEY_LEAK_POLICY    "lp" /* u, LeakPolicy; 0 */
 #define PTEST_KEY_LEAK_GRACE     "lg" /* u, microseconds; PTEST_WIRE_LEAK_GRACE */
+#define PTEST_KEY_PRIVATE        "pp" /* u, PrivatePlace bits; 0 */
+#define PTEST_KEY_KEEP_FAILED    "kf" /* b; false */
 #define PTEST_KEY_ROLE           "r"  /* u, PtestRole; 0 */
 #define PTEST_KEY_INSTANCE       "in" /* u from 1, of a set-up or tear-down; none */
 #define PTEST_KEY_EXPORTS        "x" /* array of c, NAME=value: set last in the environment; none */
@@ -139,6 +142,10 @@
 #define PTEST_KEY_LEAKS        "lk"   /* array of s; none */
 #define PTEST_KEY_DIRTY        "dy"   /* array of s; none */
 #define PTEST_KEY_BACKTRACE    "bt"   /* array of s; none */
+#define PTEST_KEY_STUCK        "su"   /* array of s; none */
+#define PTEST_KEY_FILES        "fl"   /* array of s; none */
+#define PTEST_KEY_DIRECTORY    "kd"   /* s; none */
+#define PTEST_KEY_ORDER        "or"   /* s, see model/output-order.h; none */
 #define PTEST_KEY_STDOUT       "out"  /* o; none */
 #define PTEST_KEY_STDOUT_TOTAL "outn" /* u, bytes written; the size of what is there */
 #define PTEST_KEY_STDERR       "err"
@@ -174,6 +181,8 @@ typedef enum PtestRole {
 
 /* The largest number of a signal. */
 #define PTEST_SIGNAL_MAX 64
+
+#define PTEST_FILES_DIRECTORY "files"
 
 #define PTEST_GATE_FD  3
 #define PTEST_PAGE_FD  4

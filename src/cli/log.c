@@ -17,6 +17,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/verb.h"
+#include "model/output-order.h"
 #include "model/pattern.h"
 #include "record/source.h"
 #include "report/style.h"
@@ -29,6 +30,7 @@ typedef struct LogArguments {
         char *address;
         bool raw;
         bool only_out, only_err;
+        bool apart;
 } LogArguments;
 
 /* What was found for the address or pattern. */
@@ -52,6 +54,7 @@ enum {
         OPTION_RAW,
         OPTION_STDOUT,
         OPTION_STDERR,
+        OPTION_APART,
         OPTION_JOURNAL,
         OPTION_STATE_DIR,
 };
@@ -61,9 +64,13 @@ static const struct argp_option log_options[] = {
         { "raw",                                   OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
         { "stdout", OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
         { "stderr",                                       OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
-        { "journal",OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
+        { "apart",
+         OPTION_APART, NULL,
+         0, "The two streams one after the other, also where their order is known",
+         0 },
+        { "journal",                                       OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
         { "state-dir",                                       OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
-        {                               },
+        {                                   },
 };
 
 static error_t log_on_option(int key, char *value, struct argp_state *state) {
@@ -81,6 +88,9 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
                 break;
         case OPTION_STDERR:
                 arguments->only_err = true;
+                break;
+        case OPTION_APART:
+                arguments->apart = true;
                 break;
         case OPTION_JOURNAL:
                 arguments->source.journal = true;
@@ -267,6 +277,13 @@ static void print_lists(const Style *style, const Result *result) {
         print_texts(style, "left", result->leaks);
         print_texts(style, "changed", result->dirty);
         print_texts(style, "crashed", result->backtrace);
+        print_texts(style, "stuck", result->stuck);
+        print_texts(style, "files", result->files);
+        if (result->directory) {
+                print_name(style, "kept");
+                print_colored(style, STYLE_PLAIN, result->directory);
+                putchar('\n');
+        }
 }
 
 static void print_facts(const Style *style, const Result *result) {
@@ -324,6 +341,41 @@ static int print_output(
         return r;
 }
 
+typedef struct LinePrinter {
+        const Style *style;
+        bool raw;
+} LinePrinter;
+
+static int print_line(const OutputLine *line, void *userdata) {
+        const LinePrinter *printer = userdata;
+        const ResultOutput bytes = { .data = (char *)line->data, .size = line->size };
+        int r;
+
+        print_colored(printer->style, STYLE_DIM, line->err ? "err " : "out ");
+        print_colored(printer->style, STYLE_DIM, printer->style->bar);
+        putchar(' ');
+        if (line->gap) {
+                printf("(%zu bytes were not kept)\n", line->size);
+                return 0;
+        }
+        r = print_bytes(&bytes, printer->raw);
+        putchar('\n');
+        return r;
+}
+
+/* Both streams as they were read: between two reads of both, and within one, their order is not known. */
+static int print_in_order(const Style *style, const Result *result, bool raw) {
+        LinePrinter printer = { .style = style, .raw = raw };
+
+        putchar('\n');
+        print_colored(style, STYLE_BOLD, "output");
+        printf(" (%" PRIu64 " bytes of stdout, %" PRIu64
+               " of stderr, in the order in which they were read):\n",
+               result->out.total,
+               result->err.total);
+        return output_order_for_each_line(result, print_line, &printer);
+}
+
 static int print_result(const LogArguments *arguments, const Result *result) {
         _cleanup_(style_done) Style style = {};
         bool raw = arguments->raw || !isatty(STDOUT_FILENO);
@@ -338,6 +390,8 @@ static int print_result(const LogArguments *arguments, const Result *result) {
         }
         style_init(&style, STDOUT_FILENO, COLOR_AUTO);
         print_facts(&style, result);
+        if (result->order && result->out.size > 0 && result->err.size > 0 && !arguments->apart)
+                return print_in_order(&style, result, raw);
         r = print_output(&style, "stdout", &result->out, raw);
         if (r >= 0)
                 r = print_output(&style, "stderr", &result->err, raw);

@@ -400,7 +400,7 @@ static json_t *json_points(const Result *result) {
 
 static json_t *json_result(const Result *result) {
         return json_pack(
-                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:I, s:I}",
+                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
                         "address",
                         json_text(result->address),
                         "outcome",
@@ -440,6 +440,12 @@ static json_t *json_result(const Result *result) {
                         json_words(result->dirty),
                         "backtrace",
                         json_words(result->backtrace),
+                        "stuck_report",
+                        json_words(result->stuck),
+                        "files",
+                        json_words(result->files),
+                        "directory",
+                        json_text(result->directory),
                         "stdout_size",
                         (json_int_t)result->out.total,
                         "stderr_size",

@@ -225,6 +225,8 @@ static void traits_put(TestTraits *traits, const Test *test) {
                 .has_workdir = test->workdir != NULL,
                 .isolate = test->isolate,
                 .finds = test->finds,
+                .keep_failed = test->keep_failed,
+                .private_places = (uint8_t)test->private_places,
                 .n_found_argv = (uint32_t)strv_length(test->found_argv),
         };
         for (size_t i = 0; i < test->n_env; i++) {
@@ -439,6 +441,8 @@ static int traits_unpack(const TestTraits *traits, Test *test) {
         test->context = traits->context;
         test->isolate = traits->isolate;
         test->finds = traits->finds;
+        test->keep_failed = traits->keep_failed;
+        test->private_places = traits->private_places;
 
         r = env_unpack(&s, traits->n_env, test);
         if (r >= 0)

@@ -29,6 +29,8 @@ typedef struct TestTraits {
         bool has_workdir;
         bool isolate;
         bool finds;
+        bool keep_failed;
+        uint8_t private_places;
         uint32_t n_found_argv;
         char strings[]; /* changes to the environment, tags, words of found_argv, workdir */
 } TestTraits;

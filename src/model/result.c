@@ -21,6 +21,8 @@ int result_new(const char *address, Result **ret) {
         result->attempt = 1;
         result->exit_status = -1;
         result->memory_peak = SIZE_UNKNOWN;
+        result->tasks_peak = UINT64_MAX;
+        result->read_bytes = result->write_bytes = SIZE_UNKNOWN;
 
         *ret = TAKE_PTR(result);
         return 0;
@@ -41,6 +43,10 @@ Result *result_free(Result *result) {
         strv_free(result->leaks);
         strv_free(result->dirty);
         strv_free(result->backtrace);
+        strv_free(result->stuck);
+        strv_free(result->files);
+        free(result->directory);
+        free(result->order);
         free(result->address);
         free(result->reason);
         free(result->out.data);
@@ -82,6 +88,18 @@ int result_add_point(
         result->points[result->n_points++] = point;
         point = (ResultPoint){};
         return 0;
+}
+
+char **result_find_stuck_short(char *const *stuck) {
+        char **lines = calloc(strv_length(stuck) + 1, sizeof(char *));
+        size_t n = 0;
+
+        if (!lines)
+                return NULL;
+        strv_for_each(line, stuck)
+                if ((*line)[0] != ' ')
+                        lines[n++] = *line;
+        return lines;
 }
 
 int result_set_reason(Result *result, const char *format, ...) {

@@ -40,17 +40,23 @@ typedef struct Result {
         uint64_t duration_usec;
         uint64_t cpu_user_usec;
         uint64_t cpu_system_usec;
-        uint64_t memory_peak; /* bytes; SIZE_UNKNOWN */
-        int exit_status;      /* -1: did not exit */
-        int signal;           /* 0: not ended by one */
+        uint64_t memory_peak;             /* bytes; SIZE_UNKNOWN */
+        uint64_t tasks_peak;              /* processes and threads; UINT64_MAX: unknown */
+        uint64_t read_bytes, write_bytes; /* of block devices; SIZE_UNKNOWN */
+        int exit_status;                  /* -1: did not exit */
+        int signal;                       /* 0: not ended by one */
         bool core_dumped;
         ResultPoint *points;
         size_t n_points;
         char **leaks;     /* "pid command line" of what it left behind */
         char **dirty;     /* what it left changed in the process that ran it, in words */
         char **backtrace; /* of a crash or a timeout, a frame a line */
+        char **stuck;     /* what its processes were doing when its time was over, a line each */
+        char **files;     /* what it left in its private places, if it did not pass */
+        char *directory;  /* where its private places were kept; NULL: they were not */
         ResultOutput out;
         ResultOutput err;
+        char *order; /* of what is in the two, see output-order.h; NULL: not known */
 } Result;
 
 /* Points kept of one test; beyond, they are only counted in the reason. */
@@ -68,6 +74,9 @@ int result_add_point(
                 uint64_t number,
                 const char *name,
                 const char *reason);
+
+/* The lines of a stuck report that say the most: see worker/stuck-report.h. The array is the caller's, the lines are not. */
+char **result_find_stuck_short(char *const *stuck);
 
 /* Made one line of printable text, see text_escape(). */
 int result_set_reason(Result *result, const char *format, ...) _printf_(2, 3);

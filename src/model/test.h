@@ -33,6 +33,16 @@ typedef enum EnvOpKind {
         ENV_OP_INVALID = -22, /* -EINVAL */
 } EnvOpKind;
 
+/* What a test has for itself, made before it and removed after it. */
+typedef enum PrivatePlace {
+        PRIVATE_TMP = 1 << 0,  /* TMPDIR */
+        PRIVATE_HOME = 1 << 1, /* HOME */
+        PRIVATE_ALL = PRIVATE_TMP | PRIVATE_HOME,
+        /* Which of them was said, yes or no: what was not can come from around. Of no meaning once a suite is loaded. */
+        PRIVATE_TMP_GIVEN = 1 << 2,
+        PRIVATE_HOME_GIVEN = 1 << 3,
+} PrivatePlace;
+
 /* One change to the environment; applied in order. */
 typedef struct EnvOp {
         EnvOpKind kind;
@@ -55,6 +65,8 @@ typedef struct Test {
         uint64_t output_max; /* bytes kept of each stream */
         bool isolate; /* of a module: in a child of its own, unless the module says otherwise */
         TestLimits limits;
+        unsigned private_places; /* PrivatePlace bits */
+        bool keep_failed;        /* they stay if it does not pass */
         bool finds; /* a program that may bring forth tests: it is told where to write them */
 
         /* For the coordinator only; not sent to workers */

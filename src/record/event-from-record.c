@@ -232,6 +232,14 @@ static int get_lists(const Record *record, Result *result) {
                 r = get_texts(record, PTEST_FIELD_DIRTY, &result->dirty);
         if (r >= 0)
                 r = get_texts(record, PTEST_FIELD_BACKTRACE, &result->backtrace);
+        if (r >= 0)
+                r = get_texts(record, PTEST_FIELD_STUCK, &result->stuck);
+        if (r >= 0)
+                r = get_texts(record, PTEST_FIELD_FILES, &result->files);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_DIRECTORY, &result->directory);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_ORDER, &result->order);
         return r == -E2BIG ? -EBADMSG : r;
 }
 
@@ -313,6 +321,8 @@ static int get_worker(const Record *record, EventWorker *worker) {
                 r = get_string(record, PTEST_FIELD_WHY, &worker->why);
         if (r >= 0)
                 r = get_string(record, PTEST_FIELD_TEST, &worker->test);
+        if (r >= 0)
+                r = get_texts(record, PTEST_FIELD_STUCK, &worker->stuck);
         worker->pid = (pid_t)pid;
         return r;
 }

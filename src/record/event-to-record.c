@@ -271,6 +271,14 @@ static int put_lists(Record *record, const Result *result) {
                 r = put_texts(record, PTEST_FIELD_DIRTY, result->dirty);
         if (r >= 0)
                 r = put_texts(record, PTEST_FIELD_BACKTRACE, result->backtrace);
+        if (r >= 0)
+                r = put_texts(record, PTEST_FIELD_STUCK, result->stuck);
+        if (r >= 0)
+                r = put_texts(record, PTEST_FIELD_FILES, result->files);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_DIRECTORY, result->directory);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_ORDER, result->order);
         return r;
 }
 
@@ -366,6 +374,8 @@ static int put_worker(Record *record, const EventWorker *worker) {
                 r = put_string(record, PTEST_FIELD_WHY, worker->why);
         if (r >= 0)
                 r = put_string(record, PTEST_FIELD_TEST, worker->test);
+        if (r >= 0)
+                r = put_texts(record, PTEST_FIELD_STUCK, worker->stuck);
         return r;
 }
 

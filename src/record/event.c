@@ -82,6 +82,7 @@ Event *event_free(Event *event) {
         free(event->worker.unit);
         free(event->worker.why);
         free(event->worker.test);
+        strv_free(event->worker.stuck);
         free(event);
         return NULL;
 }

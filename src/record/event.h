@@ -30,9 +30,10 @@ typedef enum EventKind {
 typedef struct EventWorker {
         unsigned slot, generation;
         pid_t pid;
-        char *unit; /* NULL on the plain backend */
-        char *why;  /* stopped, stuck, lost: one line; may be NULL */
-        char *test; /* stuck: the address that it was at; may be NULL */
+        char *unit;   /* NULL on the plain backend */
+        char *why;    /* stopped, stuck, lost: one line; may be NULL */
+        char *test;   /* stuck: the address that it was at; may be NULL */
+        char **stuck; /* stuck: what its processes were doing, a line each */
 } EventWorker;
 
 typedef struct Event {

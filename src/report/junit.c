@@ -340,7 +340,13 @@ static void junit_add_outcome(Junit *junit, const Result *result) {
                 junit_add_text(junit, message);
                 junit_add_points(junit, result);
                 junit_add_texts(junit, "backtrace:", result->backtrace);
+                junit_add_texts(junit, "at its time limit:", result->stuck);
                 junit_add_texts(junit, "left changed in its process:", result->dirty);
+                junit_add_texts(junit, "left in its private places:", result->files);
+                if (result->directory)
+                        junit_add_texts(junit,
+                                        "kept in:",
+                                        (char *const[]){ result->directory, NULL });
         }
         junit_end(junit);
 }

@@ -130,7 +130,16 @@ static void tap_add_texts(Buffer *text, const char *title, char *const *texts) {
 }
 
 static void tap_add_details(Buffer *text, const Result *result) {
+        _cleanup_free_ char **stuck = result->stuck ? result_find_stuck_short(result->stuck) : NULL;
+
         tap_add_texts(text, "backtrace", result->backtrace);
+        tap_add_texts(text, "at its time limit", stuck);
+        tap_add_texts(text, "left in its private places", result->files);
+        if (result->directory) {
+                buffer_add_string(text, "# kept in ");
+                tap_add_safe(text, result->directory);
+                buffer_add(text, "\n", 1);
+        }
         tap_add_output(text, "stdout", &result->out);
         tap_add_output(text, "stderr", &result->err);
 }

@@ -222,11 +222,26 @@ static void add_texts(Terminal *terminal, const char *title, char *const *texts)
         }
 }
 
+/* What hung, and where: the rest is in the record. */
+static void add_stuck(Terminal *terminal, const char *title, char *const *stuck) {
+        _cleanup_free_ char **lines = stuck ? result_find_stuck_short(stuck) : NULL;
+
+        add_texts(terminal, title, lines);
+}
+
 /* All that helps to see what went wrong. */
 static void add_details(Terminal *terminal, const Result *result) {
         add_points(terminal, result);
         add_texts(terminal, "backtrace:", result->backtrace);
+        add_stuck(terminal, "at its time limit:", result->stuck);
         add_texts(terminal, "left changed in its process:", result->dirty);
+        add_texts(terminal, "left in its private places:", result->files);
+        if (result->directory) {
+                buffer_add_string(&terminal->text, "  ");
+                style_add(&terminal->style, &terminal->text, STYLE_DIM, "kept in ");
+                add_safe(terminal, STYLE_PLAIN, result->directory);
+                buffer_add(&terminal->text, "\n", 1);
+        }
         add_tail(terminal, "stdout", &result->out);
         add_tail(terminal, "stderr", &result->err);
 }

@@ -50,6 +50,13 @@ static void lines_pack(Packer *packer, PackerFrame *map, const char *key, char *
         packer_close(packer, &array);
 }
 
+static void text_pack(Packer *packer, PackerFrame *map, const char *key, const char *text) {
+        if (!text)
+                return;
+        packer_key(packer, map, key);
+        packer_text(packer, text);
+}
+
 static void output_pack(
                 Packer *packer,
                 PackerFrame *map,
@@ -67,10 +74,7 @@ void result_pack(Packer *packer, PackerFrame *map, const Result *result) {
         packer_key(packer, map, PTEST_KEY_OUTCOME);
         packer_uint(packer, (uint64_t)result->outcome);
         packer_uint_field(packer, map, PTEST_KEY_MARKS, result->marks, 0);
-        if (result->reason) {
-                packer_key(packer, map, PTEST_KEY_REASON);
-                packer_text(packer, result->reason);
-        }
+        text_pack(packer, map, PTEST_KEY_REASON, result->reason);
         packer_uint_field(packer, map, PTEST_KEY_START, result->start_usec, 0);
         packer_uint_field(packer, map, PTEST_KEY_DURATION, result->duration_usec, 0);
         packer_uint_field(packer, map, PTEST_KEY_CPU_USER, result->cpu_user_usec, 0);
@@ -86,6 +90,10 @@ void result_pack(Packer *packer, PackerFrame *map, const Result *result) {
         lines_pack(packer, map, PTEST_KEY_LEAKS, result->leaks);
         lines_pack(packer, map, PTEST_KEY_DIRTY, result->dirty);
         lines_pack(packer, map, PTEST_KEY_BACKTRACE, result->backtrace);
+        lines_pack(packer, map, PTEST_KEY_STUCK, result->stuck);
+        lines_pack(packer, map, PTEST_KEY_FILES, result->files);
+        text_pack(packer, map, PTEST_KEY_DIRECTORY, result->directory);
+        text_pack(packer, map, PTEST_KEY_ORDER, result->order);
         output_pack(packer, map, &result->out, PTEST_KEY_STDOUT, PTEST_KEY_STDOUT_TOTAL);
         output_pack(packer, map, &result->err, PTEST_KEY_STDERR, PTEST_KEY_STDERR_TOTAL);
 }
@@ -184,6 +192,10 @@ int result_unpack(Reader *reader, Result **ret) {
         result->leaks = lines_unpack(reader, PTEST_KEY_LEAKS);
         result->dirty = lines_unpack(reader, PTEST_KEY_DIRTY);
         result->backtrace = lines_unpack(reader, PTEST_KEY_BACKTRACE);
+        result->stuck = lines_unpack(reader, PTEST_KEY_STUCK);
+        result->files = lines_unpack(reader, PTEST_KEY_FILES);
+        result->directory = reader_text(reader, PTEST_KEY_DIRECTORY);
+        result->order = reader_text(reader, PTEST_KEY_ORDER);
         output_unpack(reader, PTEST_KEY_STDOUT, PTEST_KEY_STDOUT_TOTAL, &result->out);
         output_unpack(reader, PTEST_KEY_STDERR, PTEST_KEY_STDERR_TOTAL, &result->err);
         if (reader->error < 0)

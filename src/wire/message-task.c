@@ -116,6 +116,8 @@ void task_pack(Packer *packer, const Task *task) {
         packer_flag_field(packer, &map, PTEST_KEY_ISOLATE, test->isolate);
         packer_flag_field(packer, &map, PTEST_KEY_FINDS, test->finds);
         limits_pack(packer, &map, &test->limits);
+        packer_uint_field(packer, &map, PTEST_KEY_PRIVATE, test->private_places & PRIVATE_ALL, 0);
+        packer_flag_field(packer, &map, PTEST_KEY_KEEP_FAILED, test->keep_failed);
         packer_uint_field(packer, &map, PTEST_KEY_ROLE, (uint64_t)task->role, PTEST_ROLE_TEST);
         packer_uint_field(packer, &map, PTEST_KEY_INSTANCE, task->instance, 0);
         exports_pack(packer, &map, PTEST_KEY_EXPORTS, task->exports);
@@ -241,6 +243,8 @@ static void settings_unpack(Reader *reader, Test *test) {
         test->isolate = reader_bool(reader, PTEST_KEY_ISOLATE);
         test->finds = reader_bool(reader, PTEST_KEY_FINDS);
         limits_unpack(reader, &test->limits);
+        test->private_places = (unsigned)reader_uint(reader, PTEST_KEY_PRIVATE, 0, PRIVATE_ALL, 0);
+        test->keep_failed = reader_bool(reader, PTEST_KEY_KEEP_FAILED);
         test->timeout_usec = reader_uint(
                         reader, PTEST_KEY_TIMEOUT, 0, UINT64_MAX, PTEST_WIRE_TIMEOUT);
         test->grace_usec = reader_uint(reader, PTEST_KEY_GRACE, 0, UINT64_MAX, PTEST_WIRE_GRACE);

@@ -122,7 +122,13 @@ static inline Result *sample_result(void) {
 
                 ck_assert_int_ge(strv_extendf(&result->dirty, "x%s", what), 0);
                 ck_assert_int_ge(strv_extendf(&result->backtrace, "%s#0", what), 0);
+                ck_assert_int_ge(strv_extendf(&result->stuck, "%s 1", what), 0);
+                ck_assert_int_ge(strv_extendf(&result->files, "/%s", what), 0);
                 free(what);
+        }
+        if (sample_random() % 2) {
+                result->directory = sample_string();
+                result->order = sample_string();
         }
         sample_output(&result->out);
         sample_output(&result->err);
@@ -247,6 +253,10 @@ static inline void assert_result(const Result *a, const Result *b) {
         assert_strv(a->leaks, b->leaks);
         assert_strv(a->dirty, b->dirty);
         assert_strv(a->backtrace, b->backtrace);
+        assert_strv(a->stuck, b->stuck);
+        assert_strv(a->files, b->files);
+        assert_string(a->directory, b->directory);
+        assert_string(a->order, b->order);
         assert_output(&a->out, &b->out);
         assert_output(&a->err, &b->err);
 }

@@ -76,6 +76,10 @@ static void assert_result_equal(const Result *a, const Result *b) {
         assert_strv_equal(a->leaks, b->leaks);
         assert_strv_equal(a->dirty, b->dirty);
         assert_strv_equal(a->backtrace, b->backtrace);
+        assert_strv_equal(a->stuck, b->stuck);
+        assert_strv_equal(a->files, b->files);
+        assert_chars_equal(a->directory, b->directory);
+        assert_chars_equal(a->order, b->order);
         assert_output_equal(&a->out, &b->out);
         assert_output_equal(&a->err, &b->err);
 }

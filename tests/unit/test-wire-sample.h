@@ -114,6 +114,8 @@ static inline Test *random_test(Random *random) {
         test->should_fail = random_below(random, 2);
         test->isolate = random_below(random, 2);
         test->finds = random_below(random, 2);
+        test->private_places = (unsigned)random_below(random, PRIVATE_ALL + 1);
+        test->keep_failed = random_below(random, 2);
         test->timeout_usec = random_below(random, 3) ? random_uint(random, UINT64_MAX) :
                                                        PTEST_WIRE_TIMEOUT;
         test->grace_usec = random_below(random, 3) ? random_uint(random, UINT64_MAX) :
@@ -178,6 +180,12 @@ static inline Result *random_result(Random *random) {
         for (uint64_t n = random_below(random, 3); n > 0; n--) {
                 ck_assert_int_eq(strv_consume(&result->dirty, random_text(random, 30)), 0);
                 ck_assert_int_eq(strv_consume(&result->backtrace, random_text(random, 30)), 0);
+        }
+        if (random_below(random, 2)) {
+                ck_assert_int_eq(strv_consume(&result->stuck, random_text(random, 30)), 0);
+                ck_assert_int_eq(strv_consume(&result->files, random_text(random, 30)), 0);
+                result->directory = random_text(random, 30);
+                result->order = random_text(random, 30);
         }
         random_output(random, &result->out, 300);
         random_output(random, &result->err, 100);
