@@ -15,6 +15,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/text.h"
+#include "ptest/protocol.h"
 
 /* "/r-" and 12 digits, "/w1000g1000000": what comes after the base in the longest path. */
 #define DIRECTORY_BASE_MAX (107U - 15U - 15U)
@@ -56,10 +57,23 @@ static void run_directory_remove_stale(const char *base) {
         (void)closedir(dir);
 }
 
+/* Workers of another user get through to the sockets; a test of theirs cannot take one away or put its own there. */
+static int run_directory_open_to(int fd, uid_t uid, gid_t gid) {
+        if (mkdirat(fd, PTEST_FILES_DIRECTORY, 0700) < 0)
+                return -errno;
+        if (uid == geteuid())
+                return 0;
+        if (fchownat(fd, PTEST_FILES_DIRECTORY, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchown(fd, (uid_t)-1, gid) < 0 || fchmod(fd, 0710) < 0)
+                return -errno;
+        return 0;
+}
+
 /* -EAGAIN: another coordinator took it for stale before it was locked. */
 static int run_directory_make_locked(const char *path, uid_t uid, gid_t gid, int *ret_fd) {
         _cleanup_close_ int fd = -1;
         struct stat st;
+        int r;
 
         if (mkdir(path, 0700) < 0)
                 return -errno;
@@ -68,12 +82,10 @@ static int run_directory_make_locked(const char *path, uid_t uid, gid_t gid, int
                 return -EAGAIN;
         if (fd < 0)
                 return fd;
-        /* Workers of another user get through to the sockets; a test of theirs cannot take one away or put its own there. */
-        if (uid != geteuid() && (fchown(fd, (uid_t)-1, gid) < 0 || fchmod(fd, 0710) < 0)) {
-                int r = -errno;
-
-                (void)rmdir(path);
-                return r;
+        r = run_directory_open_to(fd, uid, gid);
+        if (r < 0) {
+                (void)dir_remove(path);
+                return r == -ENOENT ? -EAGAIN : r;
         }
         if (lstat(path, &st) < 0)
                 return -EAGAIN;
