@@ -58,10 +58,13 @@ typedef struct CoordinatorConfig {
         void *userdata;
 } CoordinatorConfig;
 
-/* SIGINT, SIGTERM and SIGHUP must be blocked. Suite and recorder are borrowed; the config's strings too. */
+/*
+ * SIGINT, SIGTERM and SIGHUP must be blocked. Suite and recorder are borrowed; the config's strings too. The suite
+ * grows by the tests that others bring forth.
+ */
 int coordinator_new(
                 const CoordinatorConfig *config,
-                const Suite *suite,
+                Suite *suite,
                 Recorder *recorder,
                 Coordinator **ret);
 Coordinator *coordinator_free(Coordinator *coordinator);

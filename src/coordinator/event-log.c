@@ -58,6 +58,7 @@ void event_log_start(EventLog *log) {
                 return;
         (void)gethostname(hostname, sizeof(hostname) - 1);
         event->run_started.planned = log->suite->n_tests;
+        event->run_started.grows = suite_may_grow(log->suite);
         event->run_started.workers = config->workers;
         event->run_started.description = log->suite->description ? strdup(log->suite->description) :
                                                                    NULL;
@@ -114,6 +115,22 @@ void event_log_worker(
         event->worker.unit = unit ? strdup(unit) : NULL;
         event->worker.why = why ? strdup(why) : NULL;
         event->worker.test = test ? strdup(test) : NULL;
+        event_log_emit(log, event);
+}
+
+void event_log_found(EventLog *log, const char *test, size_t found, size_t duplicates) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_TESTS_FOUND);
+
+        if (!event)
+                return;
+        event->tests_found.test = strdup(test);
+        if (!event->tests_found.test) {
+                event_log_fail(log, -ENOMEM);
+                return;
+        }
+        event->tests_found.found = found;
+        event->tests_found.duplicates = duplicates;
+        event->tests_found.planned = log->suite->n_tests;
         event_log_emit(log, event);
 }
 

@@ -28,6 +28,9 @@ void event_log_worker(
 /* A fixture that failed. Takes the result. */
 void event_log_fixture(EventLog *log, const char *context, bool tear_down, Result *result);
 
+/* Tests that a test brought forth, of which the suite has them already. */
+void event_log_found(EventLog *log, const char *test, size_t found, size_t duplicates);
+
 typedef struct EventLogEnd {
         const Tally *tally;
         Verdict verdict;

@@ -187,7 +187,7 @@ void fixtures_on_gone(Fixtures *fixtures, unsigned place) {
                                 "the process that it was set up in ended before its tests");
 }
 
-void fixtures_give_up(Fixtures *fixtures) {
+void fixtures_give_up(Fixtures *fixtures, const char *reason) {
         uint32_t instance;
 
         while ((instance = schedule_drop_instance(fixtures->config.schedule)) != 0) {
@@ -198,10 +198,7 @@ void fixtures_give_up(Fixtures *fixtures) {
                                 context,
                                 PTEST_ROLE_TEAR_DOWN,
                                 fixtures_make_result(
-                                                fixtures,
-                                                context,
-                                                PTEST_ROLE_TEAR_DOWN,
-                                                "no worker was left to run it"));
+                                                fixtures, context, PTEST_ROLE_TEAR_DOWN, reason));
         }
 }
 

@@ -52,8 +52,8 @@ void fixtures_on_gone(Fixtures *fixtures, unsigned place);
 /* A context that cannot be set up. Once: later calls have no effect. */
 void fixtures_fail_context(Fixtures *fixtures, uint32_t context, const char *reason);
 
-/* Nobody is left who could tear down: each that is left is a failure. */
-void fixtures_give_up(Fixtures *fixtures);
+/* Nobody tears down any more: each that is left is a failure. */
+void fixtures_give_up(Fixtures *fixtures, const char *reason);
 
 /* Why a test that came back is not run again; false: it is. */
 bool fixtures_find_failure(

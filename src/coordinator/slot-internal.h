@@ -5,7 +5,7 @@
 #include "coordinator/slot.h"
 
 /*
- * What the files of a slot share: slot.c (states and the end), slot-start.c, slot-message.c
+ * What the files of a slot share: slot.c (states and the end), slot-start.c, slot-message.c, slot-task.c
  */
 
 struct Slot {
@@ -30,6 +30,10 @@ struct Slot {
         bool gone;     /* the backend says so */
         BackendWorkerEnd end;
 
+        bool spent;       /* it starts nothing any more, but tears down */
+        char *spent_why;  /* one line */
+        unsigned n_tests; /* that it has reported */
+
         InFlight in_flight;
         uint64_t active_usec; /* when it last said something or was given something */
         sd_event_source *deadline;
@@ -45,6 +49,8 @@ uint64_t slot_get_deadline(const Slot *slot);
 
 /* Ends the worker with the backend's means. The record comes first, so that it stands before the stop. */
 void slot_fail(Slot *slot, SlotCause cause, const char *why);
+/* The same at a test or fixture that has ended; NULL: at what is running, if anything is */
+void slot_fail_at(Slot *slot, SlotCause cause, const char *why, const char *at);
 void slot_send_stop(Slot *slot, bool now);
 void slot_emit(Slot *slot, EventKind kind, const char *why, const char *test);
 
@@ -53,6 +59,12 @@ const char *slot_get_address(const Slot *slot, const InFlightTask *task);
 /* A task's end: it goes back, or its result is handed over. */
 void slot_return(Slot *slot, const InFlightTask *task);
 void slot_deliver(Slot *slot, const InFlightTask *task, Result *result, char **exports);
+/* All that a worker that is spent does not start; tear-downs stay with it. */
+void slot_return_unstarted(Slot *slot);
+/* The end of all tasks of a worker that is gone. */
+void slot_settle(Slot *slot);
+
+PtestPage slot_read_page(const Slot *slot);
 
 /* Gone, and read to the end: from the loop, because the handlers may start the next worker. */
 void slot_try_finish(Slot *slot);

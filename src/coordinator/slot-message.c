@@ -14,6 +14,7 @@
 
 #include "basic/clock.h"
 #include "basic/log.h"
+#include "basic/parse.h"
 #include "basic/text.h"
 #include "wire/message.h"
 
@@ -33,8 +34,72 @@ static void slot_on_hello(Slot *slot, const Message *message, const ChannelPacke
         slot->context->handlers->on_ready(slot, slot->context->userdata);
 }
 
+/* ---- A worker that is spent ---- */
+
+static bool task_is_of_module(const Slot *slot, const InFlightTask *task) {
+        return (task->fixture ? task->fixture->protocol :
+                                slot->context->suite->tests[task->test]->traits->protocol) ==
+                        TEST_PROTOCOL_MODULE;
+}
+
+static uint64_t task_get_timeout(const Slot *slot, const InFlightTask *task) {
+        return task->fixture ? task->fixture->timeout_usec :
+                               slot->context->suite->tests[task->test]->traits->timeout_usec;
+}
+
+static void slot_describe_spent(Slot *slot, const char *address, Outcome outcome, unsigned marks) {
+        const SuiteSettings *settings = &slot->context->suite->settings;
+        char size[FORMAT_MAX];
+
+        if (marks & PTEST_MARK_DIRTY)
+                (void)text_setf(&slot->spent_why, "its process was left dirty by %s", address);
+        else if (outcome == PTEST_OUTCOME_CRASH || outcome == PTEST_OUTCOME_OOM ||
+                 outcome == PTEST_OUTCOME_TIMEOUT)
+                (void)text_setf(&slot->spent_why,
+                                "%s was the end of its process: %s",
+                                address,
+                                outcome_to_string(outcome));
+        else if (settings->recycle_after > 0 && slot->n_tests >= settings->recycle_after)
+                (void)text_setf(&slot->spent_why,
+                                "recycled after %u test%s",
+                                slot->n_tests,
+                                slot->n_tests == 1 ? "" : "s");
+        else if (settings->recycle_memory != SIZE_INFINITY)
+                (void)text_setf(&slot->spent_why,
+                                "recycled, for it has grown by %s or more",
+                                format_size(size, settings->recycle_memory));
+        else
+                (void)text_setf(&slot->spent_why, "%s left nothing to run tests in", address);
+}
+
+/* What it had not started is given to others. One that could not end its test cannot be asked to leave either. */
+static void slot_on_spent(Slot *slot, const InFlightTask *task, Outcome outcome, unsigned marks) {
+        const char *address = slot_get_address(slot, task);
+
+        slot->spent = true;
+        slot_describe_spent(slot, address, outcome, marks);
+        slot_return_unstarted(slot);
+        if (outcome == PTEST_OUTCOME_TIMEOUT && task_is_of_module(slot, task)) {
+                _cleanup_free_ char *why = NULL;
+                char limit[FORMAT_MAX];
+
+                (void)text_setf(&why,
+                                "could not end it at its limit, %s",
+                                format_time(limit, task_get_timeout(slot, task)));
+                slot_fail_at(slot,
+                             SLOT_CAUSE_STUCK,
+                             why ?: "could not end it at its limit",
+                             address);
+        }
+        slot->context->handlers->on_spent(slot, slot->context->userdata);
+}
+
+/* ---- Messages ---- */
+
 static void slot_on_finished(Slot *slot, Message *message) {
         Result *result = message->finished.result;
+        Outcome outcome = result->outcome;
+        unsigned marks = result->marks;
         InFlightTask task;
         int r;
 
@@ -57,10 +122,39 @@ static void slot_on_finished(Slot *slot, Message *message) {
                 log_error_errno(r, "Failed to name a result: %m");
         if (slot->state == SLOT_BUSY && slot->in_flight.n_tasks == 0)
                 slot_set_state(slot, SLOT_IDLE);
+        slot->n_tests += task.role == PTEST_ROLE_TEST;
         slot_deliver(slot,
                      &task,
                      TAKE_PTR(message->finished.result),
                      TAKE_PTR(message->finished.exported));
+        if (message->finished.spent)
+                slot_on_spent(slot, &task, outcome, marks);
+}
+
+/* Only a test that runs finds others, and only one that may. */
+static void slot_on_found(Slot *slot, const Message *message) {
+        const InFlight *in_flight = &slot->in_flight;
+        const InFlightTask *task = in_flight->tasks;
+        const TestTraits *traits;
+
+        if (slot->cause == SLOT_CAUSE_BROKEN)
+                return;
+        if (in_flight->n_tasks == 0 || task->id != message->found.id ||
+            task->role != PTEST_ROLE_TEST) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "found tests for what it was not at");
+                return;
+        }
+        traits = slot->context->suite->tests[task->test]->traits;
+        if (traits->protocol != TEST_PROTOCOL_MODULE && !traits->finds) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "found tests for one that finds none");
+                return;
+        }
+        slot->context->handlers->on_found(
+                        slot,
+                        task->test,
+                        (char **const *)message->found.items,
+                        message->found.n_items,
+                        slot->context->userdata);
 }
 
 /* A result too large for the socket: it lies in the memory file that only this worker and we have. */
@@ -113,6 +207,9 @@ static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *p
                 break;
         case MESSAGE_SPILLED:
                 slot_on_spilled(slot, message);
+                break;
+        case MESSAGE_FOUND:
+                slot_on_found(slot, message);
                 break;
         case MESSAGE_CANCELLED:
                 slot_on_cancelled(slot, message);

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -74,6 +75,7 @@ static int slot_spawn(Slot *slot, int gate_fd) {
                 .on_lost = slot_on_lost,
         };
         const SlotContext *context = slot->context;
+        const SuiteSettings *settings = &context->suite->settings;
         _cleanup_strv_ char **argv = NULL;
         int fds[] = { gate_fd, slot->page_fd, slot->spill_fd };
         int r;
@@ -87,6 +89,12 @@ static int slot_spawn(Slot *slot, int gate_fd) {
                 r = strv_extendf(&argv, "--generation=%u", slot->generation);
         if (r >= 0 && context->user)
                 r = strv_extendf(&argv, "--user=%s", context->user);
+        if (r >= 0 && settings->recycle_after > 0)
+                r = strv_extendf(&argv, "--recycle-after=%u", settings->recycle_after);
+        if (r >= 0 && settings->recycle_memory != SIZE_INFINITY)
+                r = strv_extendf(&argv, "--recycle-memory=%" PRIu64, settings->recycle_memory);
+        if (r >= 0 && settings->worker_set_up)
+                r = strv_extendf(&argv, "--worker-set-up=%s", settings->worker_set_up);
         if (r < 0)
                 return r;
         return backend_start_worker(

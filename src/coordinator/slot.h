@@ -49,7 +49,7 @@ typedef enum SlotCause {
         SLOT_CAUSE_DIED,        /* by itself, or killed from outside */
         SLOT_CAUSE_OVER,        /* asked to, with nothing left to do */
         SLOT_CAUSE_INTERRUPTED, /* asked to, whatever it was doing */
-        SLOT_CAUSE_STUCK,       /* did not report in time */
+        SLOT_CAUSE_STUCK,       /* did not report in time, or could not end its test */
         SLOT_CAUSE_BROKEN,      /* sent what is not a message, or not one that it may send */
 } SlotCause;
 
@@ -69,6 +69,15 @@ typedef struct SlotHandlers {
         void (*on_ready)(Slot *slot, void *userdata);
         /* A test's result; it now belongs to the callee. */
         void (*on_result)(Slot *slot, uint32_t test, Result *result, void *userdata);
+        /* A test that runs has brought forth others: words of each. */
+        void (*on_found)(
+                        Slot *slot,
+                        uint32_t test,
+                        char **const *items,
+                        size_t n_items,
+                        void *userdata);
+        /* It starts nothing any more: it is to tear down what it has set up, and then to be stopped. */
+        void (*on_spent)(Slot *slot, void *userdata);
         /* A test that was sent and not started comes back. */
         void (*on_returned)(Slot *slot, uint32_t test, void *userdata);
         /* The same of a fixture; the exports are the callee's too. */
@@ -133,6 +142,8 @@ pid_t slot_get_pid(const Slot *slot);
 const char *slot_get_unit(const Slot *slot);
 size_t slot_get_in_flight(const Slot *slot);
 bool slot_takes_tasks(const Slot *slot);
+/* Of those, tear-downs only. */
+bool slot_is_spent(const Slot *slot);
 
 /* The test or fixture that its worker is running, false if none. */
 bool slot_get_running(const Slot *slot, SlotRunning *ret);
@@ -160,6 +171,9 @@ void slot_recall(Slot *slot);
 
 /* Ends the worker: it may finish what runs (OVER), or not (INTERRUPTED). Without a worker: no effect. */
 void slot_begin_stop(Slot *slot, SlotCause cause);
+
+/* Ends it with the backend's means, whatever it is doing. */
+void slot_abort(Slot *slot, const char *why);
 
 /* What came from the slot's worker: the pool found it by the peer's pid. */
 void slot_on_packet(Slot *slot, const ChannelPacket *packet);

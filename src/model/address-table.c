@@ -41,11 +41,13 @@ static uint32_t *address_table_find(
         }
 }
 
-static int address_table_grow(AddressTable *table, const Suite *suite) {
+int address_table_reserve(AddressTable *table, const Suite *suite, size_t n) {
         AddressTable larger;
         int r;
 
-        r = address_table_init(&larger, table->n_places);
+        if (n * 2 < table->n_places)
+                return 0;
+        r = address_table_init(&larger, MAX(n, table->n_places));
         if (r < 0)
                 return r;
         for (size_t i = 0; i < table->n_places; i++)
@@ -65,11 +67,9 @@ int address_table_add(AddressTable *table, const Suite *suite, uint32_t test, ui
         uint32_t *place;
         int r;
 
-        if (table->n_taken * 2 + 2 > table->n_places) {
-                r = address_table_grow(table, suite);
-                if (r < 0)
-                        return r;
-        }
+        r = address_table_reserve(table, suite, table->n_taken + 1);
+        if (r < 0)
+                return r;
         place = address_table_find(table, suite, suite->tests[test]->address);
         if (*place != 0) {
                 *ret_first = *place - 1;

@@ -19,6 +19,9 @@ typedef struct AddressTable {
 int address_table_init(AddressTable *table, size_t n);
 void address_table_done(AddressTable *table);
 
+/* Room for n in all, so that adding up to then cannot fail. */
+int address_table_reserve(AddressTable *table, const Suite *suite, size_t n);
+
 /* Adds a test of the suite. 1: there is one with its address, *ret_first, and it was not added. -ENOMEM */
 int address_table_add(AddressTable *table, const Suite *suite, uint32_t test, uint32_t *ret_first);
 
