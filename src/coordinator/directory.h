@@ -9,7 +9,8 @@
 
 /*
  * The directory of a run's sockets, gone with the run: mode 0700, or 0710 for the group of workers that are
- * another user, so that a test of theirs can reach the sockets but not replace them
+ * another user, so that a test of theirs can reach the sockets but not replace them. PTEST_FILES_DIRECTORY in it
+ * is theirs, for what set-ups export and tests find
  *
  * Below $RUNTIME_DIRECTORY, /run/ptest (root), $XDG_RUNTIME_DIR/ptest or /tmp: the first that can be used
  * and leaves room for a socket's path (107 bytes). Its coordinator holds a lock on it (flock), so that those
