@@ -17,6 +17,7 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/list-tree.h"
 #include "cli/suite-load.h"
 #include "cli/verb.h"
 #include "cli/worker-path.h"
@@ -29,6 +30,7 @@ typedef struct ListArguments {
         char **patterns;
         char **targets;
         bool json;
+        bool tree;
         int error;
 } ListArguments;
 
@@ -39,6 +41,7 @@ static void list_arguments_done(ListArguments *arguments) {
 
 /* Without a short form: -j is the number of workers elsewhere. */
 #define OPTION_JSON 0x100
+#define OPTION_TREE 0x101
 
 static const struct argp_option list_options[] = {
         {"keyword",
@@ -49,7 +52,11 @@ static const struct argp_option list_options[] = {
          OPTION_JSON, NULL,
          0, "An array of objects with all that is known of each test",
          0 },
-        {                                                                },
+        { "tree",
+         OPTION_TREE, NULL,
+         0, "For people: below the contexts that tests are in, with their modes",
+         0 },
+        {                                                       },
 };
 
 static error_t list_on_option(int key, char *value, struct argp_state *state) {
@@ -65,6 +72,9 @@ static error_t list_on_option(int key, char *value, struct argp_state *state) {
                 break;
         case OPTION_JSON:
                 arguments->json = true;
+                break;
+        case OPTION_TREE:
+                arguments->tree = true;
                 break;
         case ARGP_KEY_ARG:
                 arguments->error = strv_extend(&arguments->targets, value);
@@ -111,13 +121,31 @@ static json_t *json_words(char *const *words) {
         return array;
 }
 
-static json_t *test_to_json(const Test *test) {
+/* Of tests of modules, which have the choice. */
+static json_t *json_isolation(const Test *test) {
+        if (test->protocol != TEST_PROTOCOL_MODULE)
+                return json_null();
+        return json_string(test->isolate ? "process" : "none");
+}
+
+static json_t *json_context(const Suite *suite, uint32_t number) {
+        return json_text(number == CONTEXT_NONE ? NULL : suite->contexts[number - 1]->name);
+}
+
+static json_t *json_mode(const Suite *suite, uint32_t number) {
+        return json_text(
+                        number == CONTEXT_NONE ?
+                                        NULL :
+                                        context_mode_to_string(suite->contexts[number - 1]->mode));
+}
+
+static json_t *test_to_json(const Suite *suite, const Test *test) {
         json_t *timeout = test->timeout_usec == USEC_INFINITY ?
                         json_null() :
                         json_integer((json_int_t)test->timeout_usec);
 
         return json_pack(
-                        "{s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:o, s:b, s:o, s:o, s:o, s:o}",
+                        "{s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                         "address",
                         json_text(test->address),
                         "exec",
@@ -143,7 +171,15 @@ static json_t *test_to_json(const Test *test) {
                         "description",
                         json_text(test->description),
                         "load_error",
-                        json_text(test->load_error));
+                        json_text(test->load_error),
+                        "context",
+                        json_context(suite, test->context),
+                        "mode",
+                        json_mode(suite, test->context),
+                        "isolation",
+                        json_isolation(test),
+                        "found_exec",
+                        test->finds ? json_words(test->found_argv) : json_null());
 }
 
 /* One test at a time: the array of a large suite need not be in memory. */
@@ -156,7 +192,7 @@ static int print_json(const Suite *suite) {
                 if (r < 0)
                         return r;
 
-                json_t *object = test_to_json(test);
+                json_t *object = test_to_json(suite, test);
                 if (!object)
                         return -ENOMEM;
                 fputs(i > 0 ? ",\n " : "\n ", stdout);
@@ -169,11 +205,13 @@ static int print_json(const Suite *suite) {
         return 0;
 }
 
-static int print_suite(const Suite *suite, bool json) {
+static int print_suite(const Suite *suite, const ListArguments *arguments) {
         int r = 0;
 
-        if (json)
+        if (arguments->json)
                 r = print_json(suite);
+        else if (arguments->tree)
+                r = list_tree_print(suite);
         else
                 for (size_t i = 0; i < suite->n_tests; i++)
                         puts(suite->tests[i]->address);
@@ -208,7 +246,7 @@ int verb_list(int argc, char **argv) {
         if (r < 0)
                 return 2;
 
-        r = print_suite(suite, arguments.json);
+        r = print_suite(suite, &arguments);
         if (r < 0) {
                 log_error_errno(r, "Failed to write the list: %m");
                 return LIST_EXIT_MACHINERY;
