@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""table.py: what was observed in all parts of the matrix, as a table in Markdown. $PTEST_TESTS_MESON as for run.py."""
+
+import results
+from rows import ROWS
+
+# What a limit needs is only in the machine; a box shows what needs none of them at full speed.
+COLUMNS = [
+    ("ptest, scopes", ("vm", "box")),
+    ("ptest, plain", ("plain",)),
+    ("meson test", ("meson",)),
+    ("ctest", ("ctest",)),
+    ("kyua", ("kyua",)),
+    ("gnome-desktop-testing", ("gnome-desktop-testing-runner",)),
+    ("GNU parallel", ("parallel",)),
+    ("prove", ("prove",)),
+]
+
+
+def describe(cells, row, parts):
+    for part in parts:
+        if cell := cells.get((part, row.program)):
+            left = f", **{cell['left']} alive**" if cell["left"] else ""
+            return f"{cell['outcome'].replace('|', ' ')}, {cell['seconds']:.1f} s{left}"
+    return "–"
+
+
+def lines():
+    cells = results.read()
+    columns = [c for c in COLUMNS if any((part, row.program) in cells for part in c[1] for row in ROWS)]
+    yield "| | " + " | ".join(title for title, _ in columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for row in ROWS:
+        yield f"| {row.title} | " + " | ".join(describe(cells, row, parts) for _, parts in columns) + " |"
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))
