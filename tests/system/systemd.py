@@ -59,14 +59,16 @@ def cgroup_of(pid):
 
 
 class Signals:
-    """What the manager tells on the bus, in its order; a context."""
+    """What the manager is asked and tells on the bus, in its order; a context."""
 
-    MEMBERS = {"JobNew", "JobRemoved", "UnitNew", "UnitRemoved"}
+    MEMBERS = {"JobNew", "JobRemoved", "UnitNew", "UnitRemoved", "StopUnit"}
+    MATCHES = ("type='signal',interface='org.freedesktop.systemd1.Manager'",
+               "type='method_call',interface='org.freedesktop.systemd1.Manager',member='StopUnit'")
 
     def __enter__(self):
         self.file = tempfile.NamedTemporaryFile("w+b")
         self.process = subprocess.Popen(
-            ["busctl", "monitor", "--json=short", "--match=type='signal',interface='org.freedesktop.systemd1.Manager'"],
+            ["busctl", "monitor", "--json=short", *(f"--match={match}" for match in self.MATCHES)],
             stdout=self.file, stderr=subprocess.DEVNULL)
         # It is there when it hears.
         eventually(lambda: self.poke() and self.all(), what="that the monitor hears signals")

@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import machine_is_real  # noqa: E402,F401
 import first_run  # noqa: E402,F401
 import scopes  # noqa: E402,F401
+import contexts_in_scopes  # noqa: E402,F401
 import orphans  # noqa: E402,F401
 import services  # noqa: E402,F401
 import users  # noqa: E402,F401
