@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A set-up that never ends, in a context of one worker: its tests are not run, all others are
+ *
+ * expect: server::first pass
+ * expect: server::hangs::one not-run *set-up*hangs*ran longer than 400ms*
+ * expect: server::hangs::two not-run *set-up*hangs*ran longer than 400ms*
+ * expect: server::second pass
+ * expect: server::third pass
+ * expect: free pass
+ * expect-fixture: server::hangs set-up ran longer than 400ms*
+ * expect-log: +server 1
+ * expect-log: +hangs 1
+ * expect-log: server.down 1
+ * expect-stuck: server::hangs
+ * expect-exit: 1
+ */
+
+#include "story.h"
+
+STORY_SERVER()
+
+STORY_GOOD(first)
+
+STORY_CONTEXT(hangs,
+              story_sleep(),
+              (void)0,
+              .parent = ptest_context(server),
+              .set_up_timeout_ms = 400)
+STORY_IN(hangs, one)
+STORY_IN(hangs, two)
+
+STORY_GOOD(second)
+STORY_GOOD(third)
+STORY_FREE(free)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The test modules of tests/data/modules: what they say in their heads, and whether a run of them was like that.
+
+Lines of a head:
+
+    expect: ADDRESS OUTCOME [REASON]     without the module's name; REASON is a glob
+    expect-fixture: CONTEXT WHICH REASON the record of a failed fixture; these, and no others
+    expect-log: ENTRY N[-M]              how often it stands in the log that the module writes
+    expect-stuck: ADDRESS                what the record of a stuck worker names; these, and no others
+    expect-dirty: ADDRESS WHAT           marked dirty; a glob for what the record says of it
+    expect-exit: N
+"""
+
+import fnmatch
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from program import MESSAGE_IDS, PTEST, SOURCE, Run, text
+
+SOURCES = SOURCE / "tests" / "data" / "modules"
+NAMES = sorted(path.stem for path in SOURCES.glob("*.c"))
+LINE = re.compile(r" \* (expect[a-z-]*): (.*)$")
+
+SETTINGS = "[Suite]\nTimeoutSec=20\nGraceSec=500ms\nStopSec=2\n"
+
+
+class Story:
+    def __init__(self, name):
+        self.name = name
+        self.tests, self.fixtures, self.log, self.stuck, self.dirty, self.exit = {}, [], {}, [], {}, None
+        for line in (SOURCES / f"{name}.c").read_text().splitlines():
+            if match := LINE.match(line):
+                self.take(match[1], match[2].split())
+        assert self.tests and self.exit is not None, f"{name} does not say what is expected"
+
+    def take(self, what, words):
+        if what == "expect":
+            self.tests[f"{self.name}::{words[0]}"] = (words[1], " ".join(words[2:]) or "*")
+        elif what == "expect-fixture":
+            self.fixtures.append((words[0], words[1], " ".join(words[2:])))
+        elif what == "expect-log":
+            low, _, high = words[1].partition("-")
+            self.log[words[0]] = (int(low), int(high or low))
+        elif what == "expect-stuck":
+            self.stuck.append(words[0])
+        elif what == "expect-dirty":
+            self.dirty[f"{self.name}::{words[0]}"] = " ".join(words[1:])
+        elif what == "expect-exit":
+            self.exit = int(words[0])
+        else:
+            raise AssertionError(f"{self.name}: {what}")
+
+
+def module_path(name):
+    """In the build directory of the program, or of the checkout that the installed program was made from."""
+    build = os.environ.get("PTEST_TESTS_MESON") or Path(PTEST).resolve().parents[2]
+    path = Path(build) / "tests" / "data" / "modules" / f"{name}.so"
+    assert path.exists(), f"{path} is not built"
+    return path
+
+
+class StoryRun(Run):
+    """A run of one module, which lies beside its log in a directory that any user may write to."""
+
+    def __init__(self, name, settings="", more="", options=("-j1",), **kwargs):
+        scratch = Path(tempfile.mkdtemp(prefix="pt."))
+        self.place = scratch / "module"
+        self.place.mkdir()
+        self.place.chmod(0o1777)
+        shutil.copy(module_path(name), self.place)
+        suite = f"{SETTINGS}{settings}From=module:{self.place}/{name}.so\n{more}"
+        super().__init__(suite=suite, scratch=scratch, options=options, name=name, **kwargs)
+
+    @property
+    def log(self):
+        path = self.place / "log"
+        return path.read_text().split() if path.exists() else []
+
+    def workers_told(self):
+        """What the records tell of each slot's workers, in their order: (slot, generation, kind)."""
+        kinds = {MESSAGE_IDS[f"WORKER_{kind}"]: kind for kind in ("STARTED", "STUCK", "STOPPED", "LOST")}
+        return [(text(r, "PTEST_SLOT"), int(text(r, "PTEST_GENERATION")), kinds[text(r, "MESSAGE_ID")])
+                for r in self.records if text(r, "MESSAGE_ID") in kinds]
+
+
+def check_outcomes(story, it):
+    seen = {address: (outcome, it.reason(address)) for address, outcome in it.outcomes.items()}
+    assert set(seen) == set(story.tests), f"told {sorted(seen)}, expected {sorted(story.tests)}"
+    for address, (outcome, glob) in story.tests.items():
+        assert seen[address][0] == outcome and fnmatch.fnmatchcase(seen[address][1], glob), \
+            f"{address}: {seen[address]}, expected {(outcome, glob)}"
+    for address in story.tests:
+        dirty = text(it.results[address], "PTEST_DIRTY")
+        assert fnmatch.fnmatchcase(dirty, story.dirty.get(address, "")), f"{address} left {dirty!r}"
+        assert ("dirty" in it.marks(address)) == (address in story.dirty), f"{address}: {it.marks(address)}"
+    assert it.status == story.exit, f"exit status {it.status}, expected {story.exit}"
+    it.assert_whole()
+
+
+def check_log(story, it):
+    log = it.log
+    for entry, (low, high) in story.log.items():
+        assert low <= log.count(entry) <= high, f"{entry} {log.count(entry)} times: {log}"
+    for address, (outcome, _) in story.tests.items():
+        name = address.rpartition("::")[2]
+        assert log.count(name) == (outcome != "not-run"), f"{name} was begun {log.count(name)} times: {log}"
+    inside = [address.rpartition("::")[2] for address, (outcome, _) in story.tests.items()
+              if address.startswith(f"{story.name}::server::") and outcome != "not-run"]
+    if inside:
+        at = [log.index(name) for name in inside]
+        assert log.index("+server") < min(at) and max(at) < log.index("-server") < log.index("server.down"), log
+
+
+def check_fixtures(story, it):
+    told = [(text(r, "PTEST_CONTEXT"), text(r, "PTEST_FIXTURE"), text(r, "PTEST_REASON"), text(r, "PTEST_OUTCOME"))
+            for r in it.records_of("FIXTURE_FAILED")]
+    assert len(told) == len(story.fixtures), told
+    for (context, which, glob), (name, fixture, reason, outcome) in zip(story.fixtures, told):
+        assert name.endswith(context.rpartition("::")[2]) and fixture == which, (name, fixture)
+        assert fnmatch.fnmatchcase(reason, glob) and outcome == "timeout", (reason, outcome)
+
+
+def check_workers(story, it):
+    """A stuck worker is stuck, then stopped, and then only its place has another one."""
+    at = [text(r, "PTEST_TEST") or text(r, "PTEST_CONTEXT") for r in it.records_of("WORKER_STUCK")]
+    assert len(at) == len(story.stuck), f"stuck at {at}, expected {story.stuck}"
+    for name, expected in zip(at, story.stuck):
+        assert name.endswith(expected.rpartition("::")[2]), f"stuck at {name}, expected {expected}"
+    told = it.workers_told()
+    for i, (slot, generation, kind) in enumerate(told):
+        before = [entry for entry in told[:i] if entry[0] == slot]
+        if kind == "STARTED":
+            assert not before or before[-1] == (slot, generation - 1, "STOPPED"), told
+        else:
+            assert before and before[-1][1] == generation, told
+        if kind == "STOPPED":
+            assert (slot, generation, "STARTED") in before, told
+    stopped = {entry[:2] for entry in told if entry[2] == "STOPPED"}
+    assert {entry[:2] for entry in told} == stopped, told
+
+
+def check(story, it):
+    check_outcomes(story, it)
+    check_log(story, it)
+    check_fixtures(story, it)
+    check_workers(story, it)
+    assert not it.stderr, it.stderr
+    it.assert_nothing_is_left()
