@@ -16,6 +16,15 @@
  *      stuck           takes tasks and says nothing more; ignores SIGTERM
  *      exit-task       ends at its first task
  *      good            passes every test at once
+ *      spent           is spent with its first result, and drops what else it holds
+ *      spent-exit      the same, and ends without a word
+ *      spent-lies      the same, and passes every other test all the same
+ *      found           each test finds two more, those that were found excepted
+ *      found-twice     the same, and names each of them three times
+ *      found-flood     the same with 20 times 1000
+ *      found-bad       finds what makes no address
+ *      found-other     finds tests for a task that it does not have
+ *      found-late      finds tests for one whose result it has sent
  *
  * With FAKE_WORKER_ONCE=FILE all but the first worker of the run, which makes the file, are good.
  */
@@ -31,6 +40,7 @@
 
 #include "basic/clock.h"
 #include "basic/parse.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "wire/channel.h"
 #include "wire/message.h"
@@ -43,6 +53,7 @@ typedef struct Fake {
         unsigned slot, generation;
         ChannelWorker *channel;
         PtestPage *page;
+        bool spent;
 } Fake;
 
 static bool fake_is(const Fake *fake, const char *mode) {
@@ -58,6 +69,49 @@ static void fake_send(Fake *fake, const Message *message) {
                 _exit(20);
 }
 
+/* Names that begin so, numbered from first on, each with an argument. */
+static void fake_find(Fake *fake, uint64_t id, const char *name, unsigned first, unsigned n) {
+        char **items[PTEST_FOUND_MAX];
+        Message message = {
+                .kind = MESSAGE_FOUND, .found = {.id = id, .items = items, .n_items = n}
+        };
+
+        for (unsigned i = 0; i < n; i++) {
+                items[i] = NULL;
+                if (strv_extendf(&items[i], "%s%u", name, first + i) < 0 ||
+                    strv_extend(&items[i], "an argument") < 0)
+                        _exit(23);
+        }
+        fake_send(fake, &message);
+        for (unsigned i = 0; i < n; i++)
+                strv_free(items[i]);
+}
+
+/* What the mode says that this test finds. */
+static void fake_find_for(Fake *fake, const Task *task) {
+        char *const bad[] = { (char *)"two\nlines", NULL };
+        char **const bad_items[] = { (char **)bad };
+
+        if (!task->test->finds || strstr(task->test->address, "::"))
+                return;
+        if (fake_is(fake, "found") || fake_is(fake, "found-twice"))
+                fake_find(fake, task->id, "f", 1, 2);
+        for (unsigned i = 0; i < 2 && fake_is(fake, "found-twice"); i++)
+                fake_find(fake, task->id, "f", 1, 2);
+        for (unsigned i = 0; i < 20 && fake_is(fake, "found-flood"); i++)
+                fake_find(fake, task->id, "f", 1 + i * 1000, 1000);
+        if (fake_is(fake, "found-other"))
+                fake_find(fake, task->id + 1000000, "f", 1, 2);
+        if (fake_is(fake, "found-bad"))
+                fake_send(fake,
+                          &(Message){
+                                          .kind = MESSAGE_FOUND,
+                                          .found = {.id = task->id,
+                                                    .items = (char ***)bad_items,
+                                                    .n_items = 1}
+                });
+}
+
 static void fake_finish(Fake *fake, uint64_t id) {
         Result *result;
 
@@ -66,7 +120,9 @@ static void fake_finish(Fake *fake, uint64_t id) {
         fake_send(fake,
                   &(Message){
                                   .kind = MESSAGE_FINISHED,
-                                  .finished = {.id = id, .result = result}
+                                  .finished = {.id = id,
+                                               .result = result,
+                                               .spent = fake->spent}
         });
         result_free(result);
 }
@@ -102,13 +158,26 @@ static void fake_on_tasks(Fake *fake, const Message *message) {
         if (fake_is(fake, "skip-ahead") && n > 1)
                 fake_finish(fake, message->tasks.items[1].id);
         for (size_t i = 0; i < n; i++) {
-                uint64_t id = message->tasks.items[i].id;
+                const Task *task = &message->tasks.items[i];
+                uint64_t id = task->id;
 
+                if (fake->spent && task->role != PTEST_ROLE_TEAR_DOWN &&
+                    !fake_is(fake, "spent-lies"))
+                        continue;
                 fake_start(fake, id);
                 if (fake_is(fake, "stuck"))
                         return;
+                fake_find_for(fake, task);
                 __atomic_store_n(&fake->page->task_id, 0, __ATOMIC_RELEASE);
+                fake->spent = text_starts_with(fake->mode, "spent") &&
+                                task->role == PTEST_ROLE_TEST;
                 fake_finish(fake, id);
+                if (fake->spent && fake_is(fake, "spent-exit")) {
+                        fake_wait();
+                        _exit(0);
+                }
+                if (fake_is(fake, "found-late"))
+                        fake_find(fake, id, "f", 1, 2);
                 if (!fake_is(fake, "late"))
                         continue;
                 fake_finish(fake, id);

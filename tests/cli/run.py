@@ -11,6 +11,7 @@ import ways_to_end  # noqa: E402,F401
 import broken_workers  # noqa: E402,F401
 import command_line  # noqa: E402,F401
 import contexts  # noqa: E402,F401
+import growth  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import reports  # noqa: E402,F401
 import surroundings  # noqa: E402,F401

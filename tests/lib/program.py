@@ -196,6 +196,8 @@ class Run:
     def assert_whole(self):
         """Every planned test has one result, and the run says how it ended."""
         planned = int(text(self.records_of("RUN_STARTED")[0], "PTEST_PLANNED"))
+        planned += sum(int(text(r, "PTEST_FOUND", "0")) for r in self.records_of("TESTS_FOUND"))
+        assert planned == int(text(self.records_of("RUN_FINISHED")[0], "PTEST_PLANNED")), planned
         assert len(self.results) == planned, f"{planned} planned, {len(self.results)} reported"
         assert self.verdict
 
