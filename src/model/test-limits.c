@@ -26,6 +26,11 @@ static void test_limits_take(TestLimits *limits, const TestLimits *from, uint32_
         limits->given |= which;
 }
 
+bool test_limits_are_any(const TestLimits *limits) {
+        return limits->memory_max != SIZE_INFINITY || limits->memory_high != SIZE_INFINITY ||
+                        limits->tasks_max != UINT64_MAX || limits->cpu_quota_usec != USEC_INFINITY;
+}
+
 void test_limits_apply(TestLimits *limits, const TestLimits *over) {
         test_limits_take(limits, over, over->given);
 }

@@ -55,6 +55,9 @@ typedef struct TestLimits {
                        .leak_grace_usec = TEST_LEAK_GRACE_DEFAULT, \
                        .leaks = LEAKS_MARK })
 
+/* There is a limit of what it may use. */
+bool test_limits_are_any(const TestLimits *limits);
+
 /* What over gives replaces what is there. */
 void test_limits_apply(TestLimits *limits, const TestLimits *over);
 /* What under gives is taken where limits gives nothing. */

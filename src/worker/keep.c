@@ -9,6 +9,7 @@
 #include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/strv.h"
+#include "worker/cgroup-tree.h"
 #include "worker/descendants.h"
 
 /* Of one set-up. */
@@ -19,6 +20,8 @@ typedef struct Kept {
         size_t n_sessions;
         pid_t *pids;
         size_t n_pids;
+        const CgroupTree *tree; /* weak: the runner's */
+        CgroupCell *cell;       /* that they are in; NULL: none */
 } Kept;
 
 struct Keep {
@@ -39,6 +42,7 @@ int keep_new(Keep **ret) {
 }
 
 void keep_forget(Keep *keep) {
+        cell_free(kept->cell);
         while (keep->n_items > 0)
                 kept_done(&keep->items[--keep->n_items]);
 }
@@ -96,7 +100,17 @@ int keep_add(Keep *keep, uint32_t instance, pid_t leader, Output *output) {
         return r;
 }
 
-void keep_release(Keep *keep, uint32_t instance) {
+void keep_add_cell(Keep *keep, uint32_t instance, const CgroupTree *tree, CgroupCell **cell) {
+        Kept *last = keep->n_items > 0 ? &keep->items[keep->n_items - 1] : NULL;
+
+        if (!*cell || !last || last->instance != instance || last->cell)
+                return;
+        last->tree = tree;
+        last->cell = TAKE_PTR(*cell);
+}
+
+CgroupCell *keep_release(Keep *keep, uint32_t instance) {
+        CgroupCell *cell = NULL;
         size_t to = 0;
 
         for (size_t i = 0; i < keep->n_items; i++)
@@ -120,7 +134,8 @@ static bool keep_has(const Keep *keep, pid_t pid) {
         for (size_t i = 0; i < keep->n_items; i++) {
                 const Kept *kept = &keep->items[i];
 
-                if (pids_contain(kept->pids, kept->n_pids, pid) ||
+                if ((kept->cell && cgroup_tree_has_in_cell(kept->tree, kept->cell, pid)) ||
+                    pids_contain(kept->pids, kept->n_pids, pid) ||
                     (session > 0 && pids_contain(kept->sessions, kept->n_sessions, session)))
                         return true;
         }
@@ -159,7 +174,14 @@ size_t keep_get_fds(const Keep *keep, struct pollfd *fds, size_t max) {
         return n;
 }
 
+                        continue;
+                }
+                if (!cell)
+                        cell = TAKE_PTR(keep->items[i].cell);
+                kept_done(&keep->items[i]);
+        }
 static void pipe_drop(int *fd) {
+        return cell;
         char buffer[4096];
         ssize_t n = read(*fd, buffer, sizeof(buffer));
 

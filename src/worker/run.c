@@ -17,16 +17,16 @@
 #include "basic/process.h"
 #include "basic/strv.h"
 #include "model/escalation.h"
+#include "basic/text.h"
 #include "worker/descendants.h"
+#include "worker/cgroup-tree.h"
 #include "worker/exports.h"
 #include "worker/judge.h"
 #include "worker/keep.h"
 #include "worker/oom.h"
 #include "worker/output.h"
 #include "worker/spawn.h"
-
-/* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
-#define LINGER_USEC (200 * USEC_PER_MSEC)
+#include "worker/stuck.h"
 
 /* Between two rounds of killing what is left. */
 #define SWEEP_REPEAT_USEC (10 * USEC_PER_MSEC)
@@ -56,6 +56,8 @@ struct Runner {
         OomWatch *oom;
         char **environment;
         int child_fd; /* signalfd: a child ended */
+        CgroupTree *tree; /* NULL: tests have no cgroups of their own */
+        int tree_error;   /* why, although they should */
         char *buffer; /* OUTPUT_BUFFER_SIZE */
         Keep *keep;
 };
@@ -69,6 +71,8 @@ struct Run {
         char **environment;
 
         RunState state;
+        CgroupCell *cell;     /* NULL: it has none */
+        CgroupCell *released; /* of a tear-down: what was kept of the set-up */
         Escalation escalation;
         uint64_t deadline_usec; /* of this state; in RUN_RUNNING the escalation has it */
         uint64_t started_usec;
@@ -130,6 +134,7 @@ Runner *runner_free(Runner *runner) {
         keep_free(runner->keep);
         strv_free(runner->environment);
         fd_close(runner->child_fd);
+        cgroup_tree_free(runner->tree);
         free(runner->buffer);
         free(runner);
         return NULL;
@@ -142,6 +147,21 @@ Keep *runner_get_keep(Runner *runner) {
 bool runner_kill_all(Runner *runner) {
         keep_forget(runner->keep);
         uint64_t end = usec_add(clock_monotonic(), SWEEP_MAX_USEC);
+
+OomWatch *runner_get_oom(Runner *runner) {
+        return runner->oom;
+}
+
+int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
+        int r = cgroup_tree_new(slot, generation, &runner->tree);
+
+        if (r < 0 && r != -ENOMEM) {
+                log_warning("Failed to divide the cgroup of this worker: %s", strerror(-r));
+                runner->tree_error = r;
+                r = 0;
+        }
+        return r;
+}
 
         do {
                 struct pollfd fd = { .fd = runner->child_fd, .events = POLLIN };
@@ -164,6 +184,30 @@ static void run_begin_linger(Run *run, uint64_t now);
 
 /* Its address for a test; for a set-up where its exports go. What was exported comes last: nothing else is as new. */
 static int run_make_environment(Run *run) {
+/*
+ * Nothing of the test is there any more: no descendant but those that are kept, and nobody in its cgroup. A process may
+ * be reaped a moment before its cgroup knows.
+ */
+static bool run_is_alone(const Run *run, bool no_children) {
+        if ((run->cell && !cell_is_empty(run->cell)) ||
+            (run->released && !cell_is_empty(run->released)))
+                return false;
+        if (no_children)
+                return true;
+        /* Those that are kept are children too; whether there are others is looked up. */
+        return run->reaped && !keep_is_empty(run->runner->keep) &&
+                        descendants_are_gone(run->runner->keep);
+}
+
+/* Also those that left its cgroup, which takes permission, or have none. */
+static void run_kill_all(Run *run) {
+        if (run->cell)
+                cell_kill(run->cell);
+        if (run->released)
+                cell_kill(run->released);
+        descendants_kill(run->runner->keep);
+}
+
         const Test *test = run->test;
         int r;
 
@@ -218,6 +262,31 @@ static SpawnSpec run_get_spec(const Run *run) {
                 .err_fd = -1,
         };
 }
+/* No cgroup is no test where it has limits: nothing else would hold them. */
+static int run_make_cell(Run *run) {
+        const TestLimits *limits = &run->test->limits;
+        int r = run->runner->tree_error;
+
+        if (run->runner->tree)
+                r = cgroup_tree_add_cell(run->runner->tree, limits, &run->cell);
+        if (r >= 0 || r == -ENOMEM || !test_limits_are_any(limits))
+                return r == -ENOMEM ? r : 0;
+        (void)text_setf(&run->start_error,
+                        "cannot make a cgroup with the limits of the test: %s",
+                        strerror(-r));
+        return r;
+}
+
+/* Where no cgroup holds it, the next best: each process by itself. */
+static uint64_t run_get_data_max(const Run *run) {
+        uint64_t memory_max = run->test->limits.memory_max;
+
+        if (memory_max == SIZE_INFINITY ||
+            (run->cell && cgroup_tree_has_controller(run->runner->tree, "memory")))
+                return 0;
+        return memory_max;
+}
+
 
 static int run_spawn(Run *run) {
         _cleanup_close_ int out_fd = -1, err_fd = -1;
@@ -225,6 +294,9 @@ static int run_spawn(Run *run) {
         int r;
 
         r = output_open(&run->output, &out_fd, &err_fd);
+                .cell = run->cell,
+                .cell_memory_max = run->test->limits.memory_max,
+                .data_max = run_get_data_max(run),
         if (r < 0)
                 return r;
         spec.out_fd = out_fd;
@@ -233,9 +305,13 @@ static int run_spawn(Run *run) {
 }
 
 /* A tear-down without a command: what the set-up left is all that there is to do. */
+        r = run_make_cell(run);
+        if (r < 0)
+                return r;
+        spec = run_get_spec(run);
 static void run_start_nothing(Run *run) {
         run->reaped = true;
-        run->alone = descendants_are_gone(run->runner->keep);
+        run->alone = run_is_alone(run, false);
         if (run->alone)
                 run->state = RUN_ENDED;
         else
@@ -280,7 +356,10 @@ Run *run_free(Run *run) {
         if (!run)
                 return NULL;
         if (run->pid > 0 && !run->alone)
-                descendants_kill(run->runner->keep);
+                run_kill_all(run);
+        cell_free(run->cell);
+        cell_free(run->released);
+        stuck_free(run->report);
         output_done(&run->output);
         result_free(run->result);
         strv_free(run->environment);
@@ -307,10 +386,7 @@ static void run_reap(Run *run) {
                 pid_t pid = wait4(-1, &status, WNOHANG, &usage);
 
                 if (pid <= 0) {
-                        /* Those that are kept are children too; whether there are others is looked up. */
-                        run->alone = pid < 0 ||
-                                        (run->reaped && !keep_is_empty(run->runner->keep) &&
-                                         descendants_are_gone(run->runner->keep)); /* ECHILD */
+                        run->alone = run_is_alone(run, pid < 0); /* ECHILD */
                         return;
                 }
                 run->user_usec += timeval_to_usec(&usage.ru_utime);
@@ -367,11 +443,12 @@ static int run_keep(Run *run) {
 static void run_begin_linger(Run *run, uint64_t now) {
         if (run->spec.role == PTEST_ROLE_TEAR_DOWN)
                 descendants_signal(run->runner->keep, SIGTERM);
-        run_set_state(run, RUN_LINGERING, usec_add(now, LINGER_USEC));
+        run_set_state(run, RUN_LINGERING, usec_add(now, run->test->limits.leak_grace_usec));
 }
 
 static int run_begin_sweep(Run *run, uint64_t now) {
         int r;
+        keep_add_cell(run->runner->keep, run->spec.instance, run->runner->tree, &run->cell);
 
         r = run_note_leaks(run);
         if (r < 0)
@@ -381,7 +458,7 @@ static int run_begin_sweep(Run *run, uint64_t now) {
                 return r;
         run->sweep_end_usec = usec_add(now, SWEEP_MAX_USEC);
         run_set_state(run, RUN_SWEEPING, usec_add(now, SWEEP_REPEAT_USEC));
-        descendants_kill(run->runner->keep);
+        run_kill_all(run);
         return 0;
 }
 
@@ -391,7 +468,7 @@ static int run_dispatch_sweep(Run *run, uint64_t now) {
                 return run_end(run);
         }
         if (now >= run->deadline_usec) {
-                descendants_kill(run->runner->keep);
+                run_kill_all(run);
                 run_reap(run);
                 run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
         }
@@ -404,7 +481,7 @@ static void run_kill(Run *run) {
         run->sent_kill = true;
         /* The leader is not reaped, so its pid cannot be another's; setsid() made it the group's id. */
         (void)kill(-run->pid, SIGKILL);
-        descendants_kill(run->runner->keep);
+        run_kill_all(run);
 }
 
 static bool run_catches_signal(const Run *run) {
@@ -428,6 +505,33 @@ static int run_escalate(Run *run, uint64_t now) {
                         run->sent_signal = true;
                         descendants_signal(run->runner->keep, run->test->timeout_signal);
                         break;
+/* At its time limit, before anything is done to it. True: its signal has to wait for that. */
+static bool run_look(Run *run, uint64_t now) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (run->report && !stuck_is_made(run->report)) {
+                stuck_dispatch(run->report, now);
+                return true;
+        }
+        if (run->looked || run->interrupted || now < escalation_get_deadline(&run->escalation))
+                return false;
+        run->looked = true;
+        return descendants_list(run->runner->keep, &pids, &n) >= 0 &&
+                        stuck_start(pids,
+                                    n,
+                                    run->cell ? cell_get_fd(run->cell) : -1,
+                                    &run->report) >= 0;
+}
+
+/* It ended by itself in the meantime: what was held of it is free to end too. */
+static void run_end_look(Run *run) {
+        if (!run->report || stuck_is_made(run->report))
+                return;
+        stuck_abort(run->report);
+        descendants_signal(run->runner->keep, SIGCONT);
+}
+
                 case ESCALATION_KILL:
                         run_kill(run);
                         break;
@@ -468,6 +572,10 @@ static void run_take_child_signal(Run *run) {
 }
 
 int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
+        fds[RUN_FD_CELL] = (struct pollfd){
+                .fd = run->reaped && run->cell ? cell_get_events_fd(run->cell) : -1,
+                .events = POLLPRI,
+        };
         uint64_t now;
         int r;
 
@@ -547,6 +655,23 @@ static void run_fill_status(Run *run, JudgeFacts *facts) {
                 facts->code = CLD_EXITED;
                 facts->status = result->exit_status = WEXITSTATUS(run->status);
                 return;
+/* What the kernel counted for all of the test together, instead of what its processes told when they ended. */
+static void run_fill_cell_usage(Run *run) {
+        Result *result = run->result;
+        CellUsage usage;
+
+        cell_read_usage(run->cell, &usage);
+        if (usage.has_cpu) {
+                result->cpu_user_usec = usage.user_usec;
+                result->cpu_system_usec = usage.system_usec;
+        }
+        if (usage.memory_peak != SIZE_UNKNOWN)
+                result->memory_peak = usage.memory_peak;
+        result->tasks_peak = usage.tasks_peak;
+        result->read_bytes = usage.read_bytes;
+        result->write_bytes = usage.write_bytes;
+}
+
         }
         facts->code = WCOREDUMP(run->status) ? CLD_DUMPED : CLD_KILLED;
         facts->status = result->signal = WTERMSIG(run->status);
@@ -554,6 +679,8 @@ static void run_fill_status(Run *run, JudgeFacts *facts) {
 }
 
 static int run_find_start_error(Run *run) {
+        if (run->cell)
+                run_fill_cell_usage(run);
         SpawnSpec spec = run_get_spec(run);
 
         if (run->start_error || !run->reaped || !run->test->argv || !WIFEXITED(run->status))

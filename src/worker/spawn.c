@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,10 +18,12 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/text.h"
+#include "worker/cgroup-cell.h"
 
 typedef enum SpawnStage {
         SPAWN_STAGE_NONE,
         SPAWN_STAGE_SETUP,
+        SPAWN_STAGE_CELL,
         SPAWN_STAGE_CHDIR,
         SPAWN_STAGE_EXEC,
 } SpawnStage;
@@ -33,8 +37,13 @@ typedef struct SpawnFailure {
 struct Spawner {
         SpawnFailure *failure; /* mapped */
         int null_fd;
-        pid_t pid; /* our own */
+        int enter_fd; /* weak: the cell's, which the child being started is to enter by itself; -1: none */
+        bool lacks_clone; /* the kernel cannot start a process in a cell, or nobody may ask it to */
+        pid_t pid;        /* our own */
 };
+
+/* A limit from which on what a program needs before it runs is no matter; arguments of the largest size included. */
+#define CELL_MEMORY_SMALL (16 * MIB)
 
 /* What a shell has for a command that it cannot find; nobody reads it, the failure is told by SpawnFailure. */
 #define SPAWN_FAILED_STATUS 127
@@ -59,7 +68,7 @@ int spawner_new(Spawner **ret) {
         spawner = malloc(sizeof(*spawner));
         if (!spawner)
                 return -ENOMEM;
-        *spawner = (Spawner){ .null_fd = -1, .pid = getpid() };
+        *spawner = (Spawner){ .null_fd = -1, .enter_fd = -1, .pid = getpid() };
 
         shared = mmap(NULL,
                       sizeof(SpawnFailure),
@@ -112,9 +121,30 @@ static void child_move_fd(const Spawner *spawner, int fd, int to) {
                 child_fail(spawner, SPAWN_STAGE_SETUP);
 }
 
+/* Where it could not be born in its cell. */
+static void child_enter_cell(const Spawner *spawner, int cell_fd) {
+        int fd = openat(cell_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, "0", 1) < 0)
+                child_fail(spawner, SPAWN_STAGE_CELL);
+        close(fd);
+}
+
+static void child_limit_data(const Spawner *spawner, uint64_t bytes) {
+        const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
+
+        if (setrlimit(RLIMIT_DATA, &limit) < 0)
+                child_fail(spawner, SPAWN_STAGE_SETUP);
+}
+
 static void __attribute__((noreturn, noinline))
 child_run(const Spawner *spawner, const SpawnSpec *spec) {
         sigset_t none;
+
+        if (spawner->enter_fd >= 0)
+                child_enter_cell(spawner, spawner->enter_fd);
+        if (spec->data_max > 0)
+                child_limit_data(spawner, spec->data_max);
 
         if (setsid() < 0)
                 child_fail(spawner, SPAWN_STAGE_SETUP);
@@ -142,17 +172,105 @@ child_run(const Spawner *spawner, const SpawnSpec *spec) {
 
 /* ---- */
 
-int spawner_start(Spawner *spawner, const SpawnSpec *spec, pid_t *ret_pid) {
+/*
+ * vfork() into a cgroup. The child runs on our stack while we stand still, so that there must be no return between the
+ * system call and child_run(): hence not by syscall(). The C library has no function for it.
+ */
+#if defined(__x86_64__)
+#        define CLONE_IS_VFORK (CLONE_VM | CLONE_VFORK)
+static long __attribute__((noinline))
+cell_clone(const Spawner *spawner, const SpawnSpec *spec, struct clone_args *args) {
+        long pid;
+
+        __asm__ volatile("syscall"
+                         : "=a"(pid)
+                         : "0"((long)SYS_clone3), "D"(args), "S"(sizeof(*args))
+                         : "rcx", "r11", "memory");
+        if (pid == 0)
+                child_run(spawner, spec);
+        return pid;
+}
+#elif defined(__aarch64__)
+#        define CLONE_IS_VFORK (CLONE_VM | CLONE_VFORK)
+static long __attribute__((noinline))
+cell_clone(const Spawner *spawner, const SpawnSpec *spec, struct clone_args *args) {
+        register long number __asm__("x8") = SYS_clone3;
+        register long first __asm__("x0") = (long)args;
+        register long second __asm__("x1") = sizeof(*args);
+
+        __asm__ volatile("svc 0" : "+r"(first) : "r"(number), "r"(second) : "memory");
+        if (first == 0)
+                child_run(spawner, spec);
+        return first;
+}
+#else
+/* A copy of the address space is not touched by who returns. */
+#        define CLONE_IS_VFORK 0
+static long __attribute__((noinline))
+cell_clone(const Spawner *spawner, const SpawnSpec *spec, struct clone_args *args) {
+        long pid = syscall(SYS_clone3, args, sizeof(*args));
+
+        if (pid == 0)
+                child_run(spawner, spec);
+        return pid < 0 ? -errno : pid;
+}
+#endif
+
+/*
+ * Until it is its program the child has our address space. The kernel kills all that have one of a victim for lack of
+ * memory: where the limit is so small that it could be that early, the child gets a copy.
+ */
+static long spawner_clone_into_cell(Spawner *spawner, const SpawnSpec *spec) {
+        bool is_small = spec->cell_memory_max != 0 && spec->cell_memory_max < CELL_MEMORY_SMALL;
+        struct clone_args args = {
+                .flags = CLONE_INTO_CGROUP | (is_small ? 0 : CLONE_IS_VFORK),
+                .exit_signal = SIGCHLD,
+                .cgroup = (uint64_t)cell_get_fd(spec->cell),
+        };
+
+        return cell_clone(spawner, spec, &args);
+}
+
+/* Not vfork(), for the same reason: to move itself it must be in no cell, but all until its program is there counts. */
+static pid_t spawner_fork_for_cell(Spawner *spawner, const SpawnSpec *spec) {
         pid_t pid;
+
+        spawner->enter_fd = cell_get_fd(spec->cell);
+        pid = fork();
+        if (pid == 0)
+                child_run(spawner, spec);
+        spawner->enter_fd = -1;
+        return pid < 0 ? -errno : pid;
+}
+
+static long spawner_start_in_cell(Spawner *spawner, const SpawnSpec *spec) {
+        long pid = spawner->lacks_clone ? -ENOSYS : spawner_clone_into_cell(spawner, spec);
+
+        /* Before Linux 5.7: one of the first two. EPERM: a filter of system calls; ENOENT, EBUSY are the cell's. */
+        if (pid == -ENOSYS || pid == -E2BIG || pid == -EINVAL || pid == -EPERM) {
+                spawner->lacks_clone = true;
+                pid = spawner_fork_for_cell(spawner, spec);
+        }
+        return pid;
+}
+
+static long __attribute__((noinline)) spawner_vfork(Spawner *spawner, const SpawnSpec *spec) {
+        pid_t pid = vfork();
+
+        if (pid == 0)
+                child_run(spawner, spec);
+        return pid < 0 ? -errno : pid;
+}
+
+int spawner_start(Spawner *spawner, const SpawnSpec *spec, pid_t *ret_pid) {
+        long pid;
 
         *spawner->failure = (SpawnFailure){};
 
-        pid = vfork();
-        if (pid == 0)
-                child_run(spawner, spec);
+        pid = spec->cell ? spawner_start_in_cell(spawner, spec) : spawner_vfork(spawner, spec);
         if (pid < 0)
-                return -errno;
-        *ret_pid = pid;
+                return (int)pid;
+        *ret_pid = (pid_t)pid;
         return 0;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "basic/macros.h"
@@ -15,15 +16,21 @@
  *
  * vfork() and not fork(): the worker's address space is not copied, and no handler of a library runs in the
  * child. What runs there between the two calls is async-signal-safe.
+ *
+ * With a cell it is in it from its first instruction on (Linux 5.7), or moves itself before it becomes its program.
  */
 
 typedef struct Spawner Spawner;
+typedef struct CgroupCell CgroupCell;
 
 typedef struct SpawnSpec {
         char *const *argv; /* argv[0] is a path, relative to workdir if not absolute */
         char *const *environment;
-        const char *workdir; /* NULL: where we are */
-        int out_fd, err_fd;  /* become its stdout and stderr; borrowed */
+        const char *workdir;      /* NULL: where we are */
+        int out_fd, err_fd;       /* become its stdout and stderr; borrowed */
+        const CgroupCell *cell;   /* NULL: where we are */
+        uint64_t cell_memory_max; /* of it; SIZE_INFINITY or 0: none */
+        uint64_t data_max; /* what each of its processes may allocate, where there is no cell to limit it; 0: any */
 } SpawnSpec;
 
 /* All signals must be blocked, and none ignored: see signals_prepare(). */

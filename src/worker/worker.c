@@ -432,3 +432,9 @@ WorkerStatus worker_run(const WorkerOptions *options) {
                 (void)runner_kill_all(worker.runner);
         return worker.status;
 }
+        if (r < 0)
+                return r;
+        r = runner_contain(worker->runner, options->slot, options->generation);
+        if (r < 0)
+                return r;
+        r = worker_open_modules(worker);
