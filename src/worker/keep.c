@@ -34,6 +34,7 @@ static void kept_done(Kept *kept) {
         fd_close(kept->err_fd);
         free(kept->sessions);
         free(kept->pids);
+        cell_free(kept->cell);
 }
 
 int keep_new(Keep **ret) {
@@ -42,7 +43,6 @@ int keep_new(Keep **ret) {
 }
 
 void keep_forget(Keep *keep) {
-        cell_free(kept->cell);
         while (keep->n_items > 0)
                 kept_done(&keep->items[--keep->n_items]);
 }
@@ -118,7 +118,14 @@ CgroupCell *keep_release(Keep *keep, uint32_t instance) {
                         kept_done(&keep->items[i]);
                 else
                         keep->items[to++] = keep->items[i];
+                        continue;
+                }
+                if (!cell)
+                        cell = TAKE_PTR(keep->items[i].cell);
+                kept_done(&keep->items[i]);
+        }
         keep->n_items = to;
+        return cell;
 }
 
 static bool pids_contain(const pid_t *pids, size_t n, pid_t pid) {
@@ -174,14 +181,7 @@ size_t keep_get_fds(const Keep *keep, struct pollfd *fds, size_t max) {
         return n;
 }
 
-                        continue;
-                }
-                if (!cell)
-                        cell = TAKE_PTR(keep->items[i].cell);
-                kept_done(&keep->items[i]);
-        }
 static void pipe_drop(int *fd) {
-        return cell;
         char buffer[4096];
         ssize_t n = read(*fd, buffer, sizeof(buffer));
 

@@ -14,12 +14,13 @@
 
 #include "basic/clock.h"
 #include "basic/fd.h"
+#include "basic/log.h"
 #include "basic/process.h"
 #include "basic/strv.h"
-#include "model/escalation.h"
 #include "basic/text.h"
-#include "worker/descendants.h"
+#include "model/escalation.h"
 #include "worker/cgroup-tree.h"
+#include "worker/descendants.h"
 #include "worker/exports.h"
 #include "worker/judge.h"
 #include "worker/keep.h"
@@ -54,10 +55,10 @@ enum {
 struct Runner {
         Spawner *spawner;
         OomWatch *oom;
-        char **environment;
-        int child_fd; /* signalfd: a child ended */
         CgroupTree *tree; /* NULL: tests have no cgroups of their own */
         int tree_error;   /* why, although they should */
+        char **environment;
+        int child_fd; /* signalfd: a child ended */
         char *buffer; /* OUTPUT_BUFFER_SIZE */
         Keep *keep;
 };
@@ -69,10 +70,10 @@ struct Run {
         Result *result;
         Output output;
         char **environment;
-
-        RunState state;
         CgroupCell *cell;     /* NULL: it has none */
         CgroupCell *released; /* of a tear-down: what was kept of the set-up */
+
+        RunState state;
         Escalation escalation;
         uint64_t deadline_usec; /* of this state; in RUN_RUNNING the escalation has it */
         uint64_t started_usec;
@@ -130,11 +131,11 @@ Runner *runner_free(Runner *runner) {
         if (!runner)
                 return NULL;
         spawner_free(runner->spawner);
+        cgroup_tree_free(runner->tree);
         oom_watch_free(runner->oom);
         keep_free(runner->keep);
         strv_free(runner->environment);
         fd_close(runner->child_fd);
-        cgroup_tree_free(runner->tree);
         free(runner->buffer);
         free(runner);
         return NULL;
@@ -143,10 +144,6 @@ Runner *runner_free(Runner *runner) {
 Keep *runner_get_keep(Runner *runner) {
         return runner->keep;
 }
-
-bool runner_kill_all(Runner *runner) {
-        keep_forget(runner->keep);
-        uint64_t end = usec_add(clock_monotonic(), SWEEP_MAX_USEC);
 
 OomWatch *runner_get_oom(Runner *runner) {
         return runner->oom;
@@ -162,6 +159,10 @@ int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
         }
         return r;
 }
+
+bool runner_kill_all(Runner *runner) {
+        keep_forget(runner->keep);
+        uint64_t end = usec_add(clock_monotonic(), SWEEP_MAX_USEC);
 
         do {
                 struct pollfd fd = { .fd = runner->child_fd, .events = POLLIN };
@@ -180,10 +181,6 @@ int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
 
 static void run_begin_linger(Run *run, uint64_t now);
 
-/* ---- Start ---- */
-
-/* Its address for a test; for a set-up where its exports go. What was exported comes last: nothing else is as new. */
-static int run_make_environment(Run *run) {
 /*
  * Nothing of the test is there any more: no descendant but those that are kept, and nobody in its cgroup. A process may
  * be reaped a moment before its cgroup knows.
@@ -208,6 +205,10 @@ static void run_kill_all(Run *run) {
         descendants_kill(run->runner->keep);
 }
 
+/* ---- Start ---- */
+
+/* Its address for a test; for a set-up where its exports go. What was exported comes last: nothing else is as new. */
+static int run_make_environment(Run *run) {
         const Test *test = run->test;
         int r;
 
@@ -253,15 +254,6 @@ static int run_new(Runner *runner, const RunSpec *spec, Run **ret) {
         return 0;
 }
 
-static SpawnSpec run_get_spec(const Run *run) {
-        return (SpawnSpec){
-                .argv = run->test->argv,
-                .environment = run->environment,
-                .workdir = run->test->workdir,
-                .out_fd = -1,
-                .err_fd = -1,
-        };
-}
 /* No cgroup is no test where it has limits: nothing else would hold them. */
 static int run_make_cell(Run *run) {
         const TestLimits *limits = &run->test->limits;
@@ -287,16 +279,29 @@ static uint64_t run_get_data_max(const Run *run) {
         return memory_max;
 }
 
+static SpawnSpec run_get_spec(const Run *run) {
+        return (SpawnSpec){
+                .argv = run->test->argv,
+                .environment = run->environment,
+                .workdir = run->test->workdir,
+                .out_fd = -1,
+                .err_fd = -1,
+                .cell = run->cell,
+                .cell_memory_max = run->test->limits.memory_max,
+                .data_max = run_get_data_max(run),
+        };
+}
 
 static int run_spawn(Run *run) {
         _cleanup_close_ int out_fd = -1, err_fd = -1;
         SpawnSpec spec = run_get_spec(run);
         int r;
 
+        r = run_make_cell(run);
+        if (r < 0)
+                return r;
+        spec = run_get_spec(run);
         r = output_open(&run->output, &out_fd, &err_fd);
-                .cell = run->cell,
-                .cell_memory_max = run->test->limits.memory_max,
-                .data_max = run_get_data_max(run),
         if (r < 0)
                 return r;
         spec.out_fd = out_fd;
@@ -305,10 +310,6 @@ static int run_spawn(Run *run) {
 }
 
 /* A tear-down without a command: what the set-up left is all that there is to do. */
-        r = run_make_cell(run);
-        if (r < 0)
-                return r;
-        spec = run_get_spec(run);
 static void run_start_nothing(Run *run) {
         run->reaped = true;
         run->alone = run_is_alone(run, false);
@@ -436,6 +437,7 @@ static int run_keep(Run *run) {
         r = keep_add(run->runner->keep, run->spec.instance, run->pid, &run->output);
         if (r < 0)
                 return r;
+        keep_add_cell(run->runner->keep, run->spec.instance, run->runner->tree, &run->cell);
         return run_end(run);
 }
 
@@ -448,7 +450,6 @@ static void run_begin_linger(Run *run, uint64_t now) {
 
 static int run_begin_sweep(Run *run, uint64_t now) {
         int r;
-        keep_add_cell(run->runner->keep, run->spec.instance, run->runner->tree, &run->cell);
 
         r = run_note_leaks(run);
         if (r < 0)
@@ -493,18 +494,6 @@ static bool run_catches_signal(const Run *run) {
                         catches;
 }
 
-static int run_escalate(Run *run, uint64_t now) {
-        for (;;) {
-                bool due = escalation_get_deadline(&run->escalation) <= now;
-
-                /* Looking up whether it catches is not for free. */
-                switch (escalation_next(&run->escalation, now, due && run_catches_signal(run))) {
-                case ESCALATION_NONE:
-                        return 0;
-                case ESCALATION_SIGNAL:
-                        run->sent_signal = true;
-                        descendants_signal(run->runner->keep, run->test->timeout_signal);
-                        break;
 /* At its time limit, before anything is done to it. True: its signal has to wait for that. */
 static bool run_look(Run *run, uint64_t now) {
         _cleanup_free_ pid_t *pids = NULL;
@@ -532,6 +521,18 @@ static void run_end_look(Run *run) {
         descendants_signal(run->runner->keep, SIGCONT);
 }
 
+static int run_escalate(Run *run, uint64_t now) {
+        for (;;) {
+                bool due = escalation_get_deadline(&run->escalation) <= now;
+
+                /* Looking up whether it catches is not for free. */
+                switch (escalation_next(&run->escalation, now, due && run_catches_signal(run))) {
+                case ESCALATION_NONE:
+                        return 0;
+                case ESCALATION_SIGNAL:
+                        run->sent_signal = true;
+                        descendants_signal(run->runner->keep, run->test->timeout_signal);
+                        break;
                 case ESCALATION_KILL:
                         run_kill(run);
                         break;
@@ -556,6 +557,10 @@ void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]) {
         fds[RUN_FD_CHILD] = (struct pollfd){ .fd = run->runner->child_fd, .events = POLLIN };
         fds[RUN_FD_OUT] = (struct pollfd){ .fd = run->output.out_fd, .events = POLLIN };
         fds[RUN_FD_ERR] = (struct pollfd){ .fd = run->output.err_fd, .events = POLLIN };
+        fds[RUN_FD_CELL] = (struct pollfd){
+                .fd = run->reaped && run->cell ? cell_get_events_fd(run->cell) : -1,
+                .events = POLLPRI,
+        };
 }
 
 uint64_t run_get_deadline(const Run *run) {
@@ -572,10 +577,6 @@ static void run_take_child_signal(Run *run) {
 }
 
 int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
-        fds[RUN_FD_CELL] = (struct pollfd){
-                .fd = run->reaped && run->cell ? cell_get_events_fd(run->cell) : -1,
-                .events = POLLPRI,
-        };
         uint64_t now;
         int r;
 
@@ -635,26 +636,6 @@ static uint64_t run_get_memory_peak(const Run *run) {
         return (uint64_t)run->maxrss * KIB;
 }
 
-static void run_fill_usage(Run *run) {
-        Result *result = run->result;
-        uint64_t timeout = run->test->timeout_usec;
-
-        result->cpu_user_usec = run->user_usec;
-        result->cpu_system_usec = run->system_usec;
-        result->memory_peak = run_get_memory_peak(run);
-        if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
-                result->marks |= PTEST_MARK_SLOW;
-}
-
-static void run_fill_status(Run *run, JudgeFacts *facts) {
-        Result *result = run->result;
-
-        if (!run->reaped || run->start_error)
-                return;
-        if (WIFEXITED(run->status)) {
-                facts->code = CLD_EXITED;
-                facts->status = result->exit_status = WEXITSTATUS(run->status);
-                return;
 /* What the kernel counted for all of the test together, instead of what its processes told when they ended. */
 static void run_fill_cell_usage(Run *run) {
         Result *result = run->result;
@@ -672,6 +653,28 @@ static void run_fill_cell_usage(Run *run) {
         result->write_bytes = usage.write_bytes;
 }
 
+static void run_fill_usage(Run *run) {
+        Result *result = run->result;
+        uint64_t timeout = run->test->timeout_usec;
+
+        result->cpu_user_usec = run->user_usec;
+        result->cpu_system_usec = run->system_usec;
+        result->memory_peak = run_get_memory_peak(run);
+        if (run->cell)
+                run_fill_cell_usage(run);
+        if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
+                result->marks |= PTEST_MARK_SLOW;
+}
+
+static void run_fill_status(Run *run, JudgeFacts *facts) {
+        Result *result = run->result;
+
+        if (!run->reaped || run->start_error)
+                return;
+        if (WIFEXITED(run->status)) {
+                facts->code = CLD_EXITED;
+                facts->status = result->exit_status = WEXITSTATUS(run->status);
+                return;
         }
         facts->code = WCOREDUMP(run->status) ? CLD_DUMPED : CLD_KILLED;
         facts->status = result->signal = WTERMSIG(run->status);
@@ -679,8 +682,6 @@ static void run_fill_cell_usage(Run *run) {
 }
 
 static int run_find_start_error(Run *run) {
-        if (run->cell)
-                run_fill_cell_usage(run);
         SpawnSpec spec = run_get_spec(run);
 
         if (run->start_error || !run->reaped || !run->test->argv || !WIFEXITED(run->status))

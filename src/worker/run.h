@@ -39,12 +39,12 @@ Runner *runner_free(Runner *runner);
 DEFINE_CLEANUP(Runner, runner_free);
 
 /*
-/*
  * Gives each program that is run from now on a cgroup of its own, where the worker has one to divide; see
  * worker/cgroup-tree.h. Moves this process. Before anything is run.
  */
 int runner_contain(Runner *runner, unsigned slot, unsigned generation);
 
+/*
  * Kills all descendants of this process and waits until they are gone, at most two seconds: false then. For a
  * worker that ends at once.
  */

@@ -408,6 +408,12 @@ static int worker_open(Worker *worker) {
         r = runner_new(options->environment, &worker->runner);
         if (r < 0)
                 return r;
+        r = runner_contain(worker->runner, options->slot, options->generation);
+        if (r < 0)
+                return r;
+        r = worker_open_modules(worker);
+        if (r < 0)
+                return r;
         r = channel_worker_new(
                         options->directory, options->slot, options->generation, &worker->channel);
         if (r < 0)
@@ -432,9 +438,3 @@ WorkerStatus worker_run(const WorkerOptions *options) {
                 (void)runner_kill_all(worker.runner);
         return worker.status;
 }
-        if (r < 0)
-                return r;
-        r = runner_contain(worker->runner, options->slot, options->generation);
-        if (r < 0)
-                return r;
-        r = worker_open_modules(worker);
