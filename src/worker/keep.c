@@ -9,7 +9,6 @@
 #include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/strv.h"
-#include "worker/cgroup-tree.h"
 #include "worker/descendants.h"
 
 /* Of one set-up. */
@@ -20,13 +19,19 @@ typedef struct Kept {
         size_t n_sessions;
         pid_t *pids;
         size_t n_pids;
-        const CgroupTree *tree; /* weak: the runner's */
-        CgroupCell *cell;       /* that they are in; NULL: none */
 } Kept;
+
+typedef struct KeptHost {
+        pid_t pid;
+        bool ended;
+        int wait_status;
+} KeptHost;
 
 struct Keep {
         Kept *items;
         size_t n_items;
+        KeptHost *hosts;
+        size_t n_hosts;
 };
 
 static void kept_done(Kept *kept) {
@@ -34,7 +39,6 @@ static void kept_done(Kept *kept) {
         fd_close(kept->err_fd);
         free(kept->sessions);
         free(kept->pids);
-        cell_free(kept->cell);
 }
 
 int keep_new(Keep **ret) {
@@ -43,6 +47,7 @@ int keep_new(Keep **ret) {
 }
 
 void keep_forget(Keep *keep) {
+        keep->n_hosts = 0;
         while (keep->n_items > 0)
                 kept_done(&keep->items[--keep->n_items]);
 }
@@ -52,13 +57,61 @@ Keep *keep_free(Keep *keep) {
                 return NULL;
         keep_forget(keep);
         free(keep->items);
+        free(keep->hosts);
         free(keep);
         return NULL;
 }
 
 bool keep_is_empty(const Keep *keep) {
-        return keep->n_items == 0;
+        return keep->n_items == 0 && keep->n_hosts == 0;
 }
+
+/* ---- Module hosts ---- */
+
+static KeptHost *keep_find_host(const Keep *keep, pid_t pid) {
+        for (size_t i = 0; i < keep->n_hosts; i++)
+                if (keep->hosts[i].pid == pid)
+                        return &keep->hosts[i];
+        return NULL;
+}
+
+int keep_add_host(Keep *keep, pid_t pid) {
+        KeptHost *grown = reallocarray(keep->hosts, keep->n_hosts + 1, sizeof(KeptHost));
+
+        if (!grown)
+                return -ENOMEM;
+        keep->hosts = grown;
+        keep->hosts[keep->n_hosts++] = (KeptHost){ .pid = pid };
+        return 0;
+}
+
+void keep_drop_host(Keep *keep, pid_t pid) {
+        KeptHost *host = keep_find_host(keep, pid);
+
+        if (host)
+                *host = keep->hosts[--keep->n_hosts];
+}
+
+bool keep_note_end(Keep *keep, pid_t pid, int wait_status) {
+        KeptHost *host = keep_find_host(keep, pid);
+
+        if (!host)
+                return false;
+        host->ended = true;
+        host->wait_status = wait_status;
+        return true;
+}
+
+bool keep_find_end(const Keep *keep, pid_t pid, int *ret_wait_status) {
+        const KeptHost *host = keep_find_host(keep, pid);
+
+        if (!host || !host->ended)
+                return false;
+        *ret_wait_status = host->wait_status;
+        return true;
+}
+
+/* ---- What set-ups left ---- */
 
 /* Every session is led by one of the processes, or was: then it is in it. */
 static int kept_note(Kept *kept, pid_t leader) {
@@ -100,17 +153,7 @@ int keep_add(Keep *keep, uint32_t instance, pid_t leader, Output *output) {
         return r;
 }
 
-void keep_add_cell(Keep *keep, uint32_t instance, const CgroupTree *tree, CgroupCell **cell) {
-        Kept *last = keep->n_items > 0 ? &keep->items[keep->n_items - 1] : NULL;
-
-        if (!*cell || !last || last->instance != instance || last->cell)
-                return;
-        last->tree = tree;
-        last->cell = TAKE_PTR(*cell);
-}
-
-CgroupCell *keep_release(Keep *keep, uint32_t instance) {
-        CgroupCell *cell = NULL;
+void keep_release(Keep *keep, uint32_t instance) {
         size_t to = 0;
 
         for (size_t i = 0; i < keep->n_items; i++)
@@ -118,14 +161,7 @@ CgroupCell *keep_release(Keep *keep, uint32_t instance) {
                         kept_done(&keep->items[i]);
                 else
                         keep->items[to++] = keep->items[i];
-                        continue;
-                }
-                if (!cell)
-                        cell = TAKE_PTR(keep->items[i].cell);
-                kept_done(&keep->items[i]);
-        }
         keep->n_items = to;
-        return cell;
 }
 
 static bool pids_contain(const pid_t *pids, size_t n, pid_t pid) {
@@ -137,12 +173,14 @@ static bool pids_contain(const pid_t *pids, size_t n, pid_t pid) {
 
 static bool keep_has(const Keep *keep, pid_t pid) {
         pid_t session = getsid(pid);
+        const KeptHost *host = keep_find_host(keep, pid);
 
+        if (host && !host->ended)
+                return true;
         for (size_t i = 0; i < keep->n_items; i++) {
                 const Kept *kept = &keep->items[i];
 
-                if ((kept->cell && cgroup_tree_has_in_cell(kept->tree, kept->cell, pid)) ||
-                    pids_contain(kept->pids, kept->n_pids, pid) ||
+                if (pids_contain(kept->pids, kept->n_pids, pid) ||
                     (session > 0 && pids_contain(kept->sessions, kept->n_sessions, session)))
                         return true;
         }

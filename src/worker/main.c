@@ -37,6 +37,9 @@ typedef struct Arguments {
         const char *directory;
         const char *user;
         const char *list_module;
+        const char *worker_set_up;
+        uint64_t recycle_memory;
+        unsigned recycle_after;
         unsigned slot, generation;
         bool guard;
 } Arguments;
@@ -46,6 +49,9 @@ enum {
         OPTION_SLOT,
         OPTION_GENERATION,
         OPTION_USER,
+        OPTION_WORKER_SET_UP,
+        OPTION_RECYCLE_AFTER,
+        OPTION_RECYCLE_MEMORY,
         OPTION_LIST_MODULE,
         OPTION_GUARD,
 };
@@ -55,12 +61,21 @@ static const struct argp_option options[] = {
         { "slot",                                 OPTION_SLOT, "NUMBER", 0, "Slot of this worker, from 1", 0 },
         { "generation", OPTION_GENERATION, "NUMBER", 0, "Generation in that slot, from 1", 0 },
         { "user",                                     OPTION_USER, "NAME", 0, "Become this user first", 0 },
+        { "worker-set-up",
+         OPTION_WORKER_SET_UP, "PATH",
+         0, "A module whose set-up of workers each process for modules calls first",
+         0 },
+        { "recycle-after",                                     OPTION_RECYCLE_AFTER, "NUMBER", 0, "Be spent after so many tests", 0 },
+        { "recycle-memory",
+         OPTION_RECYCLE_MEMORY, "BYTES",
+         0, "Be spent when grown by so much",
+         0 },
         { "list-module",
          OPTION_LIST_MODULE, "PATH",
          0, "Print what is in a test module, as JSON lines, and exit",
          0 },
-        { "guard",                                     OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
-        {                         },
+        { "guard",                              OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
+        {                                    },
 };
 
 static error_t argument_parse(int key, char *value, struct argp_state *state) {
@@ -83,6 +98,17 @@ static error_t argument_parse(int key, char *value, struct argp_state *state) {
                 return 0;
         case OPTION_GUARD:
                 arguments->guard = true;
+                return 0;
+        case OPTION_WORKER_SET_UP:
+                arguments->worker_set_up = value;
+                return 0;
+        case OPTION_RECYCLE_AFTER:
+                if (parse_unsigned(value, UINT32_MAX, &arguments->recycle_after) < 0)
+                        argp_error(state, "not a number of tests: %s", value);
+                return 0;
+        case OPTION_RECYCLE_MEMORY:
+                if (parse_size(value, &arguments->recycle_memory) < 0)
+                        argp_error(state, "not a size: %s", value);
                 return 0;
         case OPTION_LIST_MODULE:
                 arguments->list_module = value;
@@ -212,6 +238,9 @@ static WorkerStatus run(const Arguments *arguments) {
                         .slot = arguments->slot,
                         .generation = arguments->generation,
                         .environment = environment,
+                        .worker_set_up = arguments->worker_set_up,
+                        .recycle_after = arguments->recycle_after,
+                        .recycle_memory = arguments->recycle_memory,
                         .gate_fd = PTEST_GATE_FD,
                         .page_fd = PTEST_PAGE_FD,
                         .spill_fd = PTEST_SPILL_FD,
@@ -241,7 +270,7 @@ static void signals_of_libc_reset(void) {
 }
 
 int main(int argc, char **argv) {
-        Arguments arguments = {};
+        Arguments arguments = { .recycle_memory = SIZE_INFINITY };
         int r;
 
         signals_of_libc_reset();

@@ -19,6 +19,7 @@ enum {
         MODULE_FD_OUT, /* a memfd to which stdout is appended; no byte is used twice */
         MODULE_FD_ERR,
         MODULE_FD_TRACE, /* a memfd for a backtrace in words */
+        MODULE_FD_PAGE,  /* the worker's PtestPage; may be missing */
         MODULE_FD_END,
 };
 
@@ -26,6 +27,7 @@ typedef enum ModuleOp {
         MODULE_OP_TEST,      /* name: an address without its path. Sets up what is not set up */
         MODULE_OP_SET_UP,    /* name: a context, with those around it */
         MODULE_OP_TEAR_DOWN, /* name: a context, with those within it; "": all */
+        MODULE_OP_EXPORT, /* name: NAME=value, or NAME: that is how its environment has to be from now on */
         MODULE_OP_MAX,
 } ModuleOp;
 
@@ -121,8 +123,18 @@ typedef struct ModuleCurrent {
         char context[256];         /* of a set-up or tear-down */
 } ModuleCurrent;
 
+/*
+ * The worker can take back requests that the host has not begun to read. The host counts one as claimed before it
+ * reads it, then looks whether it is held; the worker holds it, then looks at the count: one of the two sees the other.
+ */
+typedef struct ModuleClaim {
+        _Atomic uint64_t n_claimed; /* of this host's requests so far */
+        _Atomic uint32_t hold;      /* the worker's */
+} ModuleClaim;
+
 typedef struct ModuleArea {
         ModuleCurrent current;
+        ModuleClaim claim;
         ModuleVerdict verdict;
         ModuleCrash crash;
         ModuleRing requests, results;

@@ -15,8 +15,10 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "worker/descendants.h"
+#include "worker/judge.h"
 #include "worker/module-crash.h"
 #include "worker/module-internal.h"
+#include "worker/oom.h"
 
 /* Hosts that may end one after the other while no test runs, before the next request pays for it. */
 #define IDLE_DEATHS_MAX 3
@@ -49,12 +51,39 @@ static bool death_follows_crash(const ModuleHost *host) {
                         (host->killed || host->code == CLD_EXITED || host->status != crash->signal);
 }
 
+/* 1: the kernel killed it for lack of memory */
+static int death_judge_oom(ModuleHost *host, Outcome *ret_outcome, char **ret_reason) {
+        JudgeFacts facts = { .protocol = TEST_PROTOCOL_MODULE,
+                             .code = CLD_KILLED,
+                             .status = SIGKILL };
+        OomEvidence evidence;
+        int r;
+
+        if (!host->options.oom || host->killed || host->code != CLD_KILLED ||
+            host->status != SIGKILL)
+                return 0;
+        oom_watch_look(host->options.oom, &evidence);
+        if (!evidence.kill)
+                return 0;
+        facts.oom_kill = true;
+        facts.oom_own = evidence.own;
+        facts.memory_max = evidence.memory_max;
+        facts.memory_peak = evidence.memory_peak;
+        r = judge(&facts, ret_outcome, ret_reason);
+        return r < 0 ? r : 1;
+}
+
 static int death_judge(ModuleHost *host, Outcome *ret_outcome, char **ret_reason) {
         ModuleArea *area = host->memory.area;
         char buffer[FORMAT_MAX];
         int r;
 
-        if (death_follows_crash(host)) {
+        r = death_judge_oom(host, ret_outcome, ret_reason);
+        if (r > 0)
+                r = 0;
+        else if (r < 0)
+                return r;
+        else if (death_follows_crash(host)) {
                 *ret_outcome = PTEST_OUTCOME_CRASH;
                 r = module_crash_describe(&area->crash, CLD_KILLED, area->crash.signal, ret_reason);
         } else if (host->killed) {
@@ -134,7 +163,8 @@ static int host_bury_step(ModuleHost *host, ModulePhase phase) {
                 if (r < 0)
                         return r;
         }
-        host->n_sent = MAX(host->n_sent, (size_t)1);
+        if (first && first->id == record.id)
+                host->n_sent = MAX(host->n_sent, (size_t)1);
         r = module_host_take_record(host, &record, &texts);
         if (r < 0 || phase != MODULE_PHASE_TEAR_DOWN || !first ||
             first->op != MODULE_OP_TEAR_DOWN || first->id != record.id)
@@ -151,6 +181,11 @@ static int host_bury(ModuleHost *host) {
 
         r = module_host_take_results(host);
         phase = atomic_load(&host->memory.area->current.phase);
+        host->left_in_order = r >= 0 && left && phase == MODULE_PHASE_IDLE && !host->killed;
+        host->posthumous = true;
+        module_host_unsend(host);
+        if (host->options.keep)
+                keep_drop_host(host->options.keep, host->pid);
         host->pid_fd = fd_close(host->pid_fd);
         host->socket_fd = fd_close(host->socket_fd);
         host->pid = 0;
@@ -179,25 +214,45 @@ static int host_bury(ModuleHost *host) {
         return 0;
 }
 
+/* Somebody who waited for other children has reaped it. */
+static bool host_find_end(ModuleHost *host) {
+        int status;
+
+        if (!host->options.keep || !keep_find_end(host->options.keep, host->pid, &status))
+                return false;
+        host->code = WIFEXITED(status) ? CLD_EXITED : CLD_KILLED;
+        host->status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+        return true;
+}
+
 int module_host_reap(ModuleHost *host) {
         siginfo_t info = {};
+        int r;
 
-        if (waitid(P_PID, (id_t)host->pid, &info, WEXITED | WNOHANG) < 0)
-                return -errno;
-        if (info.si_pid == 0)
+        if (waitid(P_PID, (id_t)host->pid, &info, WEXITED | WNOHANG) < 0) {
+                if (errno != ECHILD || !host_find_end(host))
+                        return -errno;
+        } else if (info.si_pid == 0)
                 return 0;
-        host->code = info.si_code == CLD_DUMPED ? CLD_KILLED : info.si_code;
-        host->status = info.si_status;
-        return host_bury(host);
+        else {
+                host->code = info.si_code == CLD_DUMPED ? CLD_KILLED : info.si_code;
+                host->status = info.si_status;
+        }
+        r = host_bury(host);
+        host->posthumous = false;
+        return r;
 }
 
 void module_host_sweep(ModuleHost *host) {
+        Keep *keep = host->options.keep;
+        int status;
         pid_t pid;
 
-        descendants_kill(NULL);
-        do
-                pid = waitpid(-1, NULL, WNOHANG | __WALL);
-        while (pid > 0);
-        if (pid < 0 && errno == ECHILD)
+        descendants_kill(keep);
+        while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
+                if (keep)
+                        keep_note_end(keep, pid, status);
+        if ((pid < 0 && errno == ECHILD) ||
+            (keep && !keep_is_empty(keep) && descendants_are_gone(keep)))
                 host->state = MODULE_HOST_NONE;
 }

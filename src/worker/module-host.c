@@ -14,6 +14,7 @@
 #include "basic/log.h"
 #include "worker/module-run.h"
 #include "worker/module-step.h"
+#include "worker/page.h"
 #include "worker/status.h"
 
 /* Our own fds are above it: tests may expect the lowest numbers, and some limits are no higher than 256. */
@@ -21,6 +22,7 @@
 
 typedef struct HostFds {
         int socket, area, out, err, trace;
+        int page; /* -1: there is none */
 } HostFds;
 
 static int fd_move_up(int fd) {
@@ -39,6 +41,7 @@ static int fds_take(HostFds *ret) {
                 .out = fd_move_up(MODULE_FD_OUT),
                 .err = fd_move_up(MODULE_FD_ERR),
                 .trace = fd_move_up(MODULE_FD_TRACE),
+                .page = fd_move_up(MODULE_FD_PAGE),
         };
 
         if (fds.socket < 0 || fds.area < 0 || fds.out < 0 || fds.err < 0 || fds.trace < 0)
@@ -58,6 +61,31 @@ static int area_map(int fd, ModuleArea **ret) {
         return 0;
 }
 
+/* What runs is known to the coordinator without a word, and also when the worker is gone. */
+static int page_take(int *fd, ModuleRunner *runner) {
+        int r;
+
+        if (*fd < 0)
+                return 0;
+        r = page_map(*fd, &runner->page);
+        *fd = fd_close(*fd);
+        return r;
+}
+
+/* The next request, claimed: see ModuleClaim. 0: none waits, or the worker holds them back */
+static int request_take(ModuleArea *area, char *buffer, size_t *ret_size) {
+        int r;
+
+        if (module_ring_is_empty(&area->requests))
+                return 0;
+        atomic_fetch_add(&area->claim.n_claimed, 1);
+        r = atomic_load(&area->claim.hold) ? 0 :
+                                             module_ring_read(&area->requests, buffer, ret_size);
+        if (r == 0)
+                atomic_fetch_sub(&area->claim.n_claimed, 1);
+        return r;
+}
+
 /* All that waits. The records are a worker's, who is trusted. */
 static int requests_handle(ModuleRunner *runner, char *buffer) {
         while (!runner->leaving) {
@@ -65,7 +93,7 @@ static int requests_handle(ModuleRunner *runner, char *buffer) {
                 size_t size;
                 int r;
 
-                r = module_ring_read(&runner->area->requests, buffer, &size);
+                r = request_take(runner->area, buffer, &size);
                 if (r <= 0)
                         return r;
                 if (size < sizeof(request))
@@ -108,13 +136,13 @@ static int host_loop(ModuleRunner *runner, int socket_fd) {
 }
 
 static int host_run(
-                const HostFds *fds,
-                ModuleRunner *runner,
-                const char *path,
-                const char *worker_set_up) {
+                HostFds *fds, ModuleRunner *runner, const char *path, const char *worker_set_up) {
         int r;
 
         r = area_map(fds->area, &runner->area);
+        if (r < 0)
+                return r;
+        r = page_take(&fds->page, runner);
         if (r < 0)
                 return r;
         runner->record = malloc(MODULE_RING_RECORD_MAX);

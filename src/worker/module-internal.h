@@ -10,6 +10,7 @@
 
 typedef struct ModulePending {
         uint64_t id, timeout_usec;
+        uint64_t ring_start; /* once sent: where the ring was before it */
         ModuleOp op;
         bool isolate;
         char *name;
@@ -26,6 +27,7 @@ struct ModuleHost {
         ModuleHostOptions options; /* with copies of the strings */
         char *program, *path;
         char *worker_set_up; /* NULL: none */
+        char *workdir;       /* NULL: the worker's */
         char **environment;
 
         ModuleHostState state;
@@ -38,6 +40,10 @@ struct ModuleHost {
         uint64_t leave_usec;
         uint64_t interrupted_sequence, interrupted_usec; /* the step that was, and when */
         unsigned n_starts, n_idle_deaths;
+        uint64_t n_written; /* requests to this process so far */
+        bool left_in_order; /* the last one had torn down what was set up in it */
+        bool interrupting;  /* what it is at is to be interrupted */
+        bool posthumous;    /* what is said now no process has said */
 
         ModulePending *pending; /* in their order; the first n_sent are in the host's ring or done */
         size_t first, n_pending, n_sent, n_allocated;
@@ -56,6 +62,8 @@ void module_texts_done(ModuleTexts *texts);
 
 /* The oldest request without an answer; NULL: none */
 ModulePending *module_host_get_first(ModuleHost *host);
+/* Those that its process has not claimed, the last ones of what was sent, count as not sent. */
+void module_host_unsend(ModuleHost *host);
 /* An answer to it that no host gave. */
 int module_host_answer(ModuleHost *host, Outcome outcome, const char *reason);
 /* Its set-up ended its host: no other one tries it. */

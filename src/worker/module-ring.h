@@ -33,6 +33,11 @@ static inline bool module_ring_is_empty(const ModuleRing *ring) {
                         atomic_load_explicit(&ring->read, memory_order_acquire);
 }
 
+/* Takes back all that was written since the position was there. Only the writer, while the reader is held back. */
+static inline void module_ring_rewind(ModuleRing *ring, uint64_t written) {
+        atomic_store_explicit(&ring->written, written, memory_order_release);
+}
+
 /* Drops what is not read yet. Only while the writer writes nothing. */
 static inline void module_ring_clear(ModuleRing *ring) {
         atomic_store(&ring->read, 0);

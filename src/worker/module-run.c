@@ -26,6 +26,7 @@
 #include "worker/module-fixture.h"
 #include "worker/module-report.h"
 #include "worker/module-step.h"
+#include "worker/page.h"
 
 /* A module's constructors and its worker's set-up */
 #define LOAD_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -405,11 +406,51 @@ static int context_handle(
                         failed ? failed->reason : "");
 }
 
+/* Of the tests of a context: what its set-up has exported is in their environment, in its own process too. */
+static int export_handle(
+                ModuleRunner *runner, const ModuleRequestRecord *request, const char *assignment) {
+        _cleanup_(module_report_done) ModuleReport report = { .name = "" };
+        const char *equals = strchr(assignment, '=');
+        _cleanup_free_ char *name = equals ? strndup(assignment, (size_t)(equals - assignment)) :
+                                             strdup(assignment);
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if ((equals ? setenv(name, equals + 1, 1) : unsetenv(name)) < 0)
+                return -errno;
+        r = module_state_take(runner->state);
+        if (r < 0)
+                return r;
+        report.head.id = request->id;
+        report.head.kind = MODULE_RESULT_DONE;
+        return test_refuse(runner, &report, PTEST_OUTCOME_PASS, "");
+}
+
+static int request_handle(
+                ModuleRunner *runner, const ModuleRequestRecord *request, const char *name) {
+        switch (request->op) {
+        case MODULE_OP_TEST:
+                return test_handle(runner, request, name);
+        case MODULE_OP_EXPORT:
+                return export_handle(runner, request, name);
+        default:
+                return context_handle(runner, request, name);
+        }
+}
+
 int module_runner_handle(
                 ModuleRunner *runner, const ModuleRequestRecord *request, const char *name) {
+        const bool noted = runner->page && request->id > 0;
+        int r;
+
         runner->id = request->id;
-        return request->op == MODULE_OP_TEST ? test_handle(runner, request, name) :
-                                               context_handle(runner, request, name);
+        if (noted)
+                page_note_start(runner->page, request->id, clock_monotonic());
+        r = request_handle(runner, request, name);
+        if (noted)
+                page_note_idle(runner->page);
+        return r;
 }
 
 /* ---- Loading ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "ptest/protocol.h"
 #include "worker/module-area.h"
 #include "worker/module-load.h"
 #include "worker/module-state.h"
@@ -19,6 +20,7 @@ typedef struct ModuleRunner {
         ModuleState *state;
         int trace_fd;           /* borrowed */
         int socket_fd;          /* borrowed, as all */
+        PtestPage *page;        /* of the worker; NULL: none */
         uint64_t id;            /* of the request that is carried out */
         ModuleContext *last_up; /* weak; the one that was set up last */
         uint64_t out_size, err_size;

@@ -11,6 +11,7 @@
 
 #include "basic/fd.h"
 #include "basic/process.h"
+#include "worker/keep.h"
 #include "worker/module-host.h"
 #include "worker/module-internal.h"
 
@@ -21,6 +22,7 @@
 typedef struct StartSpec {
         int fds[MODULE_FD_END - MODULE_FD_SOCKET];
         const char *program;
+        const char *workdir; /* NULL: ours */
         char *const *argv;
         char *const *environment;
         pid_t parent;
@@ -32,8 +34,10 @@ static void __attribute__((noreturn, noinline)) child_run(const StartSpec *spec)
 
         if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
                 _exit(127);
+        if (spec->workdir && chdir(spec->workdir) < 0)
+                _exit(127);
         for (int i = 0; i < (int)ELEMENTSOF(spec->fds); i++)
-                if (dup2(spec->fds[i], MODULE_FD_SOCKET + i) < 0)
+                if (spec->fds[i] >= 0 && dup2(spec->fds[i], MODULE_FD_SOCKET + i) < 0)
                         _exit(127);
         (void)syscall(SYS_close_range, MODULE_FD_END, ~0U, 0);
         sigemptyset(&none);
@@ -89,7 +93,10 @@ int module_host_start(ModuleHost *host) {
         module_ring_clear(&host->memory.area->results);
         host->memory.area->current = (ModuleCurrent){};
         host->memory.area->crash = (ModuleCrash){};
+        host->memory.area->claim = (ModuleClaim){};
         host->n_sent = 0;
+        host->n_written = 0;
+        host->left_in_order = false;
         host->killed = false;
         host->interrupted_sequence = 0;
 
@@ -98,7 +105,9 @@ int module_host_start(ModuleHost *host) {
                         host->memory.area_fd,
                         host->memory.out_fd,
                         host->memory.err_fd,
-                        host->memory.trace_fd},
+                        host->memory.trace_fd,
+                        host->options.page_fd > 0 ? host->options.page_fd : -1},
+                .workdir = host->workdir,
                 .program = host->program,
                 .argv = argv,
                 .environment = host->environment,
@@ -109,6 +118,11 @@ int module_host_start(ModuleHost *host) {
         if (pid < 0)
                 return pid;
         host->pid = pid;
+        if (host->options.keep) {
+                r = keep_add_host(host->options.keep, pid);
+                if (r < 0)
+                        return r;
+        }
         /* Before Linux 5.3 its end is seen at its socket, and at the next tick. */
         if (process_open(pid, &host->pid_fd) < 0)
                 host->pid_fd = -1;

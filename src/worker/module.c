@@ -13,6 +13,7 @@
 #include "basic/fd.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "worker/keep.h"
 #include "worker/module-internal.h"
 #include "worker/module-step.h"
 
@@ -39,10 +40,11 @@ int module_host_new(const ModuleHostOptions *options, ModuleHost **ret) {
         host->program = strdup(options->program ?: "/proc/self/exe");
         host->path = strdup(options->path);
         host->worker_set_up = options->worker_set_up ? strdup(options->worker_set_up) : NULL;
+        host->workdir = options->workdir ? strdup(options->workdir) : NULL;
         host->environment = strv_copy(options->environment);
         host->buffer = malloc(MODULE_RING_RECORD_MAX);
         if (!host->program || !host->path || (options->worker_set_up && !host->worker_set_up) ||
-            !host->environment || !host->buffer)
+            (options->workdir && !host->workdir) || !host->environment || !host->buffer)
                 return -ENOMEM;
         *ret = TAKE_PTR(host);
         return 0;
@@ -55,8 +57,11 @@ static void pending_done(ModulePending *pending) {
 ModuleHost *module_host_free(ModuleHost *host) {
         if (!host)
                 return NULL;
-        if (host->pid > 0)
+        if (host->pid > 0) {
                 (void)kill(host->pid, SIGKILL);
+                if (host->options.keep)
+                        keep_drop_host(host->options.keep, host->pid);
+        }
         for (size_t i = 0; i < host->n_pending; i++)
                 pending_done(&host->pending[host->first + i]);
         free(host->pending);
@@ -69,6 +74,7 @@ ModuleHost *module_host_free(ModuleHost *host) {
         free(host->program);
         free(host->path);
         free(host->worker_set_up);
+        free(host->workdir);
         free(host->buffer);
         free(host);
         return NULL;
@@ -129,28 +135,31 @@ static void event_done(ModuleEvent *event) {
 }
 
 static int host_emit(ModuleHost *host, ModuleEvent *event) {
+        event->posthumous = host->posthumous || host->pid == 0;
         return host->options.handler(event, host->options.userdata);
 }
 
 /* An answer that no host gave. */
 int module_host_answer(ModuleHost *host, Outcome outcome, const char *reason) {
         ModulePending *first = module_host_get_first(host);
+        _cleanup_free_ char *name = TAKE_PTR(first->name);
         _cleanup_(event_done) ModuleEvent event = {
                 .kind = first->op == MODULE_OP_TEST ? MODULE_RESULT_TEST : MODULE_RESULT_DONE,
                 .id = first->id,
-                .name = first->name,
+                .name = name,
         };
         int r;
 
-        r = result_new(first->name, &event.result);
+        /* First of all: the handler may look at what is pending. */
+        host_drop_first(host);
+        r = result_new(name, &event.result);
         if (r >= 0)
                 r = result_set_reason(event.result, "%s", reason);
         if (r < 0)
                 return r;
         event.result->outcome = outcome;
-        r = host_emit(host, &event);
-        host_drop_first(host);
-        return r;
+        event.unfit = host->posthumous;
+        return host_emit(host, &event);
 }
 
 void module_texts_done(ModuleTexts *texts) {
@@ -235,6 +244,8 @@ int module_host_take_record(
                 r = strv_split(texts->dirty, "\n", &dirty);
         if (r < 0)
                 return r;
+        if (answers)
+                host->interrupting = false;
         event.dirty = dirty;
         event.backtrace = backtrace;
         if (record->kind == MODULE_RESULT_LOAD && record->outcome != PTEST_OUTCOME_PASS) {
@@ -253,10 +264,10 @@ int module_host_take_record(
                 host->leave_usec = USEC_INFINITY;
         }
         host->n_idle_deaths = 0;
-        r = host_emit(host, &event);
+        event.unfit = record->kind != MODULE_RESULT_LOAD && (record->leaving || host->posthumous);
         if (answers)
                 host_drop_first(host);
-        return r;
+        return host_emit(host, &event);
 }
 
 int module_host_take_results(ModuleHost *host) {
@@ -318,11 +329,16 @@ static int host_answer_hopeless(ModuleHost *host) {
         return 0;
 }
 
+static void host_wake(const ModuleHost *host) {
+        (void)send(host->socket_fd, "t", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static int host_send(ModuleHost *host) {
+        ModuleRing *ring = &host->memory.area->requests;
         bool sent = false;
 
         while (host->n_sent < host->n_pending) {
-                const ModulePending *pending = &host->pending[host->first + host->n_sent];
+                ModulePending *pending = &host->pending[host->first + host->n_sent];
                 const ModuleRequestRecord record = {
                         .id = pending->id,
                         .op = pending->op,
@@ -337,22 +353,62 @@ static int host_send(ModuleHost *host) {
                         break;
                 if (sizeof(record) + record.name_size > MODULE_RING_RECORD_MAX / 2)
                         return -EMSGSIZE;
+                pending->ring_start = atomic_load_explicit(&ring->written, memory_order_relaxed);
                 memcpy(host->buffer, &record, sizeof(record));
                 memcpy(host->buffer + sizeof(record), pending->name, record.name_size);
-                r = module_ring_write(
-                                &host->memory.area->requests,
-                                host->buffer,
-                                sizeof(record) + record.name_size);
+                r = module_ring_write(ring, host->buffer, sizeof(record) + record.name_size);
                 if (r == -EAGAIN)
                         break;
                 if (r < 0)
                         return r;
                 host->n_sent++;
+                host->n_written++;
                 sent = true;
         }
         if (sent)
-                (void)send(host->socket_fd, "t", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+                host_wake(host);
         return 0;
+}
+
+void module_host_unsend(ModuleHost *host) {
+        ModuleArea *area = host->memory.area;
+        uint64_t n_claimed;
+        size_t n = 0;
+
+        atomic_store(&area->claim.hold, 1);
+        n_claimed = atomic_load(&area->claim.n_claimed);
+        if (n_claimed < host->n_written)
+                n = (size_t)MIN(host->n_written - n_claimed, (uint64_t)host->n_sent);
+        if (n > 0) {
+                host->n_sent -= n;
+                host->n_written -= n;
+                module_ring_rewind(
+                                &area->requests,
+                                host->pending[host->first + host->n_sent].ring_start);
+        }
+        atomic_store(&area->claim.hold, 0);
+}
+
+size_t module_host_withdraw(ModuleHost *host) {
+        const bool is_fit = host->state == MODULE_HOST_RUNNING;
+        size_t n = 0;
+
+        if (host->pid > 0) {
+                module_host_unsend(host);
+                /* One that it had claimed it has put back: it looks once more. */
+                host_wake(host);
+        }
+        while (host->n_pending > host->n_sent) {
+                ModulePending *last = &host->pending[host->first + host->n_pending - 1];
+
+                /* What is no task goes with its process. */
+                if (last->id == 0 && is_fit)
+                        break;
+                n += last->id != 0;
+                pending_done(last);
+                host->n_pending--;
+        }
+        return n;
 }
 
 /* ---- Time ---- */
@@ -386,8 +442,10 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
                         host_kill(host);
                 return;
         }
-        if (now < usec_add(started, timeout) || atomic_load(&current->sequence) != sequence)
+        if ((now < usec_add(started, timeout) && !host->interrupting) ||
+            atomic_load(&current->sequence) != sequence)
                 return;
+        host->interrupting = false;
         host->interrupted_sequence = sequence;
         host->interrupted_usec = now;
         atomic_store(&current->interrupt, sequence);
@@ -446,6 +504,28 @@ uint64_t module_host_get_deadline(const ModuleHost *host) {
         if (host->state == MODULE_HOST_RUNNING && host->n_pending == 0)
                 return USEC_INFINITY;
         return clock_monotonic() + TICK_USEC;
+}
+
+void module_host_interrupt(ModuleHost *host) {
+        host->interrupting = host->n_pending > 0;
+}
+
+bool module_host_is_quiet(const ModuleHost *host) {
+        return host->n_pending == 0 &&
+                        (host->state == MODULE_HOST_NONE || host->state == MODULE_HOST_RUNNING);
+}
+
+bool module_host_is_preparing(const ModuleHost *host) {
+        return host->n_pending > 0 && host->pid > 0 &&
+                        atomic_load(&host->memory.area->current.phase) == MODULE_PHASE_LOAD;
+}
+
+bool module_host_left_in_order(const ModuleHost *host) {
+        return host->left_in_order;
+}
+
+pid_t module_host_get_pid(const ModuleHost *host) {
+        return host->pid;
 }
 
 size_t module_host_count_pending(const ModuleHost *host) {

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "model/result.h"
 #include "worker/module-area.h"
@@ -28,10 +29,12 @@
  * Contexts that the next host needs are set up by it again. One whose set-up ended its host is not tried again: its
  * tests are not-run.
  *
- * The process must be its descendants' sub-reaper and have no other children meanwhile.
+ * The process must be its descendants' sub-reaper and have no other children meanwhile but those that are kept (worker/keep.h).
  */
 
 typedef struct ModuleHost ModuleHost;
+typedef struct Keep Keep;
+typedef struct OomWatch OomWatch;
 
 typedef struct ModuleEvent {
         ModuleResultKind kind;
@@ -40,6 +43,8 @@ typedef struct ModuleEvent {
         Result *result;     /* address: the name; owned, the handler may take it; NULL for FOUND */
         char *const *dirty; /* what the test left changed, in words; a mark of the result */
         const char *backtrace; /* lines, of a crash or a timeout; NULL: none */
+        bool unfit;      /* its process ends with it, or has ended: it is not for another test */
+        bool posthumous; /* said for a process that is not there (any more) */
 } ModuleEvent;
 
 /* Negative ends module_host_dispatch(), and is returned by it. */
@@ -52,12 +57,17 @@ typedef struct ModuleHostOptions {
         char *const *environment;
         uint64_t output_max; /* bytes kept of each stream */
         uint64_t grace_usec; /* from the interruption of a test to SIGKILL */
+        const char *workdir; /* NULL: the worker's */
+        int page_fd; /* of the worker's PtestPage, above MODULE_FD_END; 0 or -1: what runs is not noted */
+        /* What else lives below the worker: other hosts, what set-ups left. NULL: nothing does. Weak, and so the next */
+        Keep *keep;
+        OomWatch *oom; /* NULL: a lack of memory is not recognised */
         ModuleHandler handler;
         void *userdata;
 } ModuleHostOptions;
 
 typedef struct ModuleRequest {
-        uint64_t id; /* from 1 */
+        uint64_t id; /* from 1; 0: not noted in the page */
         ModuleOp op;
         const char *name;      /* copied */
         uint64_t timeout_usec; /* of a test; 0: as the module says */
@@ -79,12 +89,29 @@ uint64_t module_host_get_deadline(const ModuleHost *host);
 /* After each poll(), and after submitting. Calls the handler. */
 int module_host_dispatch(ModuleHost *host);
 
+/*
+ * Takes back the requests that no process has begun to read, the last ones of those without an answer: returns how many.
+ * Also from a handler: then none of them is given to the next process.
+ */
+size_t module_host_withdraw(ModuleHost *host);
+
+/* What runs is asked to end as at its time limit, and the process is not fit for another test then. */
+void module_host_interrupt(ModuleHost *host);
+
 /* Requests without an answer */
 size_t module_host_count_pending(const ModuleHost *host);
 
 /* When nothing is pending: lets the host tear down and end. It is over when module_host_is_gone(). */
 void module_host_begin_stop(ModuleHost *host);
 bool module_host_is_gone(const ModuleHost *host);
+/* Gone, or waiting for a request: nothing of it runs. */
+bool module_host_is_quiet(const ModuleHost *host);
+/* The module is being loaded, or something else is done before what was asked for. */
+bool module_host_is_preparing(const ModuleHost *host);
+/* The process that was there last had torn down what was set up in it before it ended. */
+bool module_host_left_in_order(const ModuleHost *host);
+/* 0: none */
+pid_t module_host_get_pid(const ModuleHost *host);
 
 /* Hosts that were started so far; 1 as long as no test cost one. */
 unsigned module_host_count_starts(const ModuleHost *host);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 static int outbox_write_spill(Outbox *outbox, const char *data, size_t size) {
@@ -22,16 +23,34 @@ static int outbox_write_spill(Outbox *outbox, const char *data, size_t size) {
         return 0;
 }
 
-static int outbox_send_data(Outbox *outbox, const Message *message) {
-        _cleanup_free_ void *data = NULL;
-        size_t size;
+int outbox_flush(Outbox *outbox) {
         int r;
 
-        r = message_pack(message, &data, &size);
-        if (r < 0)
-                return r;
+        if (outbox->packet_size == 0)
+                return 0;
+        r = channel_worker_send(
+                        outbox->channel, outbox->packet, outbox->packet_size, OUTBOX_TIMEOUT_USEC);
+        outbox->packet_size = 0;
+        return r;
+}
+
+static int outbox_put(Outbox *outbox, const void *data, size_t size) {
+        int r;
+
         assert(size <= PTEST_MESSAGE_SIZE_MAX);
-        return channel_worker_send(outbox->channel, data, size, OUTBOX_TIMEOUT_USEC);
+        if (!outbox->packet) {
+                outbox->packet = malloc(PTEST_MESSAGE_SIZE_MAX);
+                if (!outbox->packet)
+                        return -ENOMEM;
+        }
+        if (size > PTEST_MESSAGE_SIZE_MAX - outbox->packet_size) {
+                r = outbox_flush(outbox);
+                if (r < 0)
+                        return r;
+        }
+        memcpy(outbox->packet + outbox->packet_size, data, size);
+        outbox->packet_size += size;
+        return 0;
 }
 
 static int outbox_spill(Outbox *outbox, uint64_t id, const void *data, size_t size) {
@@ -39,14 +58,16 @@ static int outbox_spill(Outbox *outbox, uint64_t id, const void *data, size_t si
                 .kind = MESSAGE_SPILLED,
                 .spilled = {.id = id, .offset = outbox->spill_offset, .size = size},
         };
+        _cleanup_free_ void *pointer = NULL;
+        size_t pointer_size;
         int r;
 
         if (size > PTEST_SPILL_SIZE_MAX)
                 return -EMSGSIZE;
         r = outbox_write_spill(outbox, data, size);
-        if (r < 0)
-                return r;
-        return outbox_send_data(outbox, &message);
+        if (r >= 0)
+                r = message_pack(&message, &pointer, &pointer_size);
+        return r < 0 ? r : outbox_put(outbox, pointer, pointer_size);
 }
 
 int outbox_send(Outbox *outbox, const Message *message) {
@@ -59,5 +80,29 @@ int outbox_send(Outbox *outbox, const Message *message) {
                 return r;
         if (size > PTEST_MESSAGE_SIZE_MAX)
                 return outbox_spill(outbox, message->finished.id, data, size);
-        return channel_worker_send(outbox->channel, data, size, OUTBOX_TIMEOUT_USEC);
+        return outbox_put(outbox, data, size);
+}
+
+int outbox_send_found(Outbox *outbox, uint64_t id, Found *found) {
+        size_t n = 0;
+        int r = 0;
+
+        while (n < found->n_items && r >= 0) {
+                _cleanup_free_ void *data = NULL;
+                size_t packed, size;
+
+                r = message_pack_found(
+                                id, found->items + n, found->n_items - n, &packed, &data, &size);
+                if (r == -EMSGSIZE) {
+                        r = 0;
+                        n++;
+                        continue;
+                }
+                if (r < 0)
+                        break;
+                r = outbox_put(outbox, data, size);
+                n += packed;
+        }
+        found_done(found);
+        return r;
 }

@@ -14,12 +14,9 @@
 
 #include "basic/clock.h"
 #include "basic/fd.h"
-#include "basic/log.h"
 #include "basic/process.h"
 #include "basic/strv.h"
-#include "basic/text.h"
 #include "model/escalation.h"
-#include "worker/cgroup-tree.h"
 #include "worker/descendants.h"
 #include "worker/exports.h"
 #include "worker/judge.h"
@@ -27,7 +24,9 @@
 #include "worker/oom.h"
 #include "worker/output.h"
 #include "worker/spawn.h"
-#include "worker/stuck.h"
+
+/* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
+#define LINGER_USEC (200 * USEC_PER_MSEC)
 
 /* Between two rounds of killing what is left. */
 #define SWEEP_REPEAT_USEC (10 * USEC_PER_MSEC)
@@ -55,8 +54,6 @@ enum {
 struct Runner {
         Spawner *spawner;
         OomWatch *oom;
-        CgroupTree *tree; /* NULL: tests have no cgroups of their own */
-        int tree_error;   /* why, although they should */
         char **environment;
         int child_fd; /* signalfd: a child ended */
         char *buffer; /* OUTPUT_BUFFER_SIZE */
@@ -70,8 +67,6 @@ struct Run {
         Result *result;
         Output output;
         char **environment;
-        CgroupCell *cell;     /* NULL: it has none */
-        CgroupCell *released; /* of a tear-down: what was kept of the set-up */
 
         RunState state;
         Escalation escalation;
@@ -131,7 +126,6 @@ Runner *runner_free(Runner *runner) {
         if (!runner)
                 return NULL;
         spawner_free(runner->spawner);
-        cgroup_tree_free(runner->tree);
         oom_watch_free(runner->oom);
         keep_free(runner->keep);
         strv_free(runner->environment);
@@ -147,17 +141,6 @@ Keep *runner_get_keep(Runner *runner) {
 
 OomWatch *runner_get_oom(Runner *runner) {
         return runner->oom;
-}
-
-int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
-        int r = cgroup_tree_new(slot, generation, &runner->tree);
-
-        if (r < 0 && r != -ENOMEM) {
-                log_warning("Failed to divide the cgroup of this worker: %s", strerror(-r));
-                runner->tree_error = r;
-                r = 0;
-        }
-        return r;
 }
 
 bool runner_kill_all(Runner *runner) {
@@ -181,30 +164,6 @@ bool runner_kill_all(Runner *runner) {
 
 static void run_begin_linger(Run *run, uint64_t now);
 
-/*
- * Nothing of the test is there any more: no descendant but those that are kept, and nobody in its cgroup. A process may
- * be reaped a moment before its cgroup knows.
- */
-static bool run_is_alone(const Run *run, bool no_children) {
-        if ((run->cell && !cell_is_empty(run->cell)) ||
-            (run->released && !cell_is_empty(run->released)))
-                return false;
-        if (no_children)
-                return true;
-        /* Those that are kept are children too; whether there are others is looked up. */
-        return run->reaped && !keep_is_empty(run->runner->keep) &&
-                        descendants_are_gone(run->runner->keep);
-}
-
-/* Also those that left its cgroup, which takes permission, or have none. */
-static void run_kill_all(Run *run) {
-        if (run->cell)
-                cell_kill(run->cell);
-        if (run->released)
-                cell_kill(run->released);
-        descendants_kill(run->runner->keep);
-}
-
 /* ---- Start ---- */
 
 /* Its address for a test; for a set-up where its exports go. What was exported comes last: nothing else is as new. */
@@ -217,6 +176,11 @@ static int run_make_environment(Run *run) {
                 r = exports_apply(run->spec.exports, &run->environment);
         if (r < 0)
                 return r;
+        if (run->spec.found_path) {
+                r = strv_extendf(&run->environment, "PTEST_FOUND=%s", run->spec.found_path);
+                if (r < 0)
+                        return r;
+        }
         if (run->spec.role == PTEST_ROLE_TEST)
                 return strv_extendf(&run->environment, "PTEST_ADDRESS=%s", test->address);
         if (run->spec.exports_path)
@@ -254,31 +218,6 @@ static int run_new(Runner *runner, const RunSpec *spec, Run **ret) {
         return 0;
 }
 
-/* No cgroup is no test where it has limits: nothing else would hold them. */
-static int run_make_cell(Run *run) {
-        const TestLimits *limits = &run->test->limits;
-        int r = run->runner->tree_error;
-
-        if (run->runner->tree)
-                r = cgroup_tree_add_cell(run->runner->tree, limits, &run->cell);
-        if (r >= 0 || r == -ENOMEM || !test_limits_are_any(limits))
-                return r == -ENOMEM ? r : 0;
-        (void)text_setf(&run->start_error,
-                        "cannot make a cgroup with the limits of the test: %s",
-                        strerror(-r));
-        return r;
-}
-
-/* Where no cgroup holds it, the next best: each process by itself. */
-static uint64_t run_get_data_max(const Run *run) {
-        uint64_t memory_max = run->test->limits.memory_max;
-
-        if (memory_max == SIZE_INFINITY ||
-            (run->cell && cgroup_tree_has_controller(run->runner->tree, "memory")))
-                return 0;
-        return memory_max;
-}
-
 static SpawnSpec run_get_spec(const Run *run) {
         return (SpawnSpec){
                 .argv = run->test->argv,
@@ -286,9 +225,6 @@ static SpawnSpec run_get_spec(const Run *run) {
                 .workdir = run->test->workdir,
                 .out_fd = -1,
                 .err_fd = -1,
-                .cell = run->cell,
-                .cell_memory_max = run->test->limits.memory_max,
-                .data_max = run_get_data_max(run),
         };
 }
 
@@ -297,10 +233,6 @@ static int run_spawn(Run *run) {
         SpawnSpec spec = run_get_spec(run);
         int r;
 
-        r = run_make_cell(run);
-        if (r < 0)
-                return r;
-        spec = run_get_spec(run);
         r = output_open(&run->output, &out_fd, &err_fd);
         if (r < 0)
                 return r;
@@ -312,7 +244,7 @@ static int run_spawn(Run *run) {
 /* A tear-down without a command: what the set-up left is all that there is to do. */
 static void run_start_nothing(Run *run) {
         run->reaped = true;
-        run->alone = run_is_alone(run, false);
+        run->alone = descendants_are_gone(run->runner->keep);
         if (run->alone)
                 run->state = RUN_ENDED;
         else
@@ -357,10 +289,7 @@ Run *run_free(Run *run) {
         if (!run)
                 return NULL;
         if (run->pid > 0 && !run->alone)
-                run_kill_all(run);
-        cell_free(run->cell);
-        cell_free(run->released);
-        stuck_free(run->report);
+                descendants_kill(run->runner->keep);
         output_done(&run->output);
         result_free(run->result);
         strv_free(run->environment);
@@ -387,9 +316,14 @@ static void run_reap(Run *run) {
                 pid_t pid = wait4(-1, &status, WNOHANG, &usage);
 
                 if (pid <= 0) {
-                        run->alone = run_is_alone(run, pid < 0); /* ECHILD */
+                        /* Those that are kept are children too; whether there are others is looked up. */
+                        run->alone = pid < 0 ||
+                                        (run->reaped && !keep_is_empty(run->runner->keep) &&
+                                         descendants_are_gone(run->runner->keep)); /* ECHILD */
                         return;
                 }
+                if (keep_note_end(run->runner->keep, pid, status))
+                        continue;
                 run->user_usec += timeval_to_usec(&usage.ru_utime);
                 run->system_usec += timeval_to_usec(&usage.ru_stime);
                 run->maxrss = MAX(run->maxrss, usage.ru_maxrss);
@@ -437,7 +371,6 @@ static int run_keep(Run *run) {
         r = keep_add(run->runner->keep, run->spec.instance, run->pid, &run->output);
         if (r < 0)
                 return r;
-        keep_add_cell(run->runner->keep, run->spec.instance, run->runner->tree, &run->cell);
         return run_end(run);
 }
 
@@ -445,7 +378,7 @@ static int run_keep(Run *run) {
 static void run_begin_linger(Run *run, uint64_t now) {
         if (run->spec.role == PTEST_ROLE_TEAR_DOWN)
                 descendants_signal(run->runner->keep, SIGTERM);
-        run_set_state(run, RUN_LINGERING, usec_add(now, run->test->limits.leak_grace_usec));
+        run_set_state(run, RUN_LINGERING, usec_add(now, LINGER_USEC));
 }
 
 static int run_begin_sweep(Run *run, uint64_t now) {
@@ -459,7 +392,7 @@ static int run_begin_sweep(Run *run, uint64_t now) {
                 return r;
         run->sweep_end_usec = usec_add(now, SWEEP_MAX_USEC);
         run_set_state(run, RUN_SWEEPING, usec_add(now, SWEEP_REPEAT_USEC));
-        run_kill_all(run);
+        descendants_kill(run->runner->keep);
         return 0;
 }
 
@@ -469,7 +402,7 @@ static int run_dispatch_sweep(Run *run, uint64_t now) {
                 return run_end(run);
         }
         if (now >= run->deadline_usec) {
-                run_kill_all(run);
+                descendants_kill(run->runner->keep);
                 run_reap(run);
                 run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
         }
@@ -482,7 +415,7 @@ static void run_kill(Run *run) {
         run->sent_kill = true;
         /* The leader is not reaped, so its pid cannot be another's; setsid() made it the group's id. */
         (void)kill(-run->pid, SIGKILL);
-        run_kill_all(run);
+        descendants_kill(run->runner->keep);
 }
 
 static bool run_catches_signal(const Run *run) {
@@ -492,33 +425,6 @@ static bool run_catches_signal(const Run *run) {
                         process_catches_signal(run->pid, run->test->timeout_signal, &catches) >=
                         0 &&
                         catches;
-}
-
-/* At its time limit, before anything is done to it. True: its signal has to wait for that. */
-static bool run_look(Run *run, uint64_t now) {
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0;
-
-        if (run->report && !stuck_is_made(run->report)) {
-                stuck_dispatch(run->report, now);
-                return true;
-        }
-        if (run->looked || run->interrupted || now < escalation_get_deadline(&run->escalation))
-                return false;
-        run->looked = true;
-        return descendants_list(run->runner->keep, &pids, &n) >= 0 &&
-                        stuck_start(pids,
-                                    n,
-                                    run->cell ? cell_get_fd(run->cell) : -1,
-                                    &run->report) >= 0;
-}
-
-/* It ended by itself in the meantime: what was held of it is free to end too. */
-static void run_end_look(Run *run) {
-        if (!run->report || stuck_is_made(run->report))
-                return;
-        stuck_abort(run->report);
-        descendants_signal(run->runner->keep, SIGCONT);
 }
 
 static int run_escalate(Run *run, uint64_t now) {
@@ -557,10 +463,6 @@ void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]) {
         fds[RUN_FD_CHILD] = (struct pollfd){ .fd = run->runner->child_fd, .events = POLLIN };
         fds[RUN_FD_OUT] = (struct pollfd){ .fd = run->output.out_fd, .events = POLLIN };
         fds[RUN_FD_ERR] = (struct pollfd){ .fd = run->output.err_fd, .events = POLLIN };
-        fds[RUN_FD_CELL] = (struct pollfd){
-                .fd = run->reaped && run->cell ? cell_get_events_fd(run->cell) : -1,
-                .events = POLLPRI,
-        };
 }
 
 uint64_t run_get_deadline(const Run *run) {
@@ -636,23 +538,6 @@ static uint64_t run_get_memory_peak(const Run *run) {
         return (uint64_t)run->maxrss * KIB;
 }
 
-/* What the kernel counted for all of the test together, instead of what its processes told when they ended. */
-static void run_fill_cell_usage(Run *run) {
-        Result *result = run->result;
-        CellUsage usage;
-
-        cell_read_usage(run->cell, &usage);
-        if (usage.has_cpu) {
-                result->cpu_user_usec = usage.user_usec;
-                result->cpu_system_usec = usage.system_usec;
-        }
-        if (usage.memory_peak != SIZE_UNKNOWN)
-                result->memory_peak = usage.memory_peak;
-        result->tasks_peak = usage.tasks_peak;
-        result->read_bytes = usage.read_bytes;
-        result->write_bytes = usage.write_bytes;
-}
-
 static void run_fill_usage(Run *run) {
         Result *result = run->result;
         uint64_t timeout = run->test->timeout_usec;
@@ -660,8 +545,6 @@ static void run_fill_usage(Run *run) {
         result->cpu_user_usec = run->user_usec;
         result->cpu_system_usec = run->system_usec;
         result->memory_peak = run_get_memory_peak(run);
-        if (run->cell)
-                run_fill_cell_usage(run);
         if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
                 result->marks |= PTEST_MARK_SLOW;
 }

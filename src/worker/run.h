@@ -18,7 +18,6 @@
  *
  *      RUNNING    the test's process lives; its time limit is watched (model/escalation.h)
  *      LINGERING  it has ended, others of the test have not: they may be about to; what they print still counts
- *                 (for 200 ms, or what the test's limits say)
  *      SWEEPING   they did not: they are noted as leaks, and killed again and again until nothing is left
  *      ENDED      nothing is left, or what is left does not die: see run_is_stuck()
  *
@@ -32,6 +31,7 @@
 /* What all runs of a worker share. */
 typedef struct Runner Runner;
 typedef struct Keep Keep;
+typedef struct OomWatch OomWatch;
 
 /* environment: of every test, before its own changes; copied. Signals must be prepared: signals_prepare(). */
 int runner_new(char *const *environment, Runner **ret);
@@ -39,19 +39,14 @@ Runner *runner_free(Runner *runner);
 DEFINE_CLEANUP(Runner, runner_free);
 
 /*
- * Gives each program that is run from now on a cgroup of its own, where the worker has one to divide; see
- * worker/cgroup-tree.h. Moves this process. Before anything is run.
- */
-int runner_contain(Runner *runner, unsigned slot, unsigned generation);
-
-/*
  * Kills all descendants of this process and waits until they are gone, at most two seconds: false then. For a
  * worker that ends at once.
  */
 bool runner_kill_all(Runner *runner);
 
-/* What set-ups have left running. */
+/* What set-ups have left running, and module hosts. */
 Keep *runner_get_keep(Runner *runner);
+OomWatch *runner_get_oom(Runner *runner);
 
 typedef struct Run Run;
 
@@ -62,6 +57,7 @@ typedef struct RunSpec {
         PtestRole role;
         uint32_t instance;        /* of a fixture */
         const char *exports_path; /* of a set-up: where it is to write what it exports */
+        const char *found_path;   /* of a test that finds: where it is to write that */
 } RunSpec;
 
 /* A program that cannot be started gives a run that ends at once, with its outcome. */
@@ -73,7 +69,7 @@ DEFINE_CLEANUP(Run, run_free);
 pid_t run_get_pid(const Run *run);
 
 /* For poll(), in this order on every call; unused ones have the fd -1. */
-#define RUN_FDS_MAX 4
+#define RUN_FDS_MAX 3
 void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]);
 /* When to call run_dispatch() at the latest; USEC_INFINITY: only when an fd is ready */
 uint64_t run_get_deadline(const Run *run);

@@ -14,10 +14,14 @@
 #include "basic/text.h"
 #include "wire/channel.h"
 #include "wire/message.h"
+#include "worker/found.h"
+#include "worker/growth.h"
 #include "worker/keep.h"
+#include "worker/modules.h"
 #include "worker/outbox.h"
 #include "worker/page.h"
 #include "worker/run.h"
+#include "worker/tasks.h"
 
 /* How long the coordinator may take to acknowledge the end; it has all it needs by then. */
 #define LEAVE_USEC (5 * USEC_PER_SEC)
@@ -34,18 +38,25 @@ typedef struct Worker {
         ChannelWorker *channel;       /* never freed, see worker.h */
         Outbox outbox;
         Runner *runner;
+        Modules *modules;
         PtestPage *page;
         char *exports_path; /* where set-ups write theirs */
+        char *found_path;   /* and tests what they find */
 
         WorkerState state;
         WorkerStatus status;
         uint64_t leave_usec; /* in WORKER_LEAVING: when to go without an acknowledgement */
 
-        /* Tasks in their order, a ring; the first one is the running one if run is set. */
-        Task tasks[PTEST_TASKS_MAX];
-        size_t first_task, n_tasks;
-        Run *run;
-        size_t n_kept_fds; /* in this poll */
+        Tasks tasks;
+        Run *run;    /* of the first task */
+        Found found; /* by the first task, so far */
+
+        unsigned n_tests; /* that have ended */
+        Growth growth;    /* our own */
+        bool has_grown;   /* enough to be spent with the next result */
+        bool spent;       /* it was said */
+
+        size_t n_kept_fds, n_module_fds; /* in this poll */
 } Worker;
 
 /* Of the poll; those of a run follow. */
@@ -54,9 +65,11 @@ enum {
         FD_SIGNAL,
         FD_CHANNEL,
         FD_RUN,
-        FD_KEEP = FD_RUN + RUN_FDS_MAX, /* pipes of what set-ups left running */
+        FD_MORE = FD_RUN +
+                        RUN_FDS_MAX, /* of module hosts, then pipes of what set-ups left running */
+        FD_MODULES_MAX = 64,
         FD_KEEP_MAX = 128,
-        FD_MAX = FD_KEEP + FD_KEEP_MAX,
+        FD_MAX = FD_MORE + FD_MODULES_MAX + FD_KEEP_MAX,
 };
 
 static void worker_end(Worker *worker, WorkerStatus status) {
@@ -75,57 +88,6 @@ static void worker_end_by_error(Worker *worker, WorkerStatus status, int error, 
         worker_end(worker, status);
 }
 
-/* ---- Tasks ---- */
-
-static Task *worker_get_task(Worker *worker, size_t i) {
-        return &worker->tasks[(worker->first_task + i) % PTEST_TASKS_MAX];
-}
-
-static void task_done(Task *task) {
-        test_free(task->test);
-        strv_free(task->exports);
-        *task = (Task){};
-}
-
-static void worker_drop_first_task(Worker *worker) {
-        assert(worker->n_tasks > 0);
-        task_done(worker_get_task(worker, 0));
-        worker->first_task = (worker->first_task + 1) % PTEST_TASKS_MAX;
-        worker->n_tasks--;
-}
-
-/* Removes the tasks that the predicate names, never the running one; notes their ids. */
-static size_t worker_remove_tasks(
-                Worker *worker, const uint64_t *ids, size_t n_ids, uint64_t *removed) {
-        size_t kept = worker->run ? 1 : 0, n_removed = 0;
-
-        for (size_t i = kept; i < worker->n_tasks; i++) {
-                Task *task = worker_get_task(worker, i);
-                bool wanted = false;
-
-                for (size_t j = 0; j < n_ids && !wanted; j++)
-                        wanted = ids[j] == task->id;
-                if (wanted) {
-                        removed[n_removed++] = task->id;
-                        task_done(task);
-                } else {
-                        Task moved = *task;
-
-                        *task = (Task){};
-                        *worker_get_task(worker, kept++) = moved;
-                }
-        }
-        worker->n_tasks = kept;
-        return n_removed;
-}
-
-static void worker_drop_waiting_tasks(Worker *worker) {
-        while (worker->n_tasks > (worker->run ? 1U : 0U)) {
-                task_done(worker_get_task(worker, worker->n_tasks - 1));
-                worker->n_tasks--;
-        }
-}
-
 /* ---- Messages ---- */
 
 static void worker_send(Worker *worker, const Message *message) {
@@ -140,27 +102,46 @@ static void worker_send(Worker *worker, const Message *message) {
                                 "tell the coordinator how a test went");
 }
 
+static void worker_flush(Worker *worker) {
+        int r;
+
+        if (worker->state == WORKER_ENDED)
+                return;
+        r = outbox_flush(&worker->outbox);
+        if (r < 0)
+                worker_end_by_error(worker, WORKER_STATUS_CHANNEL, r, "reach the coordinator");
+}
+
 static void worker_on_tasks(Worker *worker, Message *message) {
         if (worker->state != WORKER_WORKING)
                 return; /* sent before our stop was; they were not started, as bye says */
 
-        if (message->tasks.n_items > PTEST_TASKS_MAX - worker->n_tasks) {
-                worker_end_by_error(worker, WORKER_STATUS_PROTOCOL, -ENOBUFS, "take more tasks");
-                return;
-        }
-        for (size_t i = 0; i < message->tasks.n_items; i++) {
-                *worker_get_task(worker, worker->n_tasks++) = message->tasks.items[i];
-                message->tasks.items[i].test = NULL;
-                message->tasks.items[i].exports = NULL;
-        }
+        for (size_t i = 0; i < message->tasks.n_items; i++)
+                if (tasks_add(&worker->tasks, &message->tasks.items[i]) < 0) {
+                        worker_end_by_error(
+                                        worker,
+                                        WORKER_STATUS_PROTOCOL,
+                                        -ENOBUFS,
+                                        "take more tasks");
+                        return;
+                }
+}
+
+/* What a module's host has not begun waits here again. */
+static void worker_withdraw(Worker *worker) {
+        Tasks *tasks = &worker->tasks;
+
+        for (size_t n = modules_withdraw(worker->modules); n > 0; n--)
+                page_undo_start(worker->page, tasks_get(tasks, --tasks->n_begun)->id);
 }
 
 static void worker_on_cancel(Worker *worker, const Message *message) {
         uint64_t removed[PTEST_TASKS_MAX];
         Message answer = { .kind = MESSAGE_CANCELLED, .cancel = { .ids = removed } };
 
-        answer.cancel.n_ids = worker_remove_tasks(
-                        worker, message->cancel.ids, message->cancel.n_ids, removed);
+        worker_withdraw(worker);
+        answer.cancel.n_ids = tasks_remove(
+                        &worker->tasks, message->cancel.ids, message->cancel.n_ids, removed);
         worker_send(worker, &answer);
 }
 
@@ -169,10 +150,14 @@ static void worker_on_stop(Worker *worker, const Message *message) {
                 worker_end(worker, WORKER_STATUS_GOOD);
                 return;
         }
-        worker_drop_waiting_tasks(worker);
+        worker_withdraw(worker);
+        tasks_drop_waiting(&worker->tasks);
         worker->state = WORKER_FINISHING;
-        if (message->stop.now && worker->run)
+        if (!message->stop.now)
+                return;
+        if (worker->run)
                 run_interrupt(worker->run);
+        modules_interrupt(worker->modules);
 }
 
 static void worker_on_message(Worker *worker, Message *message) {
@@ -219,19 +204,81 @@ static void worker_receive(Worker *worker) {
         }
 }
 
-/* ---- Tests ---- */
+/* ---- Results ---- */
+
+/* Nothing may be started after a result that says so; nor may anything run then. */
+static bool worker_is_spent_with(Worker *worker, const Task *task, bool unfit) {
+        if (task->role == PTEST_ROLE_TEST)
+                worker->n_tests++;
+        if (unfit ||
+            (worker->options->recycle_after > 0 &&
+             worker->n_tests >= worker->options->recycle_after))
+                return true;
+        return worker->has_grown && modules_count_pending(worker->modules) == 0;
+}
+
+/* A test may well need memory that it gives back: what it was before any of them ran says nothing. */
+static void worker_look_at_memory(Worker *worker) {
+        if (worker->options->recycle_memory == SIZE_INFINITY)
+                return;
+        if (!growth_has_begun(&worker->growth, getpid())) {
+                if (worker->n_tests > 0)
+                        growth_begin(&worker->growth, getpid());
+                return;
+        }
+        if (growth_look(&worker->growth) + modules_get_growth(worker->modules) >=
+            worker->options->recycle_memory)
+                worker->has_grown = true;
+}
+
+/* The result of the first task. Takes nothing. */
+static void worker_say_result(Worker *worker, Result *result, char **exported, bool unfit) {
+        const Task *task = tasks_get(&worker->tasks, 0);
+        const uint64_t timeout = task->test->timeout_usec;
+        Message message = {
+                .kind = MESSAGE_FINISHED,
+                .finished = {.id = task->id, .exported = exported, .result = result},
+        };
+        int r;
+
+        if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
+                result->marks |= PTEST_MARK_SLOW;
+        message.finished.spent = worker_is_spent_with(worker, task, unfit);
+        r = outbox_send_found(&worker->outbox, task->id, &worker->found);
+        if (r < 0) {
+                worker_end_by_error(
+                                worker,
+                                WORKER_STATUS_CHANNEL,
+                                r,
+                                "tell the coordinator what a test found");
+                return;
+        }
+        worker_send(worker, &message);
+        tasks_drop_first(&worker->tasks);
+        if (!message.finished.spent || worker->spent)
+                return;
+        worker->spent = true;
+        worker_withdraw(worker);
+        tasks_drop_but_tear_downs(&worker->tasks);
+}
+
+/* ---- Tests that are programs ---- */
 
 static void worker_start_run(Worker *worker) {
-        Task *task = worker_get_task(worker, 0);
+        Task *task = tasks_get(&worker->tasks, 0);
         RunSpec spec = {
                 .test = task->test,
                 .exports = task->exports,
                 .role = task->role,
                 .instance = task->instance,
                 .exports_path = task->role == PTEST_ROLE_SET_UP ? worker->exports_path : NULL,
+                .found_path = task->role == PTEST_ROLE_TEST && task->test->finds ?
+                                worker->found_path :
+                                NULL,
         };
         int r;
 
+        worker->tasks.n_begun = 1;
         page_note_start(worker->page, task->id, clock_monotonic());
         r = run_start(worker->runner, &spec, &worker->run);
         if (r < 0) {
@@ -241,30 +288,54 @@ static void worker_start_run(Worker *worker) {
         page_note_leader(worker->page, run_get_pid(worker->run));
 }
 
+static bool outcome_can_become_error(Outcome outcome) {
+        switch (outcome) {
+        case PTEST_OUTCOME_PASS:
+        case PTEST_OUTCOME_FAIL:
+        case PTEST_OUTCOME_SKIP:
+        case PTEST_OUTCOME_XFAIL:
+        case PTEST_OUTCOME_XPASS:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* A line that cannot be understood is a test that nobody would miss otherwise. */
+static int worker_read_found(Worker *worker, Result *result) {
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        if (!tasks_get(&worker->tasks, 0)->test->finds)
+                return 0;
+        r = found_read(&worker->found, worker->found_path, &problem);
+        if (r < 0 || !problem || !outcome_can_become_error(result->outcome))
+                return r;
+        result->outcome = PTEST_OUTCOME_ERROR;
+        return result_set_reason(result, "%s", problem);
+}
+
 static void worker_finish_run(Worker *worker) {
         _cleanup_(result_freep) Result *result = NULL;
         _cleanup_strv_ char **exported = NULL;
         bool stuck = run_is_stuck(worker->run);
-        Message message = {
-                .kind = MESSAGE_FINISHED,
-                .finished = { .id = worker_get_task(worker, 0)->id },
-        };
         int r;
 
         r = run_finish(worker->run, &result, &exported);
+        if (r >= 0)
+                r = worker_read_found(worker, result);
         if (r < 0) {
                 worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "judge a test");
                 return;
         }
         worker->run = run_free(worker->run);
-        message.finished.result = result;
-        message.finished.exported = exported;
-        worker_send(worker, &message);
+        worker_look_at_memory(worker);
+        worker_say_result(worker, result, exported, false);
+        worker_flush(worker);
         if (worker->state == WORKER_ENDED)
                 return;
 
         page_note_end(worker->page);
-        worker_drop_first_task(worker);
         if (stuck)
                 worker_end_by_error(
                                 worker,
@@ -273,50 +344,169 @@ static void worker_finish_run(Worker *worker) {
                                 "end what a test left behind, so this worker makes room");
 }
 
+/* ---- Tests of modules ---- */
+
+static int worker_on_module_found(uint64_t id, const char *name, void *userdata) {
+        Worker *worker = userdata;
+        int r;
+
+        r = found_add(&worker->found, name);
+        if (r < 0 || worker->found.n_items < PTEST_FOUND_MAX)
+                return r;
+        return outbox_send_found(&worker->outbox, id, &worker->found);
+}
+
+static int worker_on_module_finished(ModulesResult *finished, void *userdata) {
+        Worker *worker = userdata;
+
+        /* They come in the order in which they were submitted: anything else is our own mistake. */
+        assert(worker->tasks.n_begun > 0);
+        assert(tasks_get(&worker->tasks, 0)->id == finished->id);
+        if (finished->unstarted)
+                page_note_unstarted(worker->page, finished->id);
+        worker_say_result(worker, finished->result, finished->exported, finished->unfit);
+        page_note_sent(worker->page);
+        return 0;
+}
+
+/* As many as may run before somebody has to look at them. */
+static bool worker_may_submit(const Worker *worker, const Task *task) {
+        const WorkerOptions *options = worker->options;
+
+        if (task->role != PTEST_ROLE_TEST)
+                return true;
+        if (options->recycle_after > 0 &&
+            worker->n_tests + worker->tasks.n_begun >= options->recycle_after)
+                return false;
+        return options->recycle_memory == SIZE_INFINITY || worker->tasks.n_begun == 0 ||
+                        modules_growth_has_begun(worker->modules);
+}
+
+/* Gives the next task to a module's host. False: it has to wait */
+static bool worker_submit(Worker *worker) {
+        const Task *task = tasks_get(&worker->tasks, worker->tasks.n_begun);
+        int r;
+
+        if (!worker_may_submit(worker, task))
+                return false;
+        /* It may have its answer before this returns. */
+        worker->tasks.n_begun++;
+        r = modules_submit(worker->modules, task);
+        if (r >= 0)
+                return worker->state != WORKER_ENDED;
+        worker->tasks.n_begun--;
+        if (r != -EAGAIN)
+                worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "start a test of a module");
+        return false;
+}
+
+static void worker_dispatch_modules(Worker *worker, const struct pollfd *fds, size_t n_fds) {
+        int r;
+
+        if (worker->state == WORKER_ENDED)
+                return;
+        /* Before the results are taken: then there is one to say it with. */
+        if (modules_count_pending(worker->modules) > 0) {
+                worker_look_at_memory(worker);
+                if (worker->has_grown && !worker->spent)
+                        worker_withdraw(worker);
+        }
+        r = modules_dispatch(worker->modules, fds, n_fds);
+        if (r < 0)
+                worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "run tests of a module");
+}
+
+/* ---- What is next ---- */
+
+static bool task_is_of_module(const Task *task) {
+        return task->test->protocol == TEST_PROTOCOL_MODULE && strv_length(task->test->argv) >= 2;
+}
+
+/* Programs run one by one, tests of a module are with its host, many at once; never both. */
+static void worker_start_tasks(Worker *worker) {
+        Tasks *tasks = &worker->tasks;
+        bool submitted = false;
+
+        while (!worker->run && worker->state == WORKER_WORKING && tasks->n_begun < tasks->n_items) {
+                if (worker->has_grown && !worker->spent && tasks->n_begun > 0)
+                        break;
+                if (task_is_of_module(tasks_get(tasks, tasks->n_begun))) {
+                        if (!worker_submit(worker))
+                                break;
+                        submitted = true;
+                } else if (tasks->n_begun == 0 && modules_are_quiet(worker->modules))
+                        worker_start_run(worker);
+                else
+                        break;
+        }
+        if (submitted)
+                worker_dispatch_modules(worker, NULL, 0);
+}
+
 static void worker_begin_leave(Worker *worker) {
         worker->state = WORKER_LEAVING;
         worker->leave_usec = usec_add(clock_monotonic(), LEAVE_USEC);
         worker_send(worker, &(Message){ .kind = MESSAGE_BYE });
 }
 
+/* What the hosts have to do at their end, such as writing down what code ran, they do before. */
+static void worker_finish(Worker *worker) {
+        if (worker->run || modules_count_pending(worker->modules) > 0)
+                return;
+        modules_begin_stop(worker->modules);
+        if (modules_are_gone(worker->modules))
+                worker_begin_leave(worker);
+}
+
 /* Goes on as far as it can without waiting: the next test is started at once after the one before. */
 static void worker_advance(Worker *worker) {
         if (worker->run && run_has_ended(worker->run))
                 worker_finish_run(worker);
-        if (!worker->run && worker->state == WORKER_WORKING && worker->n_tasks > 0)
-                worker_start_run(worker);
-        if (!worker->run && worker->state == WORKER_FINISHING)
-                worker_begin_leave(worker);
+        worker_start_tasks(worker);
+        if (worker->state == WORKER_FINISHING)
+                worker_finish(worker);
         if (worker->state == WORKER_LEAVING && clock_monotonic() >= worker->leave_usec)
                 worker_end(worker, WORKER_STATUS_GOOD);
+        worker_flush(worker);
 }
 
 /* ---- The loop ---- */
 
 static uint64_t worker_get_deadline(const Worker *worker) {
+        uint64_t deadline = modules_get_deadline(worker->modules);
+
         if (worker->state == WORKER_LEAVING)
-                return worker->leave_usec;
-        if (!worker->run)
-                return USEC_INFINITY;
-        return run_has_ended(worker->run) ? 0 : run_get_deadline(worker->run);
+                deadline = MIN(deadline, worker->leave_usec);
+        if (worker->run)
+                deadline = MIN(deadline,
+                               run_has_ended(worker->run) ? 0 : run_get_deadline(worker->run));
+        return deadline;
 }
 
-static int worker_poll(Worker *worker, struct pollfd fds[static FD_MAX]) {
-        uint64_t deadline = worker_get_deadline(worker), now, left;
-        struct timespec timeout;
-
+/* How many there are is returned. */
+static size_t worker_get_fds(Worker *worker, struct pollfd fds[static FD_MAX]) {
         fds[FD_GATE] = (struct pollfd){ .fd = worker->options->gate_fd, .events = POLLIN };
         fds[FD_SIGNAL] = (struct pollfd){ .fd = worker->options->signal_fd, .events = POLLIN };
         fds[FD_CHANNEL] = (struct pollfd){
                 .fd = channel_worker_get_fd(worker->channel),
                 .events = POLLIN,
         };
-        for (size_t i = FD_RUN; i < FD_KEEP; i++)
+        for (size_t i = FD_RUN; i < FD_MORE; i++)
                 fds[i].fd = -1;
         if (worker->run)
                 run_get_fds(worker->run, fds + FD_RUN);
+        worker->n_module_fds = modules_get_fds(worker->modules, fds + FD_MORE, FD_MODULES_MAX);
         worker->n_kept_fds = keep_get_fds(
-                        runner_get_keep(worker->runner), fds + FD_KEEP, FD_KEEP_MAX);
+                        runner_get_keep(worker->runner),
+                        fds + FD_MORE + worker->n_module_fds,
+                        FD_KEEP_MAX);
+        return FD_MORE + worker->n_module_fds + worker->n_kept_fds;
+}
+
+static int worker_poll(Worker *worker, struct pollfd fds[static FD_MAX]) {
+        const size_t n_fds = worker_get_fds(worker, fds);
+        uint64_t deadline = worker_get_deadline(worker), now, left;
+        struct timespec timeout;
 
         now = deadline == USEC_INFINITY ? 0 : clock_monotonic();
         left = deadline > now ? deadline - now : 0;
@@ -324,10 +514,7 @@ static int worker_poll(Worker *worker, struct pollfd fds[static FD_MAX]) {
                 .tv_sec = (time_t)(left / USEC_PER_SEC),
                 .tv_nsec = (long)(left % USEC_PER_SEC * 1000),
         };
-        if (ppoll(fds,
-                  FD_KEEP + worker->n_kept_fds,
-                  deadline == USEC_INFINITY ? NULL : &timeout,
-                  NULL) < 0)
+        if (ppoll(fds, n_fds, deadline == USEC_INFINITY ? NULL : &timeout, NULL) < 0)
                 return -errno;
         return 0;
 }
@@ -353,12 +540,15 @@ static void worker_dispatch(Worker *worker, const struct pollfd fds[static FD_MA
         if (fds[FD_CHANNEL].revents)
                 worker_receive(worker);
         /* Before the run, which may change what is kept. */
-        keep_dispatch(runner_get_keep(worker->runner), fds + FD_KEEP, worker->n_kept_fds);
+        keep_dispatch(runner_get_keep(worker->runner),
+                      fds + FD_MORE + worker->n_module_fds,
+                      worker->n_kept_fds);
         if (worker->run && worker->state != WORKER_ENDED) {
                 r = run_dispatch(worker->run, fds + FD_RUN);
                 if (r < 0)
                         worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "run a test");
         }
+        worker_dispatch_modules(worker, fds + FD_MORE, worker->n_module_fds);
 }
 
 static void worker_loop(Worker *worker) {
@@ -391,6 +581,23 @@ static void worker_loop(Worker *worker) {
         }
 }
 
+static int worker_open_modules(Worker *worker) {
+        return modules_new(
+                        &(ModulesOptions){
+                                        .environment = worker->options->environment,
+                                        .worker_set_up = worker->options->worker_set_up,
+                                        .exports_path = worker->exports_path,
+                                        .page_fd = worker->options->page_fd,
+                                        .page = worker->page,
+                                        .keep = runner_get_keep(worker->runner),
+                                        .oom = runner_get_oom(worker->runner),
+                                        .on_found = worker_on_module_found,
+                                        .on_finished = worker_on_module_finished,
+                                        .userdata = worker,
+                        },
+                        &worker->modules);
+}
+
 static int worker_open(Worker *worker) {
         const WorkerOptions *options = worker->options;
         int r;
@@ -399,16 +606,20 @@ static int worker_open(Worker *worker) {
         if (r < 0)
                 return r;
         r = text_setf(&worker->exports_path,
-                      "%s/x%ug%u",
+                      "%s/" PTEST_FILES_DIRECTORY "/x%ug%u",
+                      options->directory,
+                      options->slot,
+                      options->generation);
+        if (r < 0)
+                return r;
+        r = text_setf(&worker->found_path,
+                      "%s/" PTEST_FILES_DIRECTORY "/f%ug%u",
                       options->directory,
                       options->slot,
                       options->generation);
         if (r < 0)
                 return r;
         r = runner_new(options->environment, &worker->runner);
-        if (r < 0)
-                return r;
-        r = runner_contain(worker->runner, options->slot, options->generation);
         if (r < 0)
                 return r;
         r = worker_open_modules(worker);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdint.h>
+
 #include "worker/status.h"
 
 /*
@@ -8,6 +10,9 @@
  *
  *      WORKING ──stop {now: false}──▶ FINISHING ──the running test ended──▶ LEAVING ──stop, or 5 s──▶ end
  *         └──────stop {now: true}──────▶ (interrupts the running test) ──────▲
+ *
+ * A worker that is spent (what it ran left a process unfit, it has run its number of tests, it has grown too much) says so
+ * with a result, and starts nothing after it but tear-downs.
  *
  * Whatever goes wrong between it and the coordinator, it ends: all processes of the running test are killed
  * first. It never frees what nng holds: closing a socket can hang (nng 1.5.2), leaving with _exit() cannot.
@@ -18,6 +23,9 @@ typedef struct WorkerOptions {
         unsigned slot;
         unsigned generation;
         char *const *environment; /* of every test, before its own changes */
+        const char *worker_set_up; /* of a module whose hook each process for modules calls first; NULL: none */
+        unsigned recycle_after;  /* tests; 0: never */
+        uint64_t recycle_memory; /* bytes that it may grow by; SIZE_INFINITY: any */
         int gate_fd, page_fd, spill_fd;
         int signal_fd; /* readable: SIGTERM */
 } WorkerOptions;
