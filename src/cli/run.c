@@ -218,6 +218,8 @@ static unsigned run_get_workers(const Run *run) {
         unsigned n = run->options.jobs > 0 ? run->options.jobs :
                                              jobs_get_default(run->suite->settings.workers);
 
+        if (suite_may_grow(run->suite))
+                return n;
         return (unsigned)MAX(MIN((size_t)n, run->suite->n_tests), 1U);
 }
 

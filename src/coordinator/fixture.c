@@ -123,14 +123,40 @@ static void fixtures_on_set_up(
                 fixtures_note_failure(fixtures, context, PTEST_ROLE_SET_UP, result);
 }
 
+/* What a set-up started, and did not end when it was asked to, may have been worth a proper end. */
+static void fixtures_note_leaks(const Fixtures *fixtures, uint32_t context, const Result *result) {
+        const CoordinatorConfig *config = fixtures->config.log->config;
+        _cleanup_free_ char *text = NULL, *safe = NULL;
+        size_t n = strv_length(result->leaks);
+
+        if (n == 0)
+                return;
+        if (text_setf(&text,
+                      "The tear-down of context %s killed %zu process%s that did not end when asked to: %s%s",
+                      fixtures_get_name(fixtures, context),
+                      n,
+                      n == 1 ? "" : "es",
+                      result->leaks[0],
+                      n == 1 ? "" : ", ...") < 0)
+                return;
+        safe = text_escape(text, strlen(text));
+        if (safe)
+                config->handlers->on_notice(safe, config->userdata);
+}
+
 static void fixtures_on_tear_down(Fixtures *fixtures, uint32_t instance, Result *result) {
         uint32_t context = schedule_get_context(fixtures->config.schedule, instance);
 
+        fixtures_note_leaks(fixtures, context, result);
         schedule_on_torn_down(fixtures->config.schedule, instance);
-        if (result->outcome == PTEST_OUTCOME_PASS || result->outcome == PTEST_OUTCOME_SKIP)
+        if (result->outcome == PTEST_OUTCOME_PASS || result->outcome == PTEST_OUTCOME_SKIP) {
                 result_free(result);
-        else
-                fixtures_note_failure(fixtures, context, PTEST_ROLE_TEAR_DOWN, result);
+                return;
+        }
+        /* Not that of a test which may as well be run another time: what was set up is still there. */
+        if (result->outcome == PTEST_OUTCOME_NOT_RUN)
+                result->outcome = PTEST_OUTCOME_ERROR;
+        fixtures_note_failure(fixtures, context, PTEST_ROLE_TEAR_DOWN, result);
 }
 
 void fixtures_on_result(

@@ -15,6 +15,7 @@ import growth  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import reports  # noqa: E402,F401
 import surroundings  # noqa: E402,F401
+import tear_downs  # noqa: E402,F401
 import what_always_holds  # noqa: E402,F401
 from behaviour import main  # noqa: E402
 
