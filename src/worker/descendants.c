@@ -22,7 +22,7 @@ static void pids_signal(const pid_t *pids, size_t count, int signo) {
                 (void)kill(pids[i], signo);
 }
 
-static int descendants_list(const Keep *keep, pid_t **ret_pids, size_t *ret_count) {
+int descendants_list(const Keep *keep, pid_t **ret_pids, size_t *ret_count) {
         int r = process_list_descendants(getpid(), DESCENDANTS_MAX, ret_pids, ret_count);
 
         if (r >= 0 && keep)

@@ -17,6 +17,9 @@
 /* Leaks named in a result; the rest is counted in its last line. */
 #define DESCENDANTS_NAMED_MAX 32U
 
+/* *ret_pids is the caller's. */
+int descendants_list(const Keep *keep, pid_t **ret_pids, size_t *ret_count);
+
 /* Once to each of them; one that is stopped is continued, so that it takes the signal. Best effort. */
 void descendants_signal(const Keep *keep, int signo);
 

@@ -9,6 +9,7 @@
 #include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/strv.h"
+#include "worker/cgroup-tree.h"
 #include "worker/descendants.h"
 
 /* Of one set-up. */
@@ -19,6 +20,8 @@ typedef struct Kept {
         size_t n_sessions;
         pid_t *pids;
         size_t n_pids;
+        const CgroupTree *tree; /* weak: the runner's */
+        CgroupCell *cell;       /* that they are in; NULL: none */
 } Kept;
 
 typedef struct KeptHost {
@@ -39,6 +42,7 @@ static void kept_done(Kept *kept) {
         fd_close(kept->err_fd);
         free(kept->sessions);
         free(kept->pids);
+        cell_free(kept->cell);
 }
 
 int keep_new(Keep **ret) {
@@ -153,15 +157,30 @@ int keep_add(Keep *keep, uint32_t instance, pid_t leader, Output *output) {
         return r;
 }
 
-void keep_release(Keep *keep, uint32_t instance) {
+void keep_add_cell(Keep *keep, uint32_t instance, const CgroupTree *tree, CgroupCell **cell) {
+        Kept *last = keep->n_items > 0 ? &keep->items[keep->n_items - 1] : NULL;
+
+        if (!*cell || !last || last->instance != instance || last->cell)
+                return;
+        last->tree = tree;
+        last->cell = TAKE_PTR(*cell);
+}
+
+CgroupCell *keep_release(Keep *keep, uint32_t instance) {
+        CgroupCell *cell = NULL;
         size_t to = 0;
 
-        for (size_t i = 0; i < keep->n_items; i++)
-                if (keep->items[i].instance == instance)
-                        kept_done(&keep->items[i]);
-                else
+        for (size_t i = 0; i < keep->n_items; i++) {
+                if (keep->items[i].instance != instance) {
                         keep->items[to++] = keep->items[i];
+                        continue;
+                }
+                if (!cell)
+                        cell = TAKE_PTR(keep->items[i].cell);
+                kept_done(&keep->items[i]);
+        }
         keep->n_items = to;
+        return cell;
 }
 
 static bool pids_contain(const pid_t *pids, size_t n, pid_t pid) {
@@ -180,7 +199,8 @@ static bool keep_has(const Keep *keep, pid_t pid) {
         for (size_t i = 0; i < keep->n_items; i++) {
                 const Kept *kept = &keep->items[i];
 
-                if (pids_contain(kept->pids, kept->n_pids, pid) ||
+                if ((kept->cell && cgroup_tree_has_in_cell(kept->tree, kept->cell, pid)) ||
+                    pids_contain(kept->pids, kept->n_pids, pid) ||
                     (session > 0 && pids_contain(kept->sessions, kept->n_sessions, session)))
                         return true;
         }

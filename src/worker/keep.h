@@ -11,7 +11,8 @@
  * Keep: what set-ups have left running, each until its tear-down
  *
  * A process is kept if it is in the session of a process that a set-up left, or descends from one. One that such a
- * process starts later, and that leaves both the session and its parents, cannot be told from a test's.
+ * process starts later, and that leaves both the session and its parents, can be told from a test's only if set-ups
+ * have cgroups of their own.
  *
  * So is a module host, with its descendants, until it has ended.
  *
@@ -19,6 +20,8 @@
  */
 
 typedef struct Keep Keep;
+typedef struct CgroupTree CgroupTree;
+typedef struct CgroupCell CgroupCell;
 
 int keep_new(Keep **ret);
 Keep *keep_free(Keep *keep);
@@ -35,8 +38,11 @@ bool keep_note_end(Keep *keep, pid_t pid, int wait_status); /* false: it is none
 /* It was reaped, and how it had ended. */
 bool keep_find_end(const Keep *keep, pid_t pid, int *ret_wait_status);
 
-/* They are a run's like all others from now on. */
-void keep_release(Keep *keep, uint32_t instance);
+/* With what is in a set-up's cgroup, which is taken if something was kept. */
+void keep_add_cell(Keep *keep, uint32_t instance, const CgroupTree *tree, CgroupCell **cell);
+
+/* They are a run's like all others from now on. The cgroup that they are in is the caller's; may be NULL */
+CgroupCell *keep_release(Keep *keep, uint32_t instance);
 /* Nothing is kept any more. */
 void keep_forget(Keep *keep);
 

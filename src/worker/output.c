@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 
 /* Reads of one pipe after each poll(): enough for speed, too few to be noticed by a timer. */
@@ -34,6 +35,7 @@ void output_done(Output *output) {
         output->err_fd = fd_close(output->err_fd);
         capture_done(&output->out);
         capture_done(&output->err);
+        output_order_done(&output->order);
         output->tap = tap_free(output->tap);
         output->rust = rust_free(output->rust);
 }
@@ -64,6 +66,7 @@ int output_open(Output *output, int *ret_out_fd, int *ret_err_fd) {
         r = pipe_new(&output->err_fd, &err_fd);
         if (r < 0)
                 return r;
+        output->opened_usec = clock_monotonic();
         *ret_out_fd = TAKE_FD(out_fd);
         *ret_err_fd = TAKE_FD(err_fd);
         return 0;
@@ -96,6 +99,12 @@ static int output_read(Output *output, int *fd, unsigned reads) {
                         r = output_take_out(output, output->buffer, (size_t)n);
                 else
                         r = capture_add(&output->err, output->buffer, (size_t)n);
+                if (r >= 0)
+                        r = output_order_add(
+                                        &output->order,
+                                        fd != &output->out_fd,
+                                        (uint64_t)n,
+                                        clock_monotonic() - output->opened_usec);
                 if (r < 0)
                         return r;
         }
@@ -139,6 +148,8 @@ int output_finish(Output *output, Result *result, Report *ret_report) {
         if (r < 0)
                 return r;
         r = capture_take(&output->err, &result->err);
+        if (r >= 0)
+                r = output_order_format(&output->order, &result->order);
         if (r < 0)
                 return r;
 

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "model/output-order.h"
 #include "model/test.h"
 #include "worker/capture.h"
 #include "worker/report.h"
@@ -18,6 +19,8 @@
 typedef struct Output {
         int out_fd, err_fd; /* our ends; -1: at their end */
         Capture out, err;
+        OutputOrder order; /* of what was read, and when */
+        uint64_t opened_usec;
         Tap *tap;
         Rust *rust;
         char *buffer; /* weak: OUTPUT_BUFFER_SIZE bytes, of who runs one test after the other */

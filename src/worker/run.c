@@ -14,9 +14,12 @@
 
 #include "basic/clock.h"
 #include "basic/fd.h"
+#include "basic/log.h"
 #include "basic/process.h"
 #include "basic/strv.h"
+#include "basic/text.h"
 #include "model/escalation.h"
+#include "worker/cgroup-tree.h"
 #include "worker/descendants.h"
 #include "worker/exports.h"
 #include "worker/judge.h"
@@ -24,9 +27,7 @@
 #include "worker/oom.h"
 #include "worker/output.h"
 #include "worker/spawn.h"
-
-/* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
-#define LINGER_USEC (200 * USEC_PER_MSEC)
+#include "worker/stuck.h"
 
 /* Between two rounds of killing what is left. */
 #define SWEEP_REPEAT_USEC (10 * USEC_PER_MSEC)
@@ -49,11 +50,14 @@ enum {
         RUN_FD_CHILD,
         RUN_FD_OUT,
         RUN_FD_ERR,
+        RUN_FD_CELL,
 };
 
 struct Runner {
         Spawner *spawner;
         OomWatch *oom;
+        CgroupTree *tree; /* NULL: tests have no cgroups of their own */
+        int tree_error;   /* why, although they should */
         char **environment;
         int child_fd; /* signalfd: a child ended */
         char *buffer; /* OUTPUT_BUFFER_SIZE */
@@ -67,6 +71,8 @@ struct Run {
         Result *result;
         Output output;
         char **environment;
+        CgroupCell *cell;     /* NULL: it has none */
+        CgroupCell *released; /* of a tear-down: what was kept of the set-up */
 
         RunState state;
         Escalation escalation;
@@ -79,6 +85,8 @@ struct Run {
         bool reaped; /* the leader is */
         bool alone;  /* nothing is left of the test */
         bool stuck;
+        bool looked;   /* a report was begun, or could not be */
+        Stuck *report; /* NULL: none */
         bool interrupted;
         bool sent_signal, sent_kill;
         char *start_error;
@@ -126,6 +134,7 @@ Runner *runner_free(Runner *runner) {
         if (!runner)
                 return NULL;
         spawner_free(runner->spawner);
+        cgroup_tree_free(runner->tree);
         oom_watch_free(runner->oom);
         keep_free(runner->keep);
         strv_free(runner->environment);
@@ -141,6 +150,17 @@ Keep *runner_get_keep(Runner *runner) {
 
 OomWatch *runner_get_oom(Runner *runner) {
         return runner->oom;
+}
+
+int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
+        int r = cgroup_tree_new(slot, generation, &runner->tree);
+
+        if (r < 0 && r != -ENOMEM) {
+                log_warning("Failed to divide the cgroup of this worker: %s", strerror(-r));
+                runner->tree_error = r;
+                r = 0;
+        }
+        return r;
 }
 
 bool runner_kill_all(Runner *runner) {
@@ -163,6 +183,30 @@ bool runner_kill_all(Runner *runner) {
 }
 
 static void run_begin_linger(Run *run, uint64_t now);
+
+/*
+ * Nothing of the test is there any more: no descendant but those that are kept, and nobody in its cgroup. A process may
+ * be reaped a moment before its cgroup knows.
+ */
+static bool run_is_alone(const Run *run, bool no_children) {
+        if ((run->cell && !cell_is_empty(run->cell)) ||
+            (run->released && !cell_is_empty(run->released)))
+                return false;
+        if (no_children)
+                return true;
+        /* Those that are kept are children too; whether there are others is looked up. */
+        return run->reaped && !keep_is_empty(run->runner->keep) &&
+                        descendants_are_gone(run->runner->keep);
+}
+
+/* Also those that left its cgroup, which takes permission, or have none. */
+static void run_kill_all(Run *run) {
+        if (run->cell)
+                cell_kill(run->cell);
+        if (run->released)
+                cell_kill(run->released);
+        descendants_kill(run->runner->keep);
+}
 
 /* ---- Start ---- */
 
@@ -218,6 +262,31 @@ static int run_new(Runner *runner, const RunSpec *spec, Run **ret) {
         return 0;
 }
 
+/* No cgroup is no test where it has limits: nothing else would hold them. */
+static int run_make_cell(Run *run) {
+        const TestLimits *limits = &run->test->limits;
+        int r = run->runner->tree_error;
+
+        if (run->runner->tree)
+                r = cgroup_tree_add_cell(run->runner->tree, limits, &run->cell);
+        if (r >= 0 || r == -ENOMEM || !test_limits_are_any(limits))
+                return r == -ENOMEM ? r : 0;
+        (void)text_setf(&run->start_error,
+                        "cannot make a cgroup with the limits of the test: %s",
+                        strerror(-r));
+        return r;
+}
+
+/* Where no cgroup holds it, the next best: each process by itself. */
+static uint64_t run_get_data_max(const Run *run) {
+        uint64_t memory_max = run->test->limits.memory_max;
+
+        if (memory_max == SIZE_INFINITY ||
+            (run->cell && cgroup_tree_has_controller(run->runner->tree, "memory")))
+                return 0;
+        return memory_max;
+}
+
 static SpawnSpec run_get_spec(const Run *run) {
         return (SpawnSpec){
                 .argv = run->test->argv,
@@ -225,14 +294,21 @@ static SpawnSpec run_get_spec(const Run *run) {
                 .workdir = run->test->workdir,
                 .out_fd = -1,
                 .err_fd = -1,
+                .cell = run->cell,
+                .cell_memory_max = run->test->limits.memory_max,
+                .data_max = run_get_data_max(run),
         };
 }
 
 static int run_spawn(Run *run) {
         _cleanup_close_ int out_fd = -1, err_fd = -1;
-        SpawnSpec spec = run_get_spec(run);
+        SpawnSpec spec;
         int r;
 
+        r = run_make_cell(run);
+        if (r < 0)
+                return r;
+        spec = run_get_spec(run);
         r = output_open(&run->output, &out_fd, &err_fd);
         if (r < 0)
                 return r;
@@ -244,7 +320,7 @@ static int run_spawn(Run *run) {
 /* A tear-down without a command: what the set-up left is all that there is to do. */
 static void run_start_nothing(Run *run) {
         run->reaped = true;
-        run->alone = descendants_are_gone(run->runner->keep);
+        run->alone = run_is_alone(run, false);
         if (run->alone)
                 run->state = RUN_ENDED;
         else
@@ -265,7 +341,7 @@ int run_start(Runner *runner, const RunSpec *spec, Run **ret) {
         escalation_init(&run->escalation, test->timeout_usec, test->grace_usec, run->started_usec);
 
         if (spec->role == PTEST_ROLE_TEAR_DOWN)
-                keep_release(runner->keep, spec->instance);
+                run->released = keep_release(runner->keep, spec->instance);
         if (!test->argv) {
                 run_start_nothing(run);
                 *ret = TAKE_PTR(run);
@@ -275,7 +351,7 @@ int run_start(Runner *runner, const RunSpec *spec, Run **ret) {
         if (r < 0) {
                 SpawnSpec spawn = run_get_spec(run);
 
-                r = spawn_explain_error(&spawn, r, &run->start_error);
+                r = run->start_error ? 0 : spawn_explain_error(&spawn, r, &run->start_error);
                 if (r < 0)
                         return r;
                 run->alone = true;
@@ -289,7 +365,10 @@ Run *run_free(Run *run) {
         if (!run)
                 return NULL;
         if (run->pid > 0 && !run->alone)
-                descendants_kill(run->runner->keep);
+                run_kill_all(run);
+        cell_free(run->cell);
+        cell_free(run->released);
+        stuck_free(run->report);
         output_done(&run->output);
         result_free(run->result);
         strv_free(run->environment);
@@ -316,13 +395,11 @@ static void run_reap(Run *run) {
                 pid_t pid = wait4(-1, &status, WNOHANG, &usage);
 
                 if (pid <= 0) {
-                        /* Those that are kept are children too; whether there are others is looked up. */
-                        run->alone = pid < 0 ||
-                                        (run->reaped && !keep_is_empty(run->runner->keep) &&
-                                         descendants_are_gone(run->runner->keep)); /* ECHILD */
+                        run->alone = run_is_alone(run, pid < 0); /* ECHILD */
                         return;
                 }
-                if (keep_note_end(run->runner->keep, pid, status))
+                if (keep_note_end(run->runner->keep, pid, status) ||
+                    (run->report && stuck_note_end(run->report, pid)))
                         continue;
                 run->user_usec += timeval_to_usec(&usage.ru_utime);
                 run->system_usec += timeval_to_usec(&usage.ru_stime);
@@ -371,6 +448,7 @@ static int run_keep(Run *run) {
         r = keep_add(run->runner->keep, run->spec.instance, run->pid, &run->output);
         if (r < 0)
                 return r;
+        keep_add_cell(run->runner->keep, run->spec.instance, run->runner->tree, &run->cell);
         return run_end(run);
 }
 
@@ -378,7 +456,7 @@ static int run_keep(Run *run) {
 static void run_begin_linger(Run *run, uint64_t now) {
         if (run->spec.role == PTEST_ROLE_TEAR_DOWN)
                 descendants_signal(run->runner->keep, SIGTERM);
-        run_set_state(run, RUN_LINGERING, usec_add(now, LINGER_USEC));
+        run_set_state(run, RUN_LINGERING, usec_add(now, run->test->limits.leak_grace_usec));
 }
 
 static int run_begin_sweep(Run *run, uint64_t now) {
@@ -392,7 +470,7 @@ static int run_begin_sweep(Run *run, uint64_t now) {
                 return r;
         run->sweep_end_usec = usec_add(now, SWEEP_MAX_USEC);
         run_set_state(run, RUN_SWEEPING, usec_add(now, SWEEP_REPEAT_USEC));
-        descendants_kill(run->runner->keep);
+        run_kill_all(run);
         return 0;
 }
 
@@ -402,7 +480,7 @@ static int run_dispatch_sweep(Run *run, uint64_t now) {
                 return run_end(run);
         }
         if (now >= run->deadline_usec) {
-                descendants_kill(run->runner->keep);
+                run_kill_all(run);
                 run_reap(run);
                 run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
         }
@@ -415,7 +493,7 @@ static void run_kill(Run *run) {
         run->sent_kill = true;
         /* The leader is not reaped, so its pid cannot be another's; setsid() made it the group's id. */
         (void)kill(-run->pid, SIGKILL);
-        descendants_kill(run->runner->keep);
+        run_kill_all(run);
 }
 
 static bool run_catches_signal(const Run *run) {
@@ -427,7 +505,36 @@ static bool run_catches_signal(const Run *run) {
                         catches;
 }
 
+/* At its time limit, before anything is done to it. True: its signal has to wait for that. */
+static bool run_look(Run *run, uint64_t now) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (run->report && !stuck_is_made(run->report)) {
+                stuck_dispatch(run->report, now);
+                return true;
+        }
+        if (run->looked || run->interrupted || now < escalation_get_deadline(&run->escalation))
+                return false;
+        run->looked = true;
+        return descendants_list(run->runner->keep, &pids, &n) >= 0 &&
+                        stuck_start(pids,
+                                    n,
+                                    run->cell ? cell_get_fd(run->cell) : -1,
+                                    &run->report) >= 0;
+}
+
+/* It ended by itself in the meantime: what was held of it is free to end too. */
+static void run_end_look(Run *run) {
+        if (!run->report || stuck_is_made(run->report))
+                return;
+        stuck_abort(run->report);
+        descendants_signal(run->runner->keep, SIGCONT);
+}
+
 static int run_escalate(Run *run, uint64_t now) {
+        if (run_look(run, now))
+                return 0;
         for (;;) {
                 bool due = escalation_get_deadline(&run->escalation) <= now;
 
@@ -438,6 +545,8 @@ static int run_escalate(Run *run, uint64_t now) {
                 case ESCALATION_SIGNAL:
                         run->sent_signal = true;
                         descendants_signal(run->runner->keep, run->test->timeout_signal);
+                        if (run->report)
+                                stuck_release(run->report);
                         break;
                 case ESCALATION_KILL:
                         run_kill(run);
@@ -451,7 +560,7 @@ static int run_escalate(Run *run, uint64_t now) {
 }
 
 void run_interrupt(Run *run) {
-        if (run->state != RUN_RUNNING || escalation_has_begun(&run->escalation))
+        if (run->state != RUN_RUNNING || run->looked || escalation_has_begun(&run->escalation))
                 return;
         run->interrupted = true;
         escalation_interrupt(&run->escalation, clock_monotonic());
@@ -463,11 +572,18 @@ void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]) {
         fds[RUN_FD_CHILD] = (struct pollfd){ .fd = run->runner->child_fd, .events = POLLIN };
         fds[RUN_FD_OUT] = (struct pollfd){ .fd = run->output.out_fd, .events = POLLIN };
         fds[RUN_FD_ERR] = (struct pollfd){ .fd = run->output.err_fd, .events = POLLIN };
+        fds[RUN_FD_CELL] = (struct pollfd){
+                .fd = run->reaped && run->cell ? cell_get_events_fd(run->cell) : -1,
+                .events = POLLPRI,
+        };
 }
 
 uint64_t run_get_deadline(const Run *run) {
-        return run->state == RUN_RUNNING ? escalation_get_deadline(&run->escalation) :
-                                           run->deadline_usec;
+        if (run->state != RUN_RUNNING)
+                return run->deadline_usec;
+        if (run->report && !stuck_is_made(run->report))
+                return stuck_get_deadline(run->report);
+        return escalation_get_deadline(&run->escalation);
 }
 
 static void run_take_child_signal(Run *run) {
@@ -482,7 +598,7 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
         uint64_t now;
         int r;
 
-        if (fds[RUN_FD_CHILD].revents)
+        if (fds[RUN_FD_CHILD].revents || fds[RUN_FD_CELL].revents)
                 run_take_child_signal(run);
         if (fds[RUN_FD_OUT].revents) {
                 r = output_read_out(&run->output);
@@ -503,6 +619,7 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
         case RUN_RUNNING:
                 if (!run->reaped)
                         return run_escalate(run, now);
+                run_end_look(run);
                 if (run_keeps(run))
                         return run_keep(run);
                 run_begin_linger(run, now);
@@ -538,6 +655,23 @@ static uint64_t run_get_memory_peak(const Run *run) {
         return (uint64_t)run->maxrss * KIB;
 }
 
+/* What the kernel counted for all of the test together, instead of what its processes told when they ended. */
+static void run_fill_cell_usage(Run *run) {
+        Result *result = run->result;
+        CellUsage usage;
+
+        cell_read_usage(run->cell, &usage);
+        if (usage.has_cpu) {
+                result->cpu_user_usec = usage.user_usec;
+                result->cpu_system_usec = usage.system_usec;
+        }
+        if (usage.memory_peak != SIZE_UNKNOWN)
+                result->memory_peak = usage.memory_peak;
+        result->tasks_peak = usage.tasks_peak;
+        result->read_bytes = usage.read_bytes;
+        result->write_bytes = usage.write_bytes;
+}
+
 static void run_fill_usage(Run *run) {
         Result *result = run->result;
         uint64_t timeout = run->test->timeout_usec;
@@ -545,6 +679,8 @@ static void run_fill_usage(Run *run) {
         result->cpu_user_usec = run->user_usec;
         result->cpu_system_usec = run->system_usec;
         result->memory_peak = run_get_memory_peak(run);
+        if (run->cell)
+                run_fill_cell_usage(run);
         if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
                 result->marks |= PTEST_MARK_SLOW;
 }
@@ -677,6 +813,11 @@ int run_finish(Run *run, Result **ret, char ***ret_exported) {
         if (r < 0)
                 return r;
         run_fill_usage(run);
+        if (run->report) {
+                r = stuck_take(run->report, &run->result->stuck);
+                if (r < 0)
+                        return r;
+        }
         *ret_exported = TAKE_PTR(exported);
         *ret = TAKE_PTR(run->result);
         return 0;

@@ -18,6 +18,7 @@
  *
  *      RUNNING    the test's process lives; its time limit is watched (model/escalation.h)
  *      LINGERING  it has ended, others of the test have not: they may be about to; what they print still counts
+ *                 (for 200 ms, or what the test's limits say)
  *      SWEEPING   they did not: they are noted as leaks, and killed again and again until nothing is left
  *      ENDED      nothing is left, or what is left does not die: see run_is_stuck()
  *
@@ -37,6 +38,12 @@ typedef struct OomWatch OomWatch;
 int runner_new(char *const *environment, Runner **ret);
 Runner *runner_free(Runner *runner);
 DEFINE_CLEANUP(Runner, runner_free);
+
+/*
+ * Gives each program that is run from now on a cgroup of its own, where the worker has one to divide; see
+ * worker/cgroup-tree.h. Moves this process. Before anything is run.
+ */
+int runner_contain(Runner *runner, unsigned slot, unsigned generation);
 
 /*
  * Kills all descendants of this process and waits until they are gone, at most two seconds: false then. For a
@@ -69,7 +76,7 @@ DEFINE_CLEANUP(Run, run_free);
 pid_t run_get_pid(const Run *run);
 
 /* For poll(), in this order on every call; unused ones have the fd -1. */
-#define RUN_FDS_MAX 3
+#define RUN_FDS_MAX 4
 void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]);
 /* When to call run_dispatch() at the latest; USEC_INFINITY: only when an fd is ready */
 uint64_t run_get_deadline(const Run *run);

@@ -100,13 +100,18 @@ static void report_add_descendants(StuckReport *report, pid_t pid) {
 
 static int report_read_words(StuckReport *report, char *const *words) {
         for (; *words; words++) {
+                uint64_t more;
                 unsigned pid;
 
                 if (strcmp(*words, STUCK_REPORT_BELOW) == 0)
                         report->below = true;
                 else if (text_starts_with(*words, STUCK_REPORT_FREEZE))
                         report->freeze = *words + strlen(STUCK_REPORT_FREEZE);
-                else if (parse_unsigned(*words, INT32_MAX, &pid) < 0 || pid == 0)
+                else if (text_starts_with(*words, STUCK_REPORT_MORE)) {
+                        if (parse_uint64(*words + strlen(STUCK_REPORT_MORE), &more) < 0)
+                                return -EINVAL;
+                        report->n_not_shown += more;
+                } else if (parse_unsigned(*words, INT32_MAX, &pid) < 0 || pid == 0)
                         return -EINVAL;
                 else {
                         report_add_process(report, (pid_t)pid);

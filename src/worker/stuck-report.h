@@ -8,7 +8,7 @@
 /*
  * Stuck report: what processes are doing that should have ended by now
  *
- *      ptest-worker --stuck-report [--below] [--freeze=DIR] PID…
+ *      ptest-worker --stuck-report [--below] [--freeze=DIR] [--more=N] PID…
  *
  * Written to stdout by a process of its own, because looking at a stuck process can hang: who wants the report gives it
  * a time limit (basic/helper.h), and has what was written so far if that is over. First comes what is lost as soon as the
@@ -24,6 +24,7 @@
 #define STUCK_REPORT_OPTION "--stuck-report"
 #define STUCK_REPORT_BELOW  "--below" /* also all descendants of those named */
 #define STUCK_REPORT_FREEZE "--freeze="
+#define STUCK_REPORT_MORE   "--more=" /* so many processes are not named */
 
 /* Bytes of a report; its head is kept. */
 #define STUCK_REPORT_SIZE_MAX ((size_t)64 * 1024)

@@ -169,6 +169,10 @@ static int stack_add_frame(Stack *stack, const char *line) {
         if (!function)
                 return -ENOMEM;
         r = strv_extend(&stack->frames, line);
+        /* A program without symbols says it once. */
+        if (r >= 0 && strcmp(function, "?") == 0 && stack->functions &&
+            text_ends_with(stack->functions, "?"))
+                return 0;
         stack->complete = stack->complete || stack->n_functions == SHORT_FRAMES_MAX ||
                         text_starts_with(function, OUTERMOST);
         if (r < 0 || stack->complete)

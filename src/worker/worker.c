@@ -622,6 +622,9 @@ static int worker_open(Worker *worker) {
         r = runner_new(options->environment, &worker->runner);
         if (r < 0)
                 return r;
+        r = runner_contain(worker->runner, options->slot, options->generation);
+        if (r < 0)
+                return r;
         r = worker_open_modules(worker);
         if (r < 0)
                 return r;
