@@ -63,6 +63,18 @@ dependencies_to_test() {
         fi
 }
 
+# Other runners, which are only compared with.
+dependencies_to_compare() {
+        cat <<-END
+		cmake
+		gnome-desktop-testing
+		kyua
+		meson
+		parallel
+		perl
+	END
+}
+
 # Those of its arguments that are not installed.
 dependencies_find_missing() {
         for package in "$@"; do

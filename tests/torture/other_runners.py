@@ -19,7 +19,7 @@ from pathlib import Path
 import results
 from behaviour import add, skip
 from program import process_name
-from rows import ROWS, TIMEOUT
+from rows import COMMON_ROWS, TIMEOUT
 
 # A runner that has not ended then hangs.
 CELL_SEC = 10
@@ -29,7 +29,7 @@ SETTLE_SEC = 0.5
 NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child=KILL", "sh", "-c")
 INIT = 'setsid "$@" </dev/null & wait $!; echo $? >status.new; mv status.new status; read -r end'
 # Cells wait for most of their time.
-AT_ONCE = 6
+AT_ONCE = 8
 
 
 class Cell:
@@ -237,8 +237,9 @@ def observe_runner(runner, programs):
     if not shutil.which(runner.needs):
         skip(f"{runner.needs} is not installed")
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        done = list(pool.map(lambda row: run_cell(runner, row, programs), ROWS))
-    for line, cell in done:
+        # Most of those that take long stand at the end.
+        done = list(pool.map(lambda row: run_cell(runner, row, programs), reversed(COMMON_ROWS)))
+    for line, cell in reversed(done):
         print("\n".join(f"# {part}" for part in line.splitlines()), flush=True)
         assert not cell.processes() and not cell.directory.exists(), cell.row.program
 

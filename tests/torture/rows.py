@@ -26,6 +26,10 @@ class Row:
     test: str = ""
     # Needs limits of memory: not where the cgroups have no controllers.
     memory: bool = False
+    # Keys of the test where there are controllers.
+    limits: str = ""
+    # Only where systemd is, with tests of root, who may do more there than ptest's own user.
+    root: bool = False
     protocol: str = "exit"
     timeout: int = TIMEOUT
     # $TORTURE_SIZE: for ptest, for ptest in a small machine, for others.
@@ -34,6 +38,10 @@ class Row:
     tmp: int = 0
     # Names of checks in ptest_cells.py.
     checks: tuple = ()
+
+    @property
+    def name(self):
+        return self.program + ("-as-root" if self.root else "")
 
 
 ROWS = [
@@ -47,7 +55,8 @@ ROWS = [
         degraded=("fail", "exit status 1*"), checks=("memory_was_held",)),
     Row("memory-hog-grandchild", "a grandchild takes all memory; exits 0", ("oom",), "*64M*", memory=True,
         test="MemoryMax=64M\n", degraded=("pass", "*"), checks=("memory_was_held",)),
-    Row("fork-bomb", "fork bomb", ("timeout",), "ran longer than 3s*"),
+    Row("fork-bomb", "fork bomb", ("timeout",), "ran longer than 3s*", limits="TasksMax=50\n",
+        checks=("tasks_were_held",)),
     Row("takes-descriptors", "takes all file descriptors", ("fail",), "exit status 1*"),
     Row("floods-stdout", "10 GB of output", ("pass",), timeout=120, sizes={"ptest": 10240, "vm": 1024, "others": 200},
         checks=("flood_was_capped",)),
@@ -64,4 +73,9 @@ ROWS = [
     Row("thousand-children", "1,000 short-lived children", ("pass",), timeout=20),
     # Who may trace whom is the kernel's decision. If it is allowed, the worker stands still.
     Row("traces-worker", "stops its worker by ptrace", ("pass", "timeout", "lost"), checks=("trace_was_told",)),
+    Row("changes-cgroup", "", ("pass",), marks=("leaky",), checks=("one_leak", "it_moved"), root=True),
+    Row("traces-worker", "", ("timeout", "lost"), root=True),
+    Row("kills-parent", "", ("lost",), root=True),
 ]
+# Those of the table; the others are more of the same for ptest.
+COMMON_ROWS = [row for row in ROWS if not row.root]

@@ -2,7 +2,7 @@
 """table.py: what was observed in all parts of the matrix, as a table in Markdown. $PTEST_TESTS_MESON as for run.py."""
 
 import results
-from rows import ROWS
+from rows import COMMON_ROWS
 
 # What a limit needs is only in the machine; a box shows what needs none of them at full speed.
 COLUMNS = [
@@ -27,10 +27,10 @@ def describe(cells, row, parts):
 
 def lines():
     cells = results.read()
-    columns = [c for c in COLUMNS if any((part, row.program) in cells for part in c[1] for row in ROWS)]
+    columns = [c for c in COLUMNS if any((part, row.program) in cells for part in c[1] for row in COMMON_ROWS)]
     yield "| | " + " | ".join(title for title, _ in columns) + " |"
     yield "|---" * (len(columns) + 1) + "|"
-    for row in ROWS:
+    for row in COMMON_ROWS:
         yield f"| {row.title} | " + " | ".join(describe(cells, row, parts) for _, parts in columns) + " |"
 
 
