@@ -98,7 +98,7 @@ def check_scenario(scenario, seen):
     for form, future in seen.items():
         if form == "nose":
             observed = future.result()
-            assert observed.output or observed.log or observed.status, "nose did nothing at all"
+            assert observed.hung or observed.output or observed.status, "nose did nothing at all"
         else:
             check(scenario, form, future.result())
 
