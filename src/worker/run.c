@@ -50,6 +50,7 @@ enum {
         RUN_FD_CHILD,
         RUN_FD_OUT,
         RUN_FD_ERR,
+        RUN_FD_CELL,
 };
 
 struct Runner {
@@ -591,7 +592,7 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
         uint64_t now;
         int r;
 
-        if (fds[RUN_FD_CHILD].revents)
+        if (fds[RUN_FD_CHILD].revents || fds[RUN_FD_CELL].revents)
                 run_take_child_signal(run);
         if (fds[RUN_FD_OUT].revents) {
                 r = output_read_out(&run->output);
