@@ -17,9 +17,9 @@ _ptest() {
         local cur prev words cword
         local verbs='run list results log doctor help'
         local -A options=(
-                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --memory-max= --backend= --user=
-                        --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
-                [list]='-k --json --help'
+                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --memory-max= --isolation=
+                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
+                [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
                 [log]='--run= --stdout --stderr --raw --journal --state-dir= --help'
                 [doctor]='--backend= --json --help'
@@ -49,6 +49,14 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
                 return
                 ;;
+        --isolation)
+                mapfile -t COMPREPLY < <(compgen -W 'none process' -- "$cur")
+                return
+                ;;
+        --worker-set-up)
+                _filedir so
+                return
+                ;;
         --junit | --tap)
                 _filedir
                 return
@@ -61,7 +69,7 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -u -- "$cur")
                 return
                 ;;
-        --jobs | -j | --keyword | -k | --timeout | --timeout-multiplier | --memory-max)
+        --jobs | -j | --keyword | -k | --timeout | --timeout-multiplier | --memory-max | --recycle-after | --recycle-memory)
                 return
                 ;;
         esac
@@ -74,7 +82,8 @@ _ptest() {
 
         case ${words[1]} in
         run | list)
-                _filedir
+                # Suite files, test modules, and directories of all kinds.
+                _filedir '@(suite|so)'
                 mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_suites)" -- "$cur")
                 ;;
         help)

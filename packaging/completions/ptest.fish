@@ -28,6 +28,7 @@ complete -c ptest -l help -d 'Print the options'
 complete -c ptest -n '__fish_seen_subcommand_from run list' -a '(__ptest_suites)' -d Suite
 complete -c ptest -n '__fish_seen_subcommand_from run list results' -s k -x -d 'Tests whose address matches'
 complete -c ptest -n '__fish_seen_subcommand_from list results doctor' -l json -d 'For machines'
+complete -c ptest -n '__fish_seen_subcommand_from list' -l tree -d 'With the contexts that tests are in'
 complete -c ptest -n '__fish_seen_subcommand_from help' -f -a "$verbs"
 
 set -l run '__fish_seen_subcommand_from run'
@@ -37,6 +38,10 @@ complete -c ptest -n $run -l timeout -x -d 'Limit for tests that do not name the
 complete -c ptest -n $run -l timeout-multiplier -x -d 'Multiply all limits'
 complete -c ptest -n $run -l fail-fast -d 'Start nothing more after a failure'
 complete -c ptest -n $run -l memory-max -x -d 'Memory limit of each worker'
+complete -c ptest -n $run -l isolation -x -a 'none process' -d 'Where tests of modules run'
+complete -c ptest -n $run -l recycle-after -x -d 'Replace a worker after so many tests'
+complete -c ptest -n $run -l recycle-memory -x -d 'Replace a worker that has grown by so much'
+complete -c ptest -n $run -l worker-set-up -r -d 'Module whose worker hook is called first'
 complete -c ptest -n '__fish_seen_subcommand_from run doctor' -l backend -x -a 'auto system user plain' -d 'How workers are kept'
 complete -c ptest -n $run -l user -x -a '(__fish_complete_users)' -d 'Run tests as this user'
 complete -c ptest -n $run -l allow-degraded -d 'Run even where a limit cannot be held'

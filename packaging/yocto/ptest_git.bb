@@ -41,4 +41,8 @@ FILES:${PN} += " \
     ${datadir}/zsh \
 "
 
+# Headers and ptest.pc are in ${PN}-dev by bitbake's defaults; test modules need nothing else.
+
 RDEPENDS:${PN} = "dbus systemd"
+# Who builds modules for the target needs no ptest beside the headers.
+RDEPENDS:${PN}-dev = ""
