@@ -30,7 +30,7 @@ typedef struct LogArguments {
         char *address;
         bool raw;
         bool only_out, only_err;
-        bool apart;
+        bool apart, times;
 } LogArguments;
 
 /* What was found for the address or pattern. */
@@ -55,22 +55,27 @@ enum {
         OPTION_STDOUT,
         OPTION_STDERR,
         OPTION_APART,
+        OPTION_TIMES,
         OPTION_JOURNAL,
         OPTION_STATE_DIR,
 };
 
 static const struct argp_option log_options[] = {
-        {"run",                                    OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
-        { "raw",                                   OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
-        { "stdout", OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
-        { "stderr",                                       OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
+        {"run",                                              OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
+        { "raw",                                             OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
+        { "stdout",           OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
+        { "stderr",                                                 OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
         { "apart",
          OPTION_APART, NULL,
          0, "The two streams one after the other, also where their order is known",
          0 },
-        { "journal",                                       OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
-        { "state-dir",                                       OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
-        {                                   },
+        { "times",
+         OPTION_TIMES, NULL,
+         0, "Seconds since the start before each line, as it was read",
+         0 },
+        { "journal",                                                 OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
+        { "state-dir",                                          OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
+        {},
 };
 
 static error_t log_on_option(int key, char *value, struct argp_state *state) {
@@ -91,6 +96,9 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
                 break;
         case OPTION_APART:
                 arguments->apart = true;
+                break;
+        case OPTION_TIMES:
+                arguments->times = true;
                 break;
         case OPTION_JOURNAL:
                 arguments->source.journal = true;
@@ -343,7 +351,7 @@ static int print_output(
 
 typedef struct LinePrinter {
         const Style *style;
-        bool raw;
+        bool raw, times;
 } LinePrinter;
 
 static int print_line(const OutputLine *line, void *userdata) {
@@ -351,6 +359,8 @@ static int print_line(const OutputLine *line, void *userdata) {
         const ResultOutput bytes = { .data = (char *)line->data, .size = line->size };
         int r;
 
+        if (printer->times)
+                printf("%9.3f ", (double)line->time_usec / (double)USEC_PER_SEC);
         print_colored(printer->style, STYLE_DIM, line->err ? "err " : "out ");
         print_colored(printer->style, STYLE_DIM, printer->style->bar);
         putchar(' ');
@@ -364,8 +374,8 @@ static int print_line(const OutputLine *line, void *userdata) {
 }
 
 /* Both streams as they were read: between two reads of both, and within one, their order is not known. */
-static int print_in_order(const Style *style, const Result *result, bool raw) {
-        LinePrinter printer = { .style = style, .raw = raw };
+static int print_in_order(const Style *style, const Result *result, bool raw, bool times) {
+        LinePrinter printer = { .style = style, .raw = raw, .times = times };
 
         putchar('\n');
         print_colored(style, STYLE_BOLD, "output");
@@ -374,6 +384,13 @@ static int print_in_order(const Style *style, const Result *result, bool raw) {
                result->out.total,
                result->err.total);
         return output_order_for_each_line(result, print_line, &printer);
+}
+
+/* Of one stream alone there is nothing to tell but the times. */
+static bool log_shows_order(const LogArguments *arguments, const Result *result) {
+        if (!result->order || arguments->apart)
+                return false;
+        return arguments->times || (result->out.size > 0 && result->err.size > 0);
 }
 
 static int print_result(const LogArguments *arguments, const Result *result) {
@@ -390,8 +407,8 @@ static int print_result(const LogArguments *arguments, const Result *result) {
         }
         style_init(&style, STDOUT_FILENO, COLOR_AUTO);
         print_facts(&style, result);
-        if (result->order && result->out.size > 0 && result->err.size > 0 && !arguments->apart)
-                return print_in_order(&style, result, raw);
+        if (log_shows_order(arguments, result))
+                return print_in_order(&style, result, raw, arguments->times);
         r = print_output(&style, "stdout", &result->out, raw);
         if (r >= 0)
                 r = print_output(&style, "stderr", &result->err, raw);
