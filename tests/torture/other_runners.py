@@ -19,14 +19,16 @@ from pathlib import Path
 import results
 from behaviour import add, skip
 from program import process_name
-from rows import COMMON_ROWS, TIMEOUT
+from rows import COMMON_ROWS
 
 # A runner that has not ended then hangs.
 CELL_SEC = 10
+# Tests that may take longer under ptest, with far more to do.
+TIMEOUT_MAX = 8
 # What is about to die has died.
 SETTLE_SEC = 0.5
 # The first process of the cell's own namespace. It tells how the runner ended, and stays while there is something to see.
-NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child=KILL", "sh", "-c")
+NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child=KILL", "bash", "-c")
 INIT = 'setsid "$@" </dev/null & wait $!; echo $? >status.new; mv status.new status; read -r end'
 # Cells wait for most of their time.
 AT_ONCE = 8
@@ -49,6 +51,10 @@ class Cell:
         self.seconds = 0.0
         # As a shell has it; none if the runner did not end.
         self.status = None
+
+    @property
+    def timeout(self):
+        return min(self.row.timeout, TIMEOUT_MAX)
 
     @property
     def environment(self):
@@ -102,7 +108,10 @@ class Cell:
         if self.status > 128:
             with contextlib.suppress(ValueError):
                 return f"dies of {signal.Signals(self.status - 128).name}"
-        return self.runner.read(self) or f"no result (exit status {self.status})"
+        words = self.runner.read(self)
+        for long, short in SHORTER:
+            words = words.replace(long, short)
+        return words or f"no result (exit status {self.status})"
 
     def observe(self):
         time.sleep(SETTLE_SEC)
@@ -127,6 +136,12 @@ class Cell:
             subprocess.run(["umount", "--lazy", self.tmp], check=False)
         results.remove_cgroups(self.mark)
         shutil.rmtree(self.directory)
+
+
+# What runners say at length.
+SHORTER = [("Child process killed by ", ""), ("Child process exited with code ", "exit "), ("Test case timed out", "timed out"),
+           ("Returned non-success exit", "exit"), ("TAP test program yielded invalid data", "invalid data"),
+           ("Received signal", "signal"), ("Parse errors: No plan found in TAP output", "no plan"), ("Wstat: 256 (exited 1)", "exit 1")]
 
 
 class Runner:
@@ -154,7 +169,7 @@ class Meson(Runner):
     def prepare(self, cell):
         protocol = "tap" if cell.row.protocol == "tap" else "exitcode"
         cell.file("meson.build", "project('torture')\n"
-                  f"test('it', find_program('{cell.program}'), protocol: '{protocol}', timeout: {TIMEOUT})\n")
+                  f"test('it', find_program('{cell.program}'), protocol: '{protocol}', timeout: {cell.timeout})\n")
         subprocess.run(["meson", "setup", "build"], cwd=cell.directory, check=True, stdout=subprocess.DEVNULL)
         return ["meson", "test", "-C", "build", "--no-rebuild"]
 
@@ -165,7 +180,7 @@ class CTest(Runner):
 
     def prepare(self, cell):
         cell.file("CTestTestfile.cmake",
-                  f'add_test(it "{cell.program}")\nset_tests_properties(it PROPERTIES TIMEOUT {TIMEOUT})\n')
+                  f'add_test(it "{cell.program}")\nset_tests_properties(it PROPERTIES TIMEOUT {cell.timeout})\n')
         return ["ctest"]
 
 
@@ -176,7 +191,7 @@ class Kyua(Runner):
     def prepare(self, cell):
         kind = "tap" if cell.row.protocol == "tap" else "plain"
         cell.file("Kyuafile", 'syntax(2)\ntest_suite("torture")\n'
-                  f'{kind}_test_program{{name="{cell.row.program}", timeout={TIMEOUT}}}\n')
+                  f'{kind}_test_program{{name="{cell.row.program}", timeout={cell.timeout}}}\n')
         return ["kyua", "--logfile=kyua.log", "test", "--results-file=results.db"]
 
 
@@ -186,14 +201,14 @@ class GnomeDesktopTesting(Runner):
 
     def prepare(self, cell):
         cell.file("share/installed-tests/torture/it.test", f"[Test]\nType=session\nExec={cell.program}\n")
-        return [self.needs, "-d", "share", f"--timeout={TIMEOUT}"]
+        return [self.needs, "-d", "share", f"--timeout={cell.timeout}"]
 
 
 class Parallel(Runner):
     name = needs = "parallel"
 
     def prepare(self, cell):
-        return ["parallel", "--will-cite", f"--timeout={TIMEOUT}", "--joblog=log", ":::", str(cell.program)]
+        return ["parallel", "--will-cite", f"--timeout={cell.timeout}", "--joblog=log", ":::", str(cell.program)]
 
     def read(self, cell):
         lines = (cell.directory / "log").read_text().splitlines()

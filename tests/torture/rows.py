@@ -58,7 +58,7 @@ ROWS = [
     Row("fork-bomb", "fork bomb", ("timeout",), "ran longer than 3s*", limits="TasksMax=50\n",
         checks=("tasks_were_held",)),
     Row("takes-descriptors", "takes all file descriptors", ("fail",), "exit status 1*"),
-    Row("floods-stdout", "10 GB of output", ("pass",), timeout=120, sizes={"ptest": 10240, "vm": 1024, "others": 200},
+    Row("floods-stdout", "10 GB of output (the others: 200 MB)", ("pass",), timeout=120, sizes={"ptest": 10240, "vm": 1024, "others": 200},
         checks=("flood_was_capped",)),
     Row("prints-no-newline", "8 MiB without a newline", ("pass",), checks=("end_was_kept",)),
     Row("stops-itself", "stops itself (SIGSTOP)", ("timeout",), "ran longer than 3s*"),

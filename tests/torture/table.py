@@ -4,9 +4,9 @@
 import results
 from rows import COMMON_ROWS
 
-# What a limit needs is only in the machine; a box shows what needs none of them at full speed.
+# What needs limits is only in the machine; all else is shown at full speed.
 COLUMNS = [
-    ("ptest, scopes", ("vm", "box")),
+    ("ptest, scopes", ("box", "vm")),
     ("ptest, plain", ("plain",)),
     ("meson test", ("meson",)),
     ("ctest", ("ctest",)),
@@ -21,7 +21,7 @@ def describe(cells, row, parts):
     for part in parts:
         if cell := cells.get((part, row.program)):
             left = f", **{cell['left']} alive**" if cell["left"] else ""
-            return f"{cell['outcome'].replace('|', ' ')}, {cell['seconds']:.1f} s{left}"
+            return f"{cell['outcome'].replace(' leaky', ', leaky')}, {cell['seconds']:.1f} s{left}"
     return "–"
 
 
