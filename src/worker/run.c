@@ -85,6 +85,8 @@ struct Run {
         bool reaped; /* the leader is */
         bool alone;  /* nothing is left of the test */
         bool stuck;
+        bool looked;   /* a report was begun, or could not be */
+        Stuck *report; /* NULL: none */
         bool interrupted;
         bool sent_signal, sent_kill;
         char *start_error;
@@ -159,10 +161,6 @@ int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
                 r = 0;
         }
         return r;
-}
-
-OomWatch *runner_get_oom(Runner *runner) {
-        return runner->oom;
 }
 
 bool runner_kill_all(Runner *runner) {
@@ -304,7 +302,7 @@ static SpawnSpec run_get_spec(const Run *run) {
 
 static int run_spawn(Run *run) {
         _cleanup_close_ int out_fd = -1, err_fd = -1;
-        SpawnSpec spec = run_get_spec(run);
+        SpawnSpec spec;
         int r;
 
         r = run_make_cell(run);
@@ -343,7 +341,7 @@ int run_start(Runner *runner, const RunSpec *spec, Run **ret) {
         escalation_init(&run->escalation, test->timeout_usec, test->grace_usec, run->started_usec);
 
         if (spec->role == PTEST_ROLE_TEAR_DOWN)
-                keep_release(runner->keep, spec->instance);
+                run->released = keep_release(runner->keep, spec->instance);
         if (!test->argv) {
                 run_start_nothing(run);
                 *ret = TAKE_PTR(run);
@@ -353,7 +351,7 @@ int run_start(Runner *runner, const RunSpec *spec, Run **ret) {
         if (r < 0) {
                 SpawnSpec spawn = run_get_spec(run);
 
-                r = spawn_explain_error(&spawn, r, &run->start_error);
+                r = run->start_error ? 0 : spawn_explain_error(&spawn, r, &run->start_error);
                 if (r < 0)
                         return r;
                 run->alone = true;
@@ -400,7 +398,8 @@ static void run_reap(Run *run) {
                         run->alone = run_is_alone(run, pid < 0); /* ECHILD */
                         return;
                 }
-                if (keep_note_end(run->runner->keep, pid, status))
+                if (keep_note_end(run->runner->keep, pid, status) ||
+                    (run->report && stuck_note_end(run->report, pid)))
                         continue;
                 run->user_usec += timeval_to_usec(&usage.ru_utime);
                 run->system_usec += timeval_to_usec(&usage.ru_stime);
@@ -534,6 +533,8 @@ static void run_end_look(Run *run) {
 }
 
 static int run_escalate(Run *run, uint64_t now) {
+        if (run_look(run, now))
+                return 0;
         for (;;) {
                 bool due = escalation_get_deadline(&run->escalation) <= now;
 
@@ -544,6 +545,8 @@ static int run_escalate(Run *run, uint64_t now) {
                 case ESCALATION_SIGNAL:
                         run->sent_signal = true;
                         descendants_signal(run->runner->keep, run->test->timeout_signal);
+                        if (run->report)
+                                stuck_release(run->report);
                         break;
                 case ESCALATION_KILL:
                         run_kill(run);
@@ -557,7 +560,7 @@ static int run_escalate(Run *run, uint64_t now) {
 }
 
 void run_interrupt(Run *run) {
-        if (run->state != RUN_RUNNING || escalation_has_begun(&run->escalation))
+        if (run->state != RUN_RUNNING || run->looked || escalation_has_begun(&run->escalation))
                 return;
         run->interrupted = true;
         escalation_interrupt(&run->escalation, clock_monotonic());
@@ -576,8 +579,11 @@ void run_get_fds(const Run *run, struct pollfd fds[static RUN_FDS_MAX]) {
 }
 
 uint64_t run_get_deadline(const Run *run) {
-        return run->state == RUN_RUNNING ? escalation_get_deadline(&run->escalation) :
-                                           run->deadline_usec;
+        if (run->state != RUN_RUNNING)
+                return run->deadline_usec;
+        if (run->report && !stuck_is_made(run->report))
+                return stuck_get_deadline(run->report);
+        return escalation_get_deadline(&run->escalation);
 }
 
 static void run_take_child_signal(Run *run) {
@@ -613,6 +619,7 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
         case RUN_RUNNING:
                 if (!run->reaped)
                         return run_escalate(run, now);
+                run_end_look(run);
                 if (run_keeps(run))
                         return run_keep(run);
                 run_begin_linger(run, now);
@@ -806,6 +813,11 @@ int run_finish(Run *run, Result **ret, char ***ret_exported) {
         if (r < 0)
                 return r;
         run_fill_usage(run);
+        if (run->report) {
+                r = stuck_take(run->report, &run->result->stuck);
+                if (r < 0)
+                        return r;
+        }
         *ret_exported = TAKE_PTR(exported);
         *ret = TAKE_PTR(run->result);
         return 0;
