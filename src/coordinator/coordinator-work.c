@@ -200,8 +200,9 @@ static void coordinator_give_work(Coordinator *coordinator) {
         coordinator_stop_spent(coordinator);
         if (coordinator_has_worker(coordinator))
                 return;
+        /* That is a failure of the machinery, which closing their slots has noted, and no interrupt. */
         if (!plan_is_complete(coordinator->plan))
-                coordinator_interrupt(
+                coordinator_begin_phase(
                                 coordinator, RUN_WINDING_DOWN, "no worker was left to run it");
         else if (coordinator_is_quiet(coordinator))
                 fixtures_give_up(&coordinator->fixtures, "no worker was left to run it");
@@ -209,15 +210,19 @@ static void coordinator_give_work(Coordinator *coordinator) {
 
 int coordinator_on_work(sd_event_source *source, void *userdata) {
         Coordinator *coordinator = userdata;
+        /* What a phase that begins below leaves not run is told the next time. */
+        const bool ends = coordinator->phase >= RUN_WINDING_DOWN;
         bool clean;
 
         growth_tell(&coordinator->growth);
         if (coordinator->phase < RUN_ENDING)
                 coordinator_give_work(coordinator);
+        if (schedule_take_changed(coordinator->dispatch.schedule))
+                coordinator_wake(coordinator);
         clean = schedule_is_clean(coordinator->dispatch.schedule);
         if (clean && plan_is_complete(coordinator->plan))
                 coordinator_begin_phase(coordinator, RUN_ENDING, NULL);
-        if (clean && coordinator->phase >= RUN_WINDING_DOWN && coordinator_is_quiet(coordinator)) {
+        if (clean && ends && coordinator_is_quiet(coordinator)) {
                 coordinator->phase = RUN_OVER;
                 return sd_event_exit(coordinator->event, 0);
         }
