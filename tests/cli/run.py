@@ -14,6 +14,7 @@ import contexts  # noqa: E402,F401
 import growth  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import reports  # noqa: E402,F401
+import stuck_modules  # noqa: E402,F401
 import surroundings  # noqa: E402,F401
 import tear_downs  # noqa: E402,F401
 import what_always_holds  # noqa: E402,F401

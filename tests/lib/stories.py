@@ -6,7 +6,7 @@ Lines of a head:
     expect: ADDRESS OUTCOME [REASON]     without the module's name; REASON is a glob
     expect-fixture: CONTEXT WHICH REASON the record of a failed fixture; these, and no others
     expect-log: ENTRY N[-M]              how often it stands in the log that the module writes
-    expect-stuck: ADDRESS                what the record of a stuck worker names; these, and no others
+    expect-stuck: ADDRESS [(WHICH)]      what the record of a stuck worker names; these, and no others
     expect-dirty: ADDRESS WHAT           marked dirty; a glob for what the record says of it
     expect-exit: N
 """
@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import tempfile
+import xml.etree.ElementTree
 from pathlib import Path
 
 from program import MESSAGE_IDS, PTEST, SOURCE, Run, text
@@ -45,7 +46,7 @@ class Story:
             low, _, high = words[1].partition("-")
             self.log[words[0]] = (int(low), int(high or low))
         elif what == "expect-stuck":
-            self.stuck.append(words[0])
+            self.stuck.append(f"{self.name}::{' '.join(words)}")
         elif what == "expect-dirty":
             self.dirty[f"{self.name}::{words[0]}"] = " ".join(words[1:])
         elif what == "expect-exit":
@@ -125,10 +126,8 @@ def check_fixtures(story, it):
 
 def check_workers(story, it):
     """A stuck worker is stuck, then stopped, and then only its place has another one."""
-    at = [text(r, "PTEST_TEST") or text(r, "PTEST_CONTEXT") for r in it.records_of("WORKER_STUCK")]
-    assert len(at) == len(story.stuck), f"stuck at {at}, expected {story.stuck}"
-    for name, expected in zip(at, story.stuck):
-        assert name.endswith(expected.rpartition("::")[2]), f"stuck at {name}, expected {expected}"
+    at = [text(r, "PTEST_TEST") for r in it.records_of("WORKER_STUCK")]
+    assert at == story.stuck, f"stuck at {at}, expected {story.stuck}"
     told = it.workers_told()
     for i, (slot, generation, kind) in enumerate(told):
         before = [entry for entry in told[:i] if entry[0] == slot]
@@ -140,6 +139,15 @@ def check_workers(story, it):
             assert (slot, generation, "STARTED") in before, told
     stopped = {entry[:2] for entry in told if entry[2] == "STOPPED"}
     assert {entry[:2] for entry in told} == stopped, told
+
+
+def check_reports(it):
+    """junit.xml and out.tap have each test once; the first has failed fixtures, too."""
+    cases = [case.get("name") for case in xml.etree.ElementTree.parse(it.scratch / "junit.xml").findall(".//testcase")]
+    assert sorted(case for case in cases if not case.endswith("-up)") and not case.endswith("-down)")) == sorted(it.results), cases
+    assert len(cases) == len(it.results) + len(it.records_of("FIXTURE_FAILED")), cases
+    lines = (it.scratch / "out.tap").read_text().splitlines()
+    assert sum(1 for line in lines if re.match(r"(not )?ok \d", line)) == len(it.results), lines
 
 
 def check(story, it):

@@ -4,7 +4,7 @@
  * A test that blocks all signals, SIGINT among them, and never ends
  *
  * expect: server::first pass
- * expect: server::stuck timeout ran longer than 400ms*
+ * expect: server::stuck timeout *limit of 400ms*
  * expect: server::second pass
  * expect: server::third pass
  * expect: free pass

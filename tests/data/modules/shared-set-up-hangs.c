@@ -4,15 +4,15 @@
  * A set-up of a shared context that never ends: another shared context, beside it and around it, is torn down
  *
  * expect: server::first pass
- * expect: server::hangs::one not-run *set-up*hangs*ran longer than 400ms*
- * expect: server::hangs::two not-run *set-up*hangs*ran longer than 400ms*
+ * expect: server::hangs::one not-run *set-up*hangs**limit of 400ms*
+ * expect: server::hangs::two not-run *set-up*hangs**limit of 400ms*
  * expect: server::second pass
  * expect: free pass
- * expect-fixture: server::hangs set-up ran longer than 400ms*
+ * expect-fixture: server::hangs set-up *limit of 400ms*
  * expect-log: +server 1
  * expect-log: +hangs 1
  * expect-log: server.down 1
- * expect-stuck: server::hangs
+ * expect-stuck: server::hangs (set-up)
  * expect-exit: 1
  */
 

@@ -8,12 +8,12 @@
  * expect: server::hangs::two pass
  * expect: server::second pass
  * expect: free pass
- * expect-fixture: server::hangs tear-down ran longer than 400ms*
+ * expect-fixture: server::hangs tear-down *limit of 400ms*
  * expect-log: +server 1
  * expect-log: +hangs 1
  * expect-log: -hangs 1
  * expect-log: server.down 1
- * expect-stuck: server::hangs
+ * expect-stuck: server::hangs (tear-down)
  * expect-exit: 1
  */
 

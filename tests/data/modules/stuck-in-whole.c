@@ -4,7 +4,7 @@
  * A test that never ends in the midst of a context of one worker: the rest of the context runs around a new set-up
  *
  * expect: pool::first pass
- * expect: pool::stuck timeout ran longer than 400ms*
+ * expect: pool::stuck timeout *limit of 400ms*
  * expect: pool::second pass
  * expect: free pass
  * expect-log: +pool 2
