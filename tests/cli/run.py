@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 # Each of these adds its tests.
 import ways_to_end  # noqa: E402,F401
+import benches  # noqa: E402,F401
 import broken_workers  # noqa: E402,F401
 import command_line  # noqa: E402,F401
 import contexts  # noqa: E402,F401
