@@ -139,9 +139,10 @@ class Cell:
 
 
 # What runners say at length.
-SHORTER = [("Child process killed by ", ""), ("Child process exited with code ", "exit "), ("Test case timed out", "timed out"),
-           ("Returned non-success exit", "exit"), ("TAP test program yielded invalid data", "invalid data"),
-           ("Received signal", "signal"), ("Parse errors: No plan found in TAP output", "no plan"), ("Wstat: 256 (exited 1)", "exit 1")]
+SHORTER = [("Child process killed by ", ""), ("Child process exited with code ", "exit "),
+           ("Test case timed out", "timed out"), ("Returned non-success exit", "exit"),
+           ("TAP test program yielded invalid data", "invalid data"), ("Received signal", "signal"),
+           ("Parse errors: No plan found in TAP output", "no plan"), ("Wstat: 256 (exited 1)", "exit 1")]
 
 
 class Runner:

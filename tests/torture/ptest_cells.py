@@ -124,6 +124,16 @@ def one_leak(it):
     assert it.row.program in leaks and len(leaks.splitlines()) == 1, leaks
 
 
+def both_were_looked_at(it):
+    """Before the first signal, wherever the child had gone."""
+    report = text(it.result, "PTEST_STUCK_REPORT")
+    assert sum(f"{it.row.program}: " in line for line in report.splitlines()) == 2, report
+
+
+def stop_was_seen(it):
+    assert f"{it.row.program}: stopped by a signal" in text(it.result, "PTEST_STUCK_REPORT"), it.result
+
+
 def memory_was_held(it):
     if it.degraded:
         # Without a cgroup it is told by its own malloc().
