@@ -37,7 +37,8 @@
 #define OUTPUT_MAX (512 * MIB)
 /* What a module prints as it is loaded; of it only the end is shown. */
 #define ERRORS_MAX (4 * MIB)
-#define WORDS_MAX  1024U
+#define WORDS_MAX  (16U * 1024U)
+#define LINE_SHOWN 1000U
 
 /* How long what was killed may take to be gone: a process in the kernel takes its time. */
 #define GONE_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -283,6 +284,25 @@ static int listing_supervise(Listing *listing) {
 
 /* ---- How it ended, in words ---- */
 
+/* As glibc writes them: "PROGRAM(+0x1181)[0x55f3af6a4181]" */
+static bool line_is_of_backtrace(const char *line) {
+        return strstr(line, "[0x") && text_ends_with(line, "]");
+}
+
+/* The last line that says something; cuts what is behind it. */
+static char *text_find_last_line(char *text) {
+        for (;;) {
+                char *line, *newline;
+
+                text = text_strip(text);
+                newline = strrchr(text, '\n');
+                line = newline ? newline + 1 : text;
+                if (!newline || !line_is_of_backtrace(line))
+                        return line;
+                *newline = '\0';
+        }
+}
+
 /* The last line that it wrote on stderr, without the name of the program in front; "" if there is none. */
 static int errors_get_last(const Listing *listing, char **ret) {
         _cleanup_free_ char *text = calloc(1, WORDS_MAX + 1), *prefix = NULL;
@@ -304,12 +324,11 @@ static int errors_get_last(const Listing *listing, char **ret) {
         if (r < 0)
                 return r;
 
-        char *stripped = text_strip(text), *newline = strrchr(stripped, '\n');
-        const char *last = newline ? newline + 1 : stripped;
+        const char *last = text_find_last_line(text);
 
         if (text_starts_with(last, prefix))
                 last += strlen(prefix);
-        *ret = strdup(last);
+        *ret = strndup(last, LINE_SHOWN);
         return *ret ? 0 : -ENOMEM;
 }
 

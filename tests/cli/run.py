@@ -14,6 +14,7 @@ import command_line  # noqa: E402,F401
 import contexts  # noqa: E402,F401
 import growth  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
+import modules  # noqa: E402,F401
 import reports  # noqa: E402,F401
 import stuck_modules  # noqa: E402,F401
 import surroundings  # noqa: E402,F401
