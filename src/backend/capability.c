@@ -23,6 +23,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/process.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -339,6 +340,38 @@ static void survey_core_dumps(Survey *survey) {
                            shown[0] != '\0',
                            "a file '%s', if LimitCORE= allows it; the package systemd-coredump would keep them",
                            shown);
+}
+
+/* ---- Limits of tests ---- */
+
+int backend_find_unheld_test_limits(BackendKind kind, unsigned wanted, char **ret) {
+        static const struct {
+                BackendTestLimit limit;
+                const char *name, *controller;
+        } table[] = {
+                {BACKEND_TEST_MEMORY_MAX,   "MemoryMax=",  "memory"},
+                { BACKEND_TEST_MEMORY_HIGH, "MemoryHigh=", "memory"},
+                { BACKEND_TEST_TASKS_MAX,   "TasksMax=",   "pids"  },
+                { BACKEND_TEST_CPU_QUOTA,   "CPUQuota=",   "cpu"   },
+        };
+        _cleanup_strv_ char **controllers = wanted ? probe_list_delegated(kind) : NULL;
+        _cleanup_strv_ char **names = NULL;
+        char *text = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                if (!(wanted & table[i].limit) || strv_contains(controllers, table[i].controller))
+                        continue;
+                int r = strv_extend(&names, table[i].name);
+                if (r < 0)
+                        return r;
+        }
+        if (names) {
+                text = strv_join(names, ", ");
+                if (!text)
+                        return -ENOMEM;
+        }
+        *ret = text;
+        return 0;
 }
 
 int capability_probe(BackendKind kind, Capability **ret, size_t *ret_count) {

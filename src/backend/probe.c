@@ -278,9 +278,26 @@ int probe_version(BackendKind kind, char **ret) {
         return probe_get_string(&probe, MANAGER_PATH, MANAGER_INTERFACE, "Version", ret);
 }
 
+/* Of version 2; none where that is not mounted, or is there for its tree alone. */
+static int probe_read_controllers(const Probe *probe, char ***ret) {
+        const char *group = probe->control_group;
+        _cleanup_free_ char *file = NULL, *text = NULL;
+
+        if (!probe->layout.unified)
+                return -ENODATA;
+        if (asprintf(&file,
+                     "%s%s/cgroup.controllers",
+                     probe->layout.unified,
+                     strcmp(group, "/") == 0 ? "" : group) < 0)
+                return -ENOMEM;
+
+        int r = file_read(file, 4096, &text, NULL);
+        return r < 0 ? r : strv_split(text, " \n", ret);
+}
+
 void probe_controllers(BackendKind kind, bool *ret_memory, bool *ret_tasks) {
         _cleanup_(probe_done) Probe probe = { .kind = kind };
-        _cleanup_free_ char *reason = NULL, *file = NULL, *text = NULL;
+        _cleanup_free_ char *reason = NULL;
         _cleanup_strv_ char **controllers = NULL;
 
         *ret_memory = *ret_tasks = false;
@@ -292,13 +309,20 @@ void probe_controllers(BackendKind kind, bool *ret_memory, bool *ret_tasks) {
                 *ret_memory = probe.layout.memory_v1;
                 *ret_tasks = probe.layout.pids_v1;
         }
-
-        const char *separator = strcmp(probe.control_group, "/") == 0 ? "" : probe.control_group;
-        if (!probe.layout.unified ||
-            asprintf(&file, "%s%s/cgroup.controllers", probe.layout.unified, separator) < 0 ||
-            file_read(file, 4096, &text, NULL) < 0 || strv_split(text, " \n", &controllers) < 0)
+        if (probe_read_controllers(&probe, &controllers) < 0)
                 return;
 
         *ret_memory = *ret_memory || strv_contains(controllers, "memory");
         *ret_tasks = *ret_tasks || strv_contains(controllers, "pids");
+}
+
+char **probe_list_delegated(BackendKind kind) {
+        _cleanup_(probe_done) Probe probe = { .kind = kind };
+        _cleanup_free_ char *reason = NULL;
+        char **controllers = NULL;
+
+        if (kind == BACKEND_PLAIN || probe_run(&probe, &reason) < 0 ||
+            probe_read_controllers(&probe, &controllers) < 0)
+                return NULL;
+        return controllers;
 }

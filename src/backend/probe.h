@@ -13,5 +13,8 @@ int probe_manager(BackendKind kind, char **ret_reason);
 /* The controllers that this manager can use for its units */
 void probe_controllers(BackendKind kind, bool *ret_memory, bool *ret_tasks);
 
+/* What it can give to cgroups below those of its units: only in version 2. NULL: nothing */
+char **probe_list_delegated(BackendKind kind);
+
 /* The manager's version, as "252.39-1~deb12u2" */
 int probe_version(BackendKind kind, char **ret);

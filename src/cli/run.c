@@ -17,6 +17,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/jobs.h"
+#include "cli/run-limits.h"
 #include "cli/run-options.h"
 #include "cli/run-reports.h"
 #include "cli/suite-load.h"
@@ -74,7 +75,7 @@ static int run_choose_backend(Run *run) {
 }
 
 /* What cannot be held is refused, not ignored. */
-static int run_check_limits(Run *run) {
+static int run_check_worker_limits(Run *run) {
         SuiteSettings *settings = &run->suite->settings;
         _cleanup_free_ char *limits = NULL;
         int r;
@@ -107,6 +108,18 @@ static int run_check_limits(Run *run) {
         if (run->backend == BACKEND_PLAIN)
                 settings->worker_memory_max = settings->worker_tasks_max = SIZE_INFINITY;
         return 0;
+}
+
+static int run_check_limits(Run *run) {
+        int r = run_check_worker_limits(run);
+
+        if (r < 0)
+                return r;
+        return run_check_test_limits(
+                        run->suite,
+                        run->backend,
+                        run->options.allow_degraded,
+                        &run->options.degraded);
 }
 
 static int run_collect_capabilities(Run *run) {

@@ -327,6 +327,12 @@ int suite_file_load(
         if (problems_count(problems) > 0)
                 return -EINVAL;
 
+        suite_file_resolve_limits(&builder.file, builder.suite);
+        r = suite_file_resolve_private(&builder.file, builder.suite);
+        if (r < 0)
+                return r;
+        if (problems_count(problems) > 0)
+                return -EINVAL;
         suite_set_isolation(builder.suite, options->isolation);
         suite_multiply_timeouts(
                         builder.suite,

@@ -529,6 +529,8 @@ int spec_apply(const Spec *spec, Test *test) {
                 test->output_max = values->output_max;
         if (spec->given & SPEC_ISOLATION)
                 test->isolate = values->isolate;
+        test_limits_apply(&test->limits, &values->limits);
+        test->private_places = private_places_apply(test->private_places, values->private_places);
 
         r = replace_string(&test->workdir, values->workdir);
         if (r >= 0)

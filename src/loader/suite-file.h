@@ -88,6 +88,8 @@ typedef struct SuiteFile {
         char *directory; /* what relative paths are relative to, also those of drop-ins */
         char *description;
         SuiteSettings settings;
+        bool has_limits;  /* some section limits tests */
+        bool has_private; /* some section has private places */
         Spec *defaults;
         SuiteFrom *from;
         size_t n_from;
@@ -127,6 +129,25 @@ int suite_file_assign(SuiteFile *file, const KeyfileLine *line);
 /* The number of a context, which may have its section later; what is wrong goes to the problems, and *ret is 0. */
 int suite_file_name_context(
                 SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret);
+
+/* Memory as a size or a percentage of the machine's; tasks as a number. */
+int suite_parse_memory(const char *value, uint64_t *ret);
+int suite_parse_tasks(const char *value, uint64_t *ret);
+
+/* A key that limits a test; as a KeySetter. */
+int suite_file_set_limit(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+/* Once all is put together: what tests and fixtures do not say themselves, contexts and the suite say. */
+void suite_file_resolve_limits(const SuiteFile *file, Suite *suite);
+
+/* Keys of workers and their slice; as a KeySetter. */
+int suite_file_set_weight(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+int suite_file_set_oom_score(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+
+/* Private places of tests: as a KeySetter; what over gives over places; and as limits are resolved. */
+int suite_file_set_private(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+unsigned private_places_apply(unsigned places, unsigned over);
+int suite_file_resolve_private(const SuiteFile *file, Suite *suite);
 
 void suite_from_done(SuiteFrom *from);
 

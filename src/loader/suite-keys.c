@@ -495,7 +495,7 @@ static int set_allow_no_tests(SuiteFile *file, Spec *spec, const KeyfileLine *li
 
 /* ---- [Worker] ---- */
 
-static int parse_memory(const char *value, uint64_t *ret) {
+int suite_parse_memory(const char *value, uint64_t *ret) {
         _cleanup_free_ char *number = NULL;
         long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
         double percent;
@@ -517,8 +517,11 @@ static int parse_memory(const char *value, uint64_t *ret) {
 }
 
 static int set_memory_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        if (file->section != SPEC_WORKER)
+                return suite_file_set_limit(file, spec, line);
+
         uint64_t size = SIZE_INFINITY;
-        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
+        int r = value_is_empty(line) ? 0 : suite_parse_memory(line->value, &size);
 
         if (r < 0)
                 return r;
@@ -529,17 +532,9 @@ static int set_memory_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) 
 }
 
 static int set_tasks_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        uint64_t tasks = UINT64_MAX;
-        int r = 0;
-
-        if (!value_is_empty(line) && strcmp(line->value, "infinity") != 0)
-                r = parse_uint64(line->value, &tasks);
-        if (r < 0)
-                return r;
-        if (tasks == 0)
-                return -ERANGE;
-        file->settings.worker_tasks_max = tasks;
-        return 0;
+        if (file->section != SPEC_WORKER)
+                return suite_file_set_limit(file, spec, line);
+        return suite_parse_tasks(line->value, &file->settings.worker_tasks_max);
 }
 
 static int set_user(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
@@ -564,7 +559,7 @@ static int set_recycle_after(SuiteFile *file, Spec *spec, const KeyfileLine *lin
 
 static int set_recycle_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         uint64_t size = SIZE_INFINITY;
-        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
+        int r = value_is_empty(line) ? 0 : suite_parse_memory(line->value, &size);
 
         if (r < 0)
                 return r;
@@ -600,64 +595,78 @@ static int set_worker_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *lin
 
 /* ---- The table ---- */
 
+#define EXPECT_MEMORY \
+        "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"
 #define EXPECT_TEXT    "a text"
 #define EXPECT_BOOL    "yes or no"
 #define EXPECT_TIME    "a time such as 30s, 5min 20s or infinity"
 #define EXPECT_TIMEOUT "a time above 0 such as 30s, 5min 20s or infinity"
 
 static const Key keys[] = {
-        {"AllowNoTests",        IN(SPEC_SUITE),   set_allow_no_tests,    EXPECT_BOOL                                                                     },
-        { "Context",            IN_CONTEXTS,      set_context,           "the name of a context"                                                         },
-        { "Description",        IN_EVERY,         set_description,       EXPECT_TEXT                                                                     },
+        {"AllowNoTests",        IN(SPEC_SUITE),             set_allow_no_tests,          EXPECT_BOOL                                                   },
+        { "CPUWeight",          IN(SPEC_WORKER),            suite_file_set_weight,       "a number from 1 to 10000"                                    },
+        { "CPUQuota",
+         IN_EVERY,                                          suite_file_set_limit,
+         "a percentage of one CPU above 0 such as 50% or 200%, or infinity"                                                                            },
+        { "Context",            IN_CONTEXTS,                set_context,                 "the name of a context"                                       },
+        { "Description",        IN_EVERY,                   set_description,             EXPECT_TEXT                                                   },
         { "Environment",
-         IN_EVERY,                                set_environment,
-         "words NAME=value, quoted where a value has spaces"                                                                                             },
-        { "Exclusive",          IN_CONTEXTS,      set_exclusive,         EXPECT_BOOL                                                                     },
-        { "Exec",               IN(SPEC_TEST),    set_exec,              "a program and its arguments, with each quote closed"                           },
+         IN_EVERY,                                          set_environment,
+         "words NAME=value, quoted where a value has spaces"                                                                                           },
+        { "Exclusive",          IN_CONTEXTS,                set_exclusive,               EXPECT_BOOL                                                   },
+        { "Exec",               IN(SPEC_TEST),              set_exec,                    "a program and its arguments, with each quote closed"         },
         { "FailFast",
          IN(SPEC_SUITE),
-         set_fail_fast,                                                  "yes, no, or after how many failures to stop"                                   },
+         set_fail_fast,                                                                  "yes, no, or after how many failures to stop"                 },
         { "FoundExec",
          IN(SPEC_TEST),
-         set_found_exec,                                                 "a program and its arguments, with each quote closed"                           },
+         set_found_exec,                                                                 "a program and its arguments, with each quote closed"         },
         { "From",
          IN(SPEC_SUITE),
-         set_from,                                                       "meson:DIR, installed-tests:DIR, directory:DIR or module:FILE"                  },
-        { "GraceSec",           IN_ALL,           set_grace,             EXPECT_TIME                                                                     },
-        { "Isolation",          IN_MODULES,       set_isolation,         "process or none"                                                               },
-        { "Mode",               IN(SPEC_CONTEXT), set_mode,              "whole, split or shared"                                                        },
-        { "MemoryMax",
+         set_from,                                                                       "meson:DIR, installed-tests:DIR, directory:DIR or module:FILE"},
+        { "GraceSec",           IN_ALL,                     set_grace,                   EXPECT_TIME                                                   },
+        { "IOWeight",           IN(SPEC_WORKER),            suite_file_set_weight,       "a number from 1 to 10000"                                    },
+        { "Isolation",          IN_MODULES,                 set_isolation,               "process or none"                                             },
+        { "Mode",               IN(SPEC_CONTEXT),           set_mode,                    "whole, split or shared"                                      },
+        { "LeakGraceSec",       IN_EVERY,                   suite_file_set_limit,        "a finite time such as 200ms or 1s"                           },
+        { "Leaks",              IN_EVERY,                   suite_file_set_limit,        "fail, mark or ignore"                                        },
+        { "MemoryHigh",         IN_EVERY,                   suite_file_set_limit,        EXPECT_MEMORY                                                 },
+        { "MemoryMax",          IN_EVERY | IN(SPEC_WORKER), set_memory_max,              EXPECT_MEMORY                                                 },
+        { "OOMScoreAdjust",
          IN(SPEC_WORKER),
-         set_memory_max,                                                 "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"},
-        { "OutputMax",          IN(SPEC_SUITE),   set_output_max,        "a size of at most 4M"                                                          },
-        { "Priority",           IN_TESTS,         set_priority,          "a whole number, higher is earlier"                                             },
-        { "Protocol",           IN_TESTS,         set_protocol,          "exit, tap, gtest or rust"                                                      },
-        { "RecycleAfter",       IN_WORKERS,       set_recycle_after,     "a number of tests, 0 for never"                                                },
+         suite_file_set_oom_score,                                                       "a number from -1000 to 1000"                                 },
+        { "OutputMax",          IN(SPEC_SUITE),             set_output_max,              "a size of at most 4M"                                        },
+        { "Priority",           IN_TESTS,                   set_priority,                "a whole number, higher is earlier"                           },
+        { "Protocol",           IN_TESTS,                   set_protocol,                "exit, tap, gtest or rust"                                    },
+        { "PrivateHome",        IN_EVERY,                   suite_file_set_private,      EXPECT_BOOL                                                   },
+        { "PrivateTmp",         IN_EVERY,                   suite_file_set_private,      EXPECT_BOOL                                                   },
+        { "RecycleAfter",       IN_WORKERS,                 set_recycle_after,           "a number of tests, 0 for never"                              },
         { "RecycleMemory",
-         IN_WORKERS,                              set_recycle_memory,
-         "a size such as 64M or 1G, a percentage of the memory such as 5%, or infinity"                                                                  },
-        { "RunTimeoutSec",      IN(SPEC_SUITE),   set_run_timeout,       EXPECT_TIMEOUT                                                                  },
+         IN_WORKERS,                                        set_recycle_memory,
+         "a size such as 64M or 1G, a percentage of the memory such as 5%, or infinity"                                                                },
+        { "RunTimeoutSec",      IN(SPEC_SUITE),             set_run_timeout,             EXPECT_TIMEOUT                                                },
         { "SetUp",
          IN(SPEC_CONTEXT),
-         set_set_up,                                                     "a program and its arguments, with each quote closed"                           },
-        { "SetUpTimeoutSec",    IN(SPEC_CONTEXT), set_set_up_timeout,    EXPECT_TIMEOUT                                                                  },
-        { "ShouldFail",         IN_TESTS,         set_should_fail,       EXPECT_BOOL                                                                     },
-        { "StopSec",            IN(SPEC_SUITE),   set_stop,              EXPECT_TIME                                                                     },
-        { "Tags",               IN_TESTS,         set_tags,              "words"                                                                         },
-        { "TasksMax",           IN(SPEC_WORKER),  set_tasks_max,         "a number above 0, or infinity"                                                 },
+         set_set_up,                                                                     "a program and its arguments, with each quote closed"         },
+        { "SetUpTimeoutSec",    IN(SPEC_CONTEXT),           set_set_up_timeout,          EXPECT_TIMEOUT                                                },
+        { "ShouldFail",         IN_TESTS,                   set_should_fail,             EXPECT_BOOL                                                   },
+        { "SliceMemoryMax",     IN(SPEC_SUITE),             suite_file_set_slice_memory, EXPECT_MEMORY                                                 },
+        { "StopSec",            IN(SPEC_SUITE),             set_stop,                    EXPECT_TIME                                                   },
+        { "Tags",               IN_TESTS,                   set_tags,                    "words"                                                       },
+        { "TasksMax",           IN_EVERY | IN(SPEC_WORKER), set_tasks_max,               "a number above 0, or infinity"                               },
         { "TearDown",
          IN(SPEC_CONTEXT),
-         set_tear_down,                                                  "a program and its arguments, with each quote closed"                           },
-        { "TearDownTimeoutSec", IN(SPEC_CONTEXT), set_tear_down_timeout, EXPECT_TIMEOUT                                                                  },
+         set_tear_down,                                                                  "a program and its arguments, with each quote closed"         },
+        { "TearDownTimeoutSec", IN(SPEC_CONTEXT),           set_tear_down_timeout,       EXPECT_TIMEOUT                                                },
         { "TimeoutMultiplier",
          IN(SPEC_SUITE),
-         set_timeout_multiplier,                                         "a number such as 2 or 0.5; 0 means no timeouts"                                },
-        { "TimeoutSec",         IN_ALL,           set_timeout,           EXPECT_TIMEOUT                                                                  },
-        { "TimeoutSignal",      IN_ALL,           set_timeout_signal,    "a signal such as SIGINT"                                                       },
-        { "User",               IN(SPEC_WORKER),  set_user,              "the name of a user"                                                            },
-        { "Workers",            IN(SPEC_SUITE),   set_workers,           "a number from 1 to 1000"                                                       },
-        { "WorkerSetUp",        IN_WORKERS,       set_worker_set_up,     "the path of a module"                                                          },
-        { "WorkingDirectory",   IN_EVERY,         set_working_directory, "a directory"                                                                   },
+         set_timeout_multiplier,                                                         "a number such as 2 or 0.5; 0 means no timeouts"              },
+        { "TimeoutSec",         IN_ALL,                     set_timeout,                 EXPECT_TIMEOUT                                                },
+        { "TimeoutSignal",      IN_ALL,                     set_timeout_signal,          "a signal such as SIGINT"                                     },
+        { "User",               IN(SPEC_WORKER),            set_user,                    "the name of a user"                                          },
+        { "Workers",            IN(SPEC_SUITE),             set_workers,                 "a number from 1 to 1000"                                     },
+        { "WorkerSetUp",        IN_WORKERS,                 set_worker_set_up,           "the path of a module"                                        },
+        { "WorkingDirectory",   IN_EVERY,                   set_working_directory,       "a directory"                                                 },
 };
 
 const char *spec_kind_to_string(SpecKind kind) {

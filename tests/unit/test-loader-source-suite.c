@@ -347,6 +347,76 @@ START_TEST(memory_in_percent_is_of_this_machine)
 }
 END_TEST
 
+static TestLimits find_limits(const Suite *suite, const char *address) {
+        return find_test(suite, address)->traits->limits;
+}
+
+START_TEST(limits_come_from_the_nearest_that_gives_them)
+{
+        static const char text[] =
+                        "[Suite]\nMemoryMax=100M\nTasksMax=20\nLeaks=fail\n"
+                        "[Worker]\nMemoryMax=1G\nTasksMax=200\n"
+                        "[Context outer]\nMemoryMax=80M\nCPUQuota=50%\nSetUp=true\n"
+                        "[Context inner]\nContext=outer\nMemoryMax=60M\nLeakGraceSec=0\n"
+                        "[Test plain]\nExec=true\n"
+                        "[Test outer]\nExec=true\nContext=outer\n"
+                        "[Test inner]\nExec=true\nContext=inner\n"
+                        "[Test own]\nExec=true\nContext=inner\nMemoryMax=40M\nMemoryHigh=30M\n"
+                        "[Test free]\nExec=true\nContext=inner\nMemoryMax=infinity\n"
+                        "[Match free]\nTasksMax=infinity\nCPUQuota=200%\nLeaks=ignore\n";
+        char *path = write_suite(text, strlen(text));
+        _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
+        TestLimits limits;
+
+        ck_assert_uint_eq(suite->settings.worker_memory_max, 1024 * MIB);
+        ck_assert_uint_eq(suite->settings.worker_tasks_max, 200);
+
+        limits = find_limits(suite, "plain");
+        ck_assert_uint_eq(limits.memory_max, 100 * MIB);
+        ck_assert_uint_eq(limits.tasks_max, 20);
+        ck_assert_uint_eq(limits.cpu_quota_usec, USEC_INFINITY);
+        ck_assert_uint_eq(limits.leaks, LEAKS_FAIL);
+        ck_assert_uint_eq(limits.leak_grace_usec, TEST_LEAK_GRACE_DEFAULT);
+
+        limits = find_limits(suite, "outer");
+        ck_assert_uint_eq(limits.memory_max, 80 * MIB);
+        ck_assert_uint_eq(limits.cpu_quota_usec, USEC_PER_SEC / 2);
+        ck_assert_uint_eq(limits.tasks_max, 20);
+
+        limits = find_limits(suite, "inner");
+        ck_assert_uint_eq(limits.memory_max, 60 * MIB);
+        ck_assert_uint_eq(limits.cpu_quota_usec, USEC_PER_SEC / 2);
+        ck_assert_uint_eq(limits.leak_grace_usec, 0);
+
+        limits = find_limits(suite, "own");
+        ck_assert_uint_eq(limits.memory_max, 40 * MIB);
+        ck_assert_uint_eq(limits.memory_high, 30 * MIB);
+
+        limits = find_limits(suite, "free");
+        ck_assert_uint_eq(limits.memory_max, SIZE_INFINITY);
+        ck_assert_uint_eq(limits.tasks_max, UINT64_MAX);
+        ck_assert_uint_eq(limits.cpu_quota_usec, 2 * USEC_PER_SEC);
+        ck_assert_uint_eq(limits.leaks, LEAKS_IGNORE);
+
+        ck_assert_uint_eq(suite->contexts[0]->set_up->limits.memory_max, 80 * MIB);
+        ck_assert_uint_eq(suite->contexts[0]->set_up->limits.tasks_max, 20);
+        remove_suite(path);
+}
+END_TEST
+
+START_TEST(limits_that_were_taken_back_are_those_around)
+{
+        static const char text[] =
+                        "[Suite]\nMemoryMax=100M\n"
+                        "[Test a]\nExec=true\nMemoryMax=1M\nMemoryMax=\n";
+        char *path = write_suite(text, strlen(text));
+        _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
+
+        ck_assert_uint_eq(find_limits(suite, "a").memory_max, 100 * MIB);
+        remove_suite(path);
+}
+END_TEST
+
 START_TEST(from_without_tests_is_a_failed_test)
 {
         static const char text[] = "[Suite]\nFrom=directory:.\n[Test a]\nExec=true\n";
@@ -393,6 +463,8 @@ int main(void) {
         tcase_add_test(tcase, drop_ins_first_directory_wins_and_names_sort);
         tcase_add_test(tcase, name_is_found_in_the_search_path_and_unknown_ones_say_where);
         tcase_add_test(tcase, memory_in_percent_is_of_this_machine);
+        tcase_add_test(tcase, limits_come_from_the_nearest_that_gives_them);
+        tcase_add_test(tcase, limits_that_were_taken_back_are_those_around);
         tcase_add_test(tcase, from_without_tests_is_a_failed_test);
         tcase_add_test(tcase, merge_prefixes_and_refuses_workers_that_differ);
         suite_add_tcase(suite, tcase);
