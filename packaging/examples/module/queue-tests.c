@@ -4,7 +4,7 @@
  * A test module: a shared object whose tests ptest calls, thousands a second
  *
  *      cc -shared -fPIC -o queue-tests.so queue-tests.c
- *      ptest-worker --list-module ./queue-tests.so
+ *      ptest run ./queue-tests.so
  *
  * It tests a small queue of numbers, which stands first, and shows what ptest/test.h can do.
  */
