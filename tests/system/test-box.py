@@ -11,6 +11,7 @@ import machine_is_real  # noqa: E402,F401
 import first_run  # noqa: E402,F401
 import scopes  # noqa: E402,F401
 import contexts_in_scopes  # noqa: E402,F401
+import stuck_modules  # noqa: E402,F401
 import orphans  # noqa: E402,F401
 import services  # noqa: E402,F401
 import users  # noqa: E402,F401
