@@ -8,7 +8,7 @@
  * expect: server::hangs::two not-run *set-up*hangs**limit of 400ms*
  * expect: server::second pass
  * expect: free pass
- * expect-fixture: server::hangs set-up *limit of 400ms*
+ * expect-fixture: server::hangs set-up timeout *limit of 400ms*
  * expect-log: +server 1
  * expect-log: +hangs 1
  * expect-log: server.down 1

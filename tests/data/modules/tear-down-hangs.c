@@ -9,7 +9,7 @@
  * expect: server::second pass
  * expect: server::third pass
  * expect: free pass
- * expect-fixture: server::hangs tear-down *limit of 400ms*
+ * expect-fixture: server::hangs tear-down timeout *limit of 400ms*
  * expect-log: +server 1
  * expect-log: +hangs 1
  * expect-log: -hangs 1
