@@ -34,7 +34,9 @@ static void coordinator_on_slot_found(
                 const char *reason;
                 Outcome outcome;
 
-                if (fixtures_find_failure(&coordinator->fixtures, (uint32_t)i, &outcome, &reason))
+                fixtures_admit(&coordinator->fixtures, (uint32_t)i);
+                if (plan_get_state(coordinator->plan, (uint32_t)i) != PLAN_DONE &&
+                    fixtures_find_failure(&coordinator->fixtures, (uint32_t)i, &outcome, &reason))
                         coordinator_complete_with(coordinator, (uint32_t)i, outcome, reason);
         }
 }

@@ -217,6 +217,8 @@ int coordinator_on_work(sd_event_source *source, void *userdata) {
         growth_tell(&coordinator->growth);
         if (coordinator->phase < RUN_ENDING)
                 coordinator_give_work(coordinator);
+        if (schedule_take_changed(coordinator->dispatch.schedule))
+                coordinator_wake(coordinator);
         clean = schedule_is_clean(coordinator->dispatch.schedule);
         if (clean && plan_is_complete(coordinator->plan))
                 coordinator_begin_phase(coordinator, RUN_ENDING, NULL);

@@ -213,6 +213,18 @@ void fixtures_on_gone(Fixtures *fixtures, unsigned place) {
                                 "the process that it was set up in ended before its tests");
 }
 
+void fixtures_admit(Fixtures *fixtures, uint32_t test) {
+        const Suite *suite = fixtures->config.suite;
+
+        for (uint32_t at = suite->tests[test]->traits->context; at != CONTEXT_NONE;
+             at = suite->contexts[at - 1]->parent)
+                if (schedule_has_failed(fixtures->config.schedule, at))
+                        fixtures_fail_context(
+                                        fixtures,
+                                        at,
+                                        "the process that it was set up in has ended");
+}
+
 void fixtures_give_up(Fixtures *fixtures, const char *reason) {
         uint32_t instance;
 

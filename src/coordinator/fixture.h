@@ -52,6 +52,9 @@ void fixtures_on_gone(Fixtures *fixtures, unsigned place);
 /* A context that cannot be set up. Once: later calls have no effect. */
 void fixtures_fail_context(Fixtures *fixtures, uint32_t context, const char *reason);
 
+/* A test that comes late: its context may have been lost when nobody needed it any more. */
+void fixtures_admit(Fixtures *fixtures, uint32_t test);
+
 /* Nobody tears down any more: each that is left is a failure. */
 void fixtures_give_up(Fixtures *fixtures, const char *reason);
 

@@ -218,6 +218,43 @@ uint32_t bucket_get_head(const Schedule *schedule, Bucket *bucket) {
         return bucket->order[bucket->cursor];
 }
 
+/* The innermost context that is set up at a place and has tests without an outcome. */
+static uint32_t place_get_unfinished(const Schedule *schedule, unsigned place) {
+        const Place *p = &schedule->places[place];
+
+        for (size_t i = p->n_active; i > 0; i--) {
+                uint32_t context = get_instance(schedule, p->active[i - 1])->context;
+
+                if (schedule->nodes[context].n_undone > 0)
+                        return context;
+        }
+        return CONTEXT_NONE;
+}
+
+/*
+ * What is nested is left when all of it is done: a test that was found in it while the place was at it is next,
+ * wherever it stands.
+ */
+uint32_t unit_get_head(const Schedule *schedule, unsigned place, Bucket *bucket) {
+        Context *const *contexts = schedule->suite->contexts;
+        uint32_t head = bucket_get_head(schedule, bucket);
+        uint32_t inside = place_get_unfinished(schedule, place);
+
+        if (inside == CONTEXT_NONE)
+                return head;
+        for (size_t i = bucket->cursor; i < bucket->n; i++) {
+                uint32_t test = bucket->order[i];
+
+                if (schedule->states[test] == TEST_WAITING &&
+                    contexts_is_within(
+                                    contexts,
+                                    schedule->suite->tests[test]->traits->context,
+                                    inside))
+                        return test;
+        }
+        return head;
+}
+
 bool bucket_is_unit(const Schedule *schedule, uint32_t number) {
         return number != 0 && schedule->nodes[number].unit == number;
 }

@@ -80,6 +80,7 @@ struct Schedule {
         uint32_t *position, *place_of; /* by test, and so the states */
         uint8_t *states;
         size_t n_waiting, n_given, n_fixtures;
+        bool changed;             /* an instance is gone without a step */
         unsigned exclusive_place; /* nothing is given to another one */
 
         Instance *instances; /* number n is at n - 1 */
@@ -115,6 +116,8 @@ bool schedule_test_is_exclusive(const Schedule *schedule, uint32_t test);
 
 /* The first test of a bucket that waits; only if there is one. */
 uint32_t bucket_get_head(const Schedule *schedule, Bucket *bucket);
+/* Of a unit: the one that its place is to run next. */
+uint32_t unit_get_head(const Schedule *schedule, unsigned place, Bucket *bucket);
 bool bucket_is_unit(const Schedule *schedule, uint32_t number);
 /* The outermost shared context around a bucket that is not up; CONTEXT_NONE: they all are. */
 uint32_t bucket_find_missing(const Schedule *schedule, uint32_t number);

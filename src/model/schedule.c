@@ -111,6 +111,12 @@ static void give_fixture(
         *ret = (ScheduleStep){ .action = action, .instance = number, .context = instance->context };
 }
 
+/* Over, without anything to be done for it. */
+static void instance_forget(Schedule *schedule, uint32_t number) {
+        instance_drop(schedule, number);
+        schedule->changed = true;
+}
+
 /* A tear-down that is due at this place, or an orphan's. */
 static void step_tear_down(Schedule *schedule, unsigned place, ScheduleStep *ret) {
         Place *p = &schedule->places[place];
@@ -125,7 +131,7 @@ static void step_tear_down(Schedule *schedule, unsigned place, ScheduleStep *ret
                         give_fixture(schedule, place, number, SCHEDULE_TEAR_DOWN, ret);
                         return;
                 }
-                instance_drop(schedule, number);
+                instance_forget(schedule, number);
         }
         if (place >= schedule->n_slots || p->closing)
                 return;
@@ -136,7 +142,7 @@ static void step_tear_down(Schedule *schedule, unsigned place, ScheduleStep *ret
                 if (!instance_is_due(schedule, instance))
                         i++;
                 else if (!instance_needs_tear_down(schedule, instance))
-                        instance_drop(schedule, number);
+                        instance_forget(schedule, number);
                 else {
                         give_fixture(schedule, place, number, SCHEDULE_TEAR_DOWN, ret);
                         return;
@@ -179,24 +185,28 @@ static bool place_makes_room(Schedule *schedule, unsigned place, uint32_t bucket
         return true;
 }
 
+/* Those from the first one on that are like it. */
 static void give_tests(
                 Schedule *schedule,
                 unsigned place,
                 uint32_t bucket_number,
+                uint32_t first,
                 uint32_t *tests,
                 size_t max,
                 ScheduleStep *ret) {
         Bucket *bucket = &schedule->buckets[bucket_number];
-        const PackedTest *first = schedule->suite->tests[bucket_get_head(schedule, bucket)];
+        const PackedTest *like = schedule->suite->tests[first];
         bool unit = bucket_is_unit(schedule, bucket_number);
         size_t n = 0;
 
-        while (n < max && bucket->n_waiting > 0) {
-                uint32_t test = bucket_get_head(schedule, bucket);
+        for (size_t i = schedule->position[first]; n < max && i < bucket->n; i++) {
+                uint32_t test = bucket->order[i];
                 const PackedTest *t = schedule->suite->tests[test];
 
-                if (unit ? t->traits->context != first->traits->context :
-                           t->priority != first->priority)
+                if (schedule->states[test] != TEST_WAITING)
+                        continue;
+                if (unit ? t->traits->context != like->traits->context :
+                           t->priority != like->priority)
                         break;
                 if (!place_makes_room(schedule, place, bucket_number, test))
                         break;
@@ -212,7 +222,7 @@ static void give_tests(
         schedule->places[place].n_tests += n;
         *ret = (ScheduleStep){ .action = SCHEDULE_TESTS,
                                .n_tests = n,
-                               .context = first->traits->context };
+                               .context = like->traits->context };
 }
 
 /* The next thing on the way to the first test of a bucket: a set-up, or the tests. */
@@ -223,7 +233,9 @@ static int step_bucket(
                 uint32_t *tests,
                 size_t max,
                 ScheduleStep *ret) {
-        uint32_t test = bucket_get_head(schedule, &schedule->buckets[number]);
+        Bucket *bucket = &schedule->buckets[number];
+        uint32_t test = bucket_is_unit(schedule, number) ? unit_get_head(schedule, place, bucket) :
+                                                           bucket_get_head(schedule, bucket);
         uint32_t context = schedule->suite->tests[test]->traits->context;
         const Place *p = &schedule->places[place];
 
@@ -246,7 +258,7 @@ static int step_bucket(
         if (bucket_is_unit(schedule, number) &&
             get_instance(schedule, p->active[p->n_active - 1])->context != context)
                 return 0;
-        give_tests(schedule, place, number, tests, max, ret);
+        give_tests(schedule, place, number, test, tests, max, ret);
         return 0;
 }
 
@@ -321,6 +333,13 @@ int schedule_next(
 
 /* ---- Looking ---- */
 
+bool schedule_take_changed(Schedule *schedule) {
+        bool changed = schedule->changed;
+
+        schedule->changed = false;
+        return changed;
+}
+
 unsigned schedule_get_n_places(const Schedule *schedule) {
         return schedule->n_places;
 }
@@ -353,6 +372,10 @@ bool schedule_is_needed(const Schedule *schedule, uint32_t shared_context) {
 
         return node->n_undone > 0 && node->instance != 0 &&
                         get_instance(schedule, node->instance)->state == INSTANCE_UP;
+}
+
+bool schedule_has_failed(const Schedule *schedule, uint32_t context) {
+        return schedule->nodes[context].failed;
 }
 
 bool schedule_is_clean(const Schedule *schedule) {

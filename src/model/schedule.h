@@ -67,6 +67,12 @@ uint32_t schedule_get_shared(const Schedule *schedule, unsigned place);
 int schedule_next(
                 Schedule *schedule, unsigned place, uint32_t *tests, size_t max, ScheduleStep *ret);
 
+/*
+ * Since the last call something was over that needed no tear-down: a place that had nothing to do may have now. So
+ * as long as this is true, all of them are to be asked once more.
+ */
+bool schedule_take_changed(Schedule *schedule);
+
 /* How many slots of workers could be given something now, up to max. */
 size_t schedule_count_startable(Schedule *schedule, size_t max);
 /* The place of a shared context has something to do. */
@@ -80,6 +86,9 @@ int schedule_list_waiting(
 
 /* A context is set up, and has tests without an outcome. */
 bool schedule_is_needed(const Schedule *schedule, uint32_t shared_context);
+
+/* It is not set up any more: that failed, or what was set up for all is lost with its process. */
+bool schedule_has_failed(const Schedule *schedule, uint32_t context);
 
 /* No instance is there any more: nothing is left to be torn down. */
 bool schedule_is_clean(const Schedule *schedule);

@@ -195,11 +195,14 @@ static int child_judge(
         const bool returned = atomic_load(&runner->area->current.body_done) != 0 &&
                         child->code == CLD_EXITED && child->status == 0;
 
-        if (returned && !options->expect_signal && !options->expect_exit_)
+        const bool wants_exit = options->expect_exit_ > 0;
+
+        if (returned && !options->expect_signal && !wants_exit)
                 return 0;
         if (!returned && child->code == CLD_EXITED) {
                 report->head.exit_status = child->status;
-                if (options->expect_exit_ == child->status + 1)
+                if (options->expect_exit_ == child->status + 1 ||
+                    (options->expect_exit_ == PTEST_EXIT_OR_RETURN_ && child->status == 0))
                         return 0;
         }
         if (child->code == CLD_KILLED) {
@@ -207,7 +210,7 @@ static int child_judge(
                 if (options->expect_signal == child->status)
                         return 0;
         }
-        if (options->expect_signal || options->expect_exit_) {
+        if (options->expect_signal || wants_exit) {
                 _cleanup_free_ char *was = NULL;
 
                 if (!returned) {

@@ -4,7 +4,8 @@
  * Random suites with contexts of all modes, nested, on a fake pool with a fake clock: what always holds, holds
  *
  * A simulation is made from its seed alone. It does what the coordinator does with a schedule, and keeps books of
- * its own on what its workers did, from which each rule is checked. PTEST_SEED runs that one only, with a log.
+ * its own on what its workers did, from which each rule is checked. Tests fail, hang, kill their worker, leave it unfit for
+ * more and find others; workers take their time to be gone; users lose their patience. PTEST_SEED runs that one only, with a log.
  * Compiled with a schedule that has a bug put in (see meson.build) and SCHEDULE_HAS_BUG, it fails unless it finds it.
  */
 
@@ -22,14 +23,17 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 
-#define SIMULATIONS   12000U
-#define CONTEXTS_MAX  8U
-#define TESTS_MAX     40U
-#define SLOTS_MAX     4U
-#define PLACES_MAX    (SLOTS_MAX + CONTEXTS_MAX)
-#define INSTANCES_MAX 4000U
-#define EVENTS_MAX    200000U
-#define NEVER         UINT64_MAX
+#define SIMULATIONS     12000U
+/* A bug that only rare suites meet is looked for longer: 20 s on a slow machine, were it not found. */
+#define BUG_SIMULATIONS (20U * SIMULATIONS)
+#define CONTEXTS_MAX    8U
+#define TESTS_MAX       40U
+#define FOUND_MAX       40U
+#define SLOTS_MAX       4U
+#define PLACES_MAX      (SLOTS_MAX + CONTEXTS_MAX)
+#define INSTANCES_MAX   4000U
+#define EVENTS_MAX      200000U
+#define NEVER           UINT64_MAX
 
 /* Not Check's, which works inside of its tests only. */
 #define must(condition)           \
@@ -52,7 +56,10 @@ typedef struct Job {
 } Job;
 
 typedef struct Worker {
-        bool alive, closing;
+        bool alive;    /* takes jobs */
+        bool closing;  /* of those, tear-downs only */
+        bool stopping; /* is there, and takes none */
+        uint64_t gone_usec;
         unsigned generation;
         Job jobs[64];
         size_t n_jobs;
@@ -68,7 +75,7 @@ typedef struct Book {
         unsigned place, generation;
         unsigned set_ups, tear_downs;
         bool good, skipped, over;
-        char **exports;
+        bool orderly; /* torn down where it was set up, for its tests were over */
 } Book;
 
 typedef struct Simulation {
@@ -82,7 +89,8 @@ typedef struct Simulation {
         Book books[INSTANCES_MAX];
         uint32_t shared_up[CONTEXTS_MAX + 1];
         bool ended[CONTEXTS_MAX + 1]; /* contexts of which nothing is run any more */
-        unsigned outcomes[TESTS_MAX];
+        unsigned outcomes[TESTS_MAX + FOUND_MAX];
+        bool regrown[CONTEXTS_MAX + 1]; /* tests of it were found by one that is not in it */
         unsigned unit_place[CONTEXTS_MAX + 1];
         unsigned n_bad, fail_fast;
         bool winding_down;
@@ -199,6 +207,10 @@ static bool is_ended(const Simulation *s, uint32_t test) {
         return false;
 }
 
+static bool is_there(const Simulation *s, unsigned place) {
+        return s->workers[place].alive || s->workers[place].stopping;
+}
+
 /* ---- Rules at a start ---- */
 
 static void check_beside(Simulation *s, const Worker *worker, bool exclusive) {
@@ -246,14 +258,14 @@ static void check_set_up_start(Simulation *s, unsigned place, const Job *job) {
                 find(s, "instance %u is set up twice", job->number);
         if (s->ended[job->context])
                 find(s, "context %u is set up after it failed", job->context);
-        if (worker->had[job->context])
+        if (worker->had[job->context] && !s->regrown[job->context])
                 find(s, "one worker sets context %u up twice", job->context);
         worker->had[job->context] = true;
         if (parent != 0 && !worker_has_up(s, worker, parent))
                 find(s, "context %u is set up outside of context %u", job->context, parent);
         for (uint32_t i = 1; i < INSTANCES_MAX && is_shared(s, job->context); i++)
                 if (i != job->number && s->books[i].context == job->context &&
-                    s->books[i].set_ups > 0)
+                    s->books[i].set_ups > 0 && !s->regrown[job->context])
                         find(s, "the shared context %u is set up again", job->context);
         if (is_shared(s, job->context) != (place >= s->n_slots))
                 find(s, "context %u is set up at place %u", job->context, place);
@@ -265,6 +277,9 @@ static void check_set_up_start(Simulation *s, unsigned place, const Job *job) {
                         find(s,
                              "the whole context %u is set up before it was torn down",
                              job->context);
+                if (i != job->number && other->context == job->context && other->orderly &&
+                    !s->regrown[job->context])
+                        find(s, "the whole context %u is set up again for nothing", job->context);
         }
         check_beside(s, worker, false);
 }
@@ -278,6 +293,11 @@ static void check_tear_down_start(Simulation *s, unsigned place, const Job *job)
                 find(s, "instance %u is torn down twice", job->number);
         if (book->skipped)
                 find(s, "instance %u is torn down and skipped", job->number);
+        if (book->place != place && book->set_ups > 0 && is_there(s, book->place) &&
+            s->workers[book->place].generation == book->generation)
+                find(s, "instance %u is torn down beside the worker that has it", job->number);
+        book->orderly = book->place == place && book->good && !s->workers[place].closing &&
+                        s->workers[place].generation == book->generation;
         for (unsigned i = 0; i < s->n_places; i++) {
                 const Worker *worker = &s->workers[i];
                 bool ours = is_shared(s, job->context) ||
@@ -381,10 +401,19 @@ static void give_back(Simulation *s, const Job *job) {
                 complete(s, job->number);
 }
 
+static void worker_spend(Simulation *s, unsigned place);
+static void fill_place(Simulation *s, unsigned place);
+
 static void job_end(Simulation *s, unsigned place) {
         Worker *worker = &s->workers[place];
-        Job job = worker->jobs[0];
         unsigned dice = random_below(s, 12);
+        bool spent = place < s->n_slots && !worker->closing &&
+                        worker->jobs[0].kind != KIND_TEAR_DOWN && chance(s, 15);
+        Job job;
+
+        if (spent && chance(s, 2))
+                fill_place(s, place);
+        job = worker->jobs[0];
 
         memmove(worker->jobs, worker->jobs + 1, --worker->n_jobs * sizeof(Job));
         if (job.kind == KIND_TEST)
@@ -398,19 +427,58 @@ static void job_end(Simulation *s, unsigned place) {
                                                        SCHEDULE_SET_UP_GOOD);
         else
                 tear_down_end(s, job.number);
-        if (worker->n_jobs > 0)
+        if (spent)
+                worker_spend(s, place);
+        else if (worker->n_jobs > 0)
                 job_begin(s, place);
 }
 
-/* It dies at its first job, which then has an outcome; the others come back. */
-static void worker_die(Simulation *s, unsigned place) {
+/* Of a template: often one beside the finder's, in the same whole context. */
+static uint32_t choose_context(Simulation *s, uint32_t own) {
+        uint32_t unit = get_unit(s, own), context = 0;
+
+        for (unsigned tries = chance(s, 2) ? 1 : 8; tries > 0; tries--) {
+                context = random_below(s, (unsigned)s->suite->n_contexts + 1);
+                if (unit != 0 && context != own && is_within(s, context, unit))
+                        break;
+        }
+        return context;
+}
+
+/* The test that runs at a place finds others: in its own context, or in that of a template. */
+static void find_tests(Simulation *s, unsigned place) {
+        const Worker *worker = &s->workers[place];
+        uint32_t finder = worker->jobs[0].number, own = get_test_context(s, finder);
+        unsigned n = 1 + random_below(s, 4);
+        bool like_finder = !chance(s, 4);
+
+        while (n-- > 0 && s->suite->n_tests < TESTS_MAX + FOUND_MAX) {
+                uint32_t number = (uint32_t)s->suite->n_tests;
+                Test *test;
+
+                must(test_new("f", &test) == 0);
+                test->context = like_finder ? own : choose_context(s, own);
+                test->exclusive = like_finder ? s->suite->tests[finder]->exclusive : chance(s, 6);
+                test->priority = like_finder ? s->suite->tests[finder]->priority :
+                                               (int)random_below(s, 3) - 1;
+                for (uint32_t at = test->context; at != 0; at = get_context(s, at)->parent)
+                        s->regrown[at] |= !is_within(s, own, at);
+                must(suite_add(s->suite, test) == 0);
+                must(schedule_add(s->schedule) == 0);
+                say(s, "test %u finds %u, context %u", finder, number, get_test_context(s, number));
+                for (uint32_t at = get_test_context(s, number); at != 0;
+                     at = get_context(s, at)->parent)
+                        if (schedule_has_failed(s->schedule, at))
+                                end_context(s, at);
+        }
+}
+
+/* What it holds: the first job has an outcome, the others come back. */
+static void worker_settle(Simulation *s, unsigned place) {
         Worker *worker = &s->workers[place];
-        uint32_t shared = schedule_get_shared(s->schedule, place);
-        bool needed = shared != 0 && schedule_is_needed(s->schedule, shared);
         Job jobs[ELEMENTSOF(worker->jobs)];
         size_t n = worker->n_jobs;
 
-        say(s, "place %u.%u dies", place, worker->generation);
         memcpy(jobs, worker->jobs, n * sizeof(Job));
         worker->n_jobs = 0;
         for (size_t i = 0; i < n; i++)
@@ -422,13 +490,48 @@ static void worker_die(Simulation *s, unsigned place) {
                         set_up_end(s, place, jobs[i].number, SCHEDULE_SET_UP_FAILED);
                 else
                         tear_down_end(s, jobs[i].number);
+}
+
+static void worker_gone(Simulation *s, unsigned place) {
+        Worker *worker = &s->workers[place];
+        uint32_t shared = schedule_get_shared(s->schedule, place);
+        bool needed = shared != 0 && schedule_is_needed(s->schedule, shared);
+
+        say(s, "place %u.%u is gone", place, worker->generation);
+        worker_settle(s, place);
         worker->n_up = 0;
-        worker->alive = worker->closing = false;
+        worker->alive = worker->closing = worker->stopping = false;
         if (shared != 0)
                 s->shared_up[shared] = 0;
         schedule_on_gone(s->schedule, place);
         if (needed)
                 end_context(s, shared);
+}
+
+/* It is told to go, or made to. What it was at has its outcome now, or when it is gone. */
+static void worker_stop(Simulation *s, unsigned place) {
+        Worker *worker = &s->workers[place];
+
+        say(s, "place %u.%u is stopped", place, worker->generation);
+        worker->alive = false;
+        worker->stopping = true;
+        worker->gone_usec = s->now + random_below(s, 200);
+        if (chance(s, 2))
+                worker_settle(s, place);
+}
+
+/* Its test left it unfit for more. What was sent to it meanwhile comes back with all that it has not begun. */
+static void worker_spend(Simulation *s, unsigned place) {
+        Worker *worker = &s->workers[place];
+
+        say(s, "place %u.%u is spent", place, worker->generation);
+        while (worker->n_jobs > 0) {
+                Job job = worker->jobs[--worker->n_jobs];
+
+                give_back(s, &job);
+        }
+        worker->closing = true;
+        schedule_close(s->schedule, place);
 }
 
 static void recall(Simulation *s, unsigned place) {
@@ -444,6 +547,8 @@ static void recall(Simulation *s, unsigned place) {
 static void worker_start(Simulation *s, unsigned place) {
         Worker *worker = &s->workers[place];
 
+        if (is_there(s, place))
+                find(s, "a worker is started beside its predecessor");
         worker->alive = true;
         worker->generation++;
         worker->n_up = 0;
@@ -457,13 +562,15 @@ static void take_step(
         Worker *worker = &s->workers[place];
         bool idle = worker->n_jobs == 0;
 
+        if (worker->closing && step->action != SCHEDULE_TEAR_DOWN)
+                find(s, "a place that is closing is given something new");
         if (step->action == SCHEDULE_TESTS)
                 for (size_t i = 0; i < step->n_tests; i++)
                         worker->jobs[worker->n_jobs++] = (Job){
                                 .kind = KIND_TEST,
                                 .number = tests[i],
                                 .context = get_test_context(s, tests[i]),
-                                .usec = chance(s, 30) ? NEVER : 1 + random_below(s, 50),
+                                .usec = chance(s, 20) ? NEVER : 1 + random_below(s, 50),
                         };
         else {
                 Book *book = &s->books[step->instance];
@@ -480,7 +587,7 @@ static void take_step(
                         .kind = step->action == SCHEDULE_SET_UP ? KIND_SET_UP : KIND_TEAR_DOWN,
                         .number = step->instance,
                         .context = step->context,
-                        .usec = 1 + random_below(s, 30),
+                        .usec = chance(s, 20) ? NEVER : 1 + random_below(s, 30),
                 };
         }
         if (idle && worker->n_jobs > 0)
@@ -500,24 +607,41 @@ static void fill_place(Simulation *s, unsigned place) {
         }
 }
 
-static void work(Simulation *s) {
+/* A worker that is to leave goes when nothing is set up in it any more. */
+static void stop_closed(Simulation *s) {
+        for (unsigned i = 0; i < s->n_slots; i++)
+                if (s->workers[i].alive && s->workers[i].closing && s->workers[i].n_jobs == 0 &&
+                    !schedule_holds_instances(s->schedule, i))
+                        worker_stop(s, i);
+}
+
+static void give_work(Simulation *s) {
         size_t startable, coming = 0;
 
         if (s->winding_down)
                 complete_waiting(s, CONTEXT_NONE);
+        stop_closed(s);
         startable = schedule_count_startable(s->schedule, s->n_slots);
         for (unsigned i = 0; i < s->n_slots; i++)
-                coming += s->workers[i].alive && s->workers[i].n_jobs == 0;
+                coming += s->workers[i].alive && s->workers[i].n_jobs == 0 &&
+                                !s->workers[i].closing;
         for (unsigned i = 0; i < s->n_slots && coming < startable; i++)
-                if (!s->workers[i].alive) {
+                if (!is_there(s, i)) {
                         worker_start(s, i);
                         coming++;
                 }
         for (unsigned i = s->n_slots; i < s->n_places; i++)
-                if (schedule_wants_place(s->schedule, i) && !s->workers[i].alive)
+                if (schedule_wants_place(s->schedule, i) && !is_there(s, i))
                         worker_start(s, i);
         for (unsigned i = 0; i < s->n_places; i++)
                 fill_place(s, i);
+        stop_closed(s);
+}
+
+static void work(Simulation *s) {
+        do
+                give_work(s);
+        while (schedule_take_changed(s->schedule));
 }
 
 /* What may happen at any time. */
@@ -528,7 +652,7 @@ static void surprise(Simulation *s) {
         switch (random_below(s, 12)) {
         case 0:
                 if (worker->alive)
-                        worker_die(s, place);
+                        worker_gone(s, place);
                 break;
         case 1:
                 s->winding_down |= chance(s, 8);
@@ -538,7 +662,7 @@ static void surprise(Simulation *s) {
                         recall(s, place);
                 break;
         case 3: /* recycled */
-                if (worker->alive && place < s->n_slots) {
+                if (worker->alive && place < s->n_slots && worker->n_jobs < 2) {
                         worker->closing = true;
                         schedule_close(s->schedule, place);
                 }
@@ -548,7 +672,13 @@ static void surprise(Simulation *s) {
                         for (unsigned i = 0; i < s->n_slots; i++)
                                 if (s->workers[i].alive &&
                                     !schedule_is_tearing_down(s->schedule, i))
-                                        worker_die(s, i);
+                                        worker_stop(s, i);
+                break;
+        case 5:
+        case 6:
+        case 7:
+                if (worker->alive && worker->n_jobs > 0 && worker->jobs[0].kind == KIND_TEST)
+                        find_tests(s, place);
                 break;
         default:
                 break;
@@ -560,22 +690,32 @@ static void leave(Simulation *s) {
         for (unsigned i = 0; i < s->n_slots; i++)
                 if (s->workers[i].alive && s->workers[i].n_jobs == 0 && chance(s, 6) &&
                     !schedule_holds_instances(s->schedule, i))
-                        worker_die(s, i);
+                        worker_stop(s, i);
+}
+
+/* When something happens at a place by itself. */
+static uint64_t place_get_next(const Simulation *s, unsigned place) {
+        const Worker *worker = &s->workers[place];
+
+        if (worker->stopping)
+                return worker->gone_usec;
+        return worker->n_jobs > 0 ? worker->ends_usec : NEVER;
 }
 
 static bool advance(Simulation *s) {
-        unsigned next = s->n_places;
+        unsigned next = 0;
 
-        for (unsigned i = 0; i < s->n_places; i++)
-                if (s->workers[i].n_jobs > 0 &&
-                    (next == s->n_places || s->workers[i].ends_usec < s->workers[next].ends_usec))
+        for (unsigned i = 1; i < s->n_places; i++)
+                if (place_get_next(s, i) < place_get_next(s, next))
                         next = i;
-        if (next == s->n_places)
+        if (place_get_next(s, next) == NEVER)
                 return false;
-        s->now = MAX(s->now, s->workers[next].ends_usec);
-        /* A test that hangs is stopped with its worker. */
-        if (s->workers[next].jobs[0].usec == NEVER || chance(s, 60))
-                worker_die(s, next);
+        s->now = MAX(s->now, place_get_next(s, next));
+        if (s->workers[next].stopping || chance(s, 60))
+                worker_gone(s, next);
+        else if (s->workers[next].jobs[0].usec == NEVER)
+                /* What hangs is stopped with its worker. */
+                worker_stop(s, next);
         else
                 job_end(s, next);
         return true;
@@ -645,6 +785,32 @@ static void make_tests(Simulation *s) {
         }
 }
 
+/* The suite, and what is left of it. */
+static void say_suite(const Simulation *s) {
+        static const char *const modes[] = { "whole", "split", "shared" };
+
+        for (uint32_t i = 1; i <= s->suite->n_contexts; i++) {
+                const Context *context = get_context(s, i);
+
+                say(s,
+                    "context %u in %u: %s%s%s%s",
+                    i,
+                    context->parent,
+                    modes[context->mode],
+                    context->exclusive ? ", exclusive" : "",
+                    context->set_up ? ", set-up" : "",
+                    context->tear_down ? ", tear-down" : "");
+        }
+        for (uint32_t i = 0; i < s->suite->n_tests; i++)
+                if (s->outcomes[i] == 0)
+                        say(s,
+                            "test %u in %u: priority %d%s",
+                            i,
+                            get_test_context(s, i),
+                            s->suite->tests[i]->priority,
+                            is_exclusive(s, i) ? ", exclusive" : "");
+}
+
 /* What was found is in problem. */
 static void simulate(uint64_t seed, bool loud, char problem[static 200]) {
         static Simulation simulation;
@@ -673,23 +839,14 @@ static void simulate(uint64_t seed, bool loud, char problem[static 200]) {
                         leave(s);
                         work(s);
                 }
-                if (!advance(s) && !is_complete(s)) {
-                        /* Everybody idle: a closed worker leaves now. */
-                        bool left = false;
-
-                        for (unsigned i = 0; i < s->n_slots; i++)
-                                if (s->workers[i].closing) {
-                                        worker_die(s, i);
-                                        left = true;
-                                }
-                        work(s);
-                        if (!left && !advance(s) && !is_complete(s))
-                                find(s, "nothing goes on");
-                }
+                if (!advance(s) && !is_complete(s))
+                        find(s, "nothing goes on");
                 if (++events > EVENTS_MAX)
                         find(s, "there is no end");
         } while (!s->problem[0] && !is_complete(s));
-        if (!s->problem[0])
+        if (s->problem[0])
+                say_suite(s);
+        else
                 check_end(s);
         memcpy(problem, s->problem, sizeof(s->problem));
         schedule_free(s->schedule);
@@ -719,7 +876,7 @@ int main(void) {
         uint64_t seed = get_seed(&given);
 
         signal(SIGABRT, on_abort);
-        for (unsigned i = 0; i < SIMULATIONS; i++) {
+        for (unsigned i = 0; i < BUG_SIMULATIONS; i++) {
                 simulate(seed + i, false, problem);
                 if (problem[0]) {
                         printf("found after %u simulations: %s\n", i + 1, problem);
