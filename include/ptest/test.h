@@ -128,6 +128,8 @@ typedef struct PtestOptions {
 
 /* An option: the test passes if its process ends with this exit status before the test returns. Implies its own process. */
 #define PTEST_EXITS(status) .expect_exit_ = (status) + 1
+/* For other frameworks: it passes if it returns, and also if its process exits with status 0 before. Its own process. */
+#define PTEST_EXIT_OR_RETURN_ (-1)
 
 /* ---- What the macros make: the interface between a module and its host ---- */
 
