@@ -165,6 +165,10 @@
 
 #define PTEST_KEY_NOW "now" /* stop, b; false */
 
+/* In the directory that a worker is given for private places of tests: of those that run, and of those that are kept. */
+#define PTEST_PLACES_NEW  "t"
+#define PTEST_PLACES_KEPT "kept"
+
 /* What a task is. A tear-down may have an empty argv: then there is only to be ended what the set-up left running. */
 typedef enum PtestRole {
         PTEST_ROLE_TEST,

@@ -16,6 +16,7 @@
 #include "backend/ops.h"
 #include "backend/probe.h"
 #include "basic/log.h"
+#include "basic/strv.h"
 
 static const char *const kind_table[BACKEND_KIND_MAX] = {
         [BACKEND_SYSTEM] = "system",
@@ -126,16 +127,24 @@ int backend_find_unheld_limits(BackendKind kind, const BackendConfig *config, ch
 
         bool memory_unheld = config->memory_max != SIZE_INFINITY && !memory;
         bool tasks_unheld = config->tasks_max != UINT64_MAX && !tasks;
+        bool slice_unheld = config->slice_memory_max != SIZE_INFINITY && !memory;
+        _cleanup_strv_ char **names = NULL;
         char *text = NULL;
+        int r = 0;
 
-        if (memory_unheld || tasks_unheld) {
-                text = strdup(memory_unheld && tasks_unheld ? "MemoryMax= and TasksMax=" :
-                                              memory_unheld ? "MemoryMax=" :
-                                                              "TasksMax=");
+        if (memory_unheld)
+                r = strv_extend(&names, "MemoryMax=");
+        if (r >= 0 && tasks_unheld)
+                r = strv_extend(&names, "TasksMax=");
+        if (r >= 0 && slice_unheld)
+                r = strv_extend(&names, "SliceMemoryMax=");
+        if (r < 0)
+                return r;
+        if (names) {
+                text = strv_join(names, " and ");
                 if (!text)
                         return -ENOMEM;
         }
-
         *ret = text;
         return 0;
 }

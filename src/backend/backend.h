@@ -44,6 +44,9 @@ typedef struct BackendConfig {
         const char *guard_program; /* run with --guard it ends when its fd 3 is closed; NULL: no guard */
         uint64_t memory_max;       /* a worker's; bytes; SIZE_INFINITY: none */
         uint64_t tasks_max;        /* a worker's; UINT64_MAX: none */
+        uint64_t slice_memory_max; /* of all workers together; SIZE_INFINITY: none */
+        unsigned cpu_weight;       /* 100 is what everybody has; 0: not given. Not on plain */
+        unsigned io_weight;
         uint64_t stop_usec;        /* from SIGTERM to SIGKILL */
         uint64_t runtime_max_usec; /* dead man's switch on a scope; USEC_INFINITY: none */
         uid_t uid; /* who the workers become by themselves; owner of delegated cgroups */

@@ -84,6 +84,8 @@ static int scope_build_create(Scope *scope, sd_bus_message **ret) {
                 .pid = scope->child.pid,
                 .memory_max = config->memory_max,
                 .tasks_max = scope_get_tasks_max(config->tasks_max),
+                .cpu_weight = config->cpu_weight,
+                .io_weight = config->io_weight,
                 .stop_usec = config->stop_usec,
                 .runtime_max_usec = config->runtime_max_usec,
                 .dropped = systemd->dropped,

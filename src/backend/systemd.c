@@ -413,6 +413,8 @@ int systemd_new(sd_event *event,
                 else
                         r = systemd_connect(systemd);
                 if (r >= 0)
+                        r = systemd_make_slices(systemd, &error);
+                if (r >= 0)
                         r = systemd_start_guard(systemd);
         }
         if (r < 0) {

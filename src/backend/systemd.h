@@ -123,6 +123,9 @@ void systemd_drop_bus(Systemd *systemd);
 int systemd_sync(Systemd *systemd);
 void systemd_grant_turns(Systemd *systemd);
 
+/* Waits for the manager; a limit that it does not take is an error. */
+int systemd_make_slices(Systemd *systemd, char **ret_error);
+
 /* Before the first worker, which waits until the guard is in place. */
 int systemd_start_guard(Systemd *systemd);
 void systemd_stop_guard(Systemd *systemd);

@@ -22,6 +22,8 @@ static const char *const property_table[TRANSIENT_PROPERTY_MAX] = {
         [TRANSIENT_RUNTIME_MAX] = "RuntimeMaxUSec",
         [TRANSIENT_COLLECT_MODE] = "CollectMode",
         [TRANSIENT_ADD_REF] = "AddRef",
+        [TRANSIENT_CPU_WEIGHT] = "CPUWeight",
+        [TRANSIENT_IO_WEIGHT] = "IOWeight",
 };
 
 static bool wants(const TransientScope *scope, TransientProperty property) {
@@ -60,6 +62,17 @@ static int append_limits(sd_bus_message *m, const TransientScope *scope) {
                 return append_limit(m, "RuntimeMaxUSec", scope->runtime_max_usec);
 
         return 0;
+}
+
+/* Politeness, not a limit: a manager that knows no weights has none. */
+static int append_weights(sd_bus_message *m, const TransientScope *scope) {
+        int r = 0;
+
+        if (scope->cpu_weight > 0 && wants(scope, TRANSIENT_CPU_WEIGHT))
+                r = append_limit(m, "CPUWeight", scope->cpu_weight);
+        if (r >= 0 && scope->io_weight > 0 && wants(scope, TRANSIENT_IO_WEIGHT))
+                r = append_limit(m, "IOWeight", scope->io_weight);
+        return r;
 }
 
 /*
@@ -118,6 +131,8 @@ static int append_properties(sd_bus_message *m, const TransientScope *scope) {
                 return r;
 
         r = append_limits(m, scope);
+        if (r >= 0)
+                r = append_weights(m, scope);
         if (r < 0)
                 return r;
 

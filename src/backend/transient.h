@@ -19,6 +19,8 @@ typedef enum TransientProperty {
         TRANSIENT_RUNTIME_MAX,
         TRANSIENT_COLLECT_MODE,
         TRANSIENT_ADD_REF,
+        TRANSIENT_CPU_WEIGHT,
+        TRANSIENT_IO_WEIGHT,
         TRANSIENT_PROPERTY_MAX,
 } TransientProperty;
 
@@ -32,6 +34,8 @@ typedef struct TransientScope {
         pid_t pid;
         uint64_t memory_max; /* UINT64_MAX: none, as for all limits */
         uint64_t tasks_max;
+        unsigned cpu_weight; /* 0: not given */
+        unsigned io_weight;
         uint64_t stop_usec;
         uint64_t runtime_max_usec;
         unsigned dropped; /* 1 << TransientProperty */

@@ -80,6 +80,7 @@ int dir_make(const char *path, mode_t mode) {
 typedef struct Removal {
         int top_fd; /* weak: owned by dir_remove() */
         dev_t device;
+        uint64_t mount;
         unsigned n_moved; /* directories moved up to the top, which has to be read again */
         int error;        /* the first; what can be removed is removed all the same */
 } Removal;
@@ -107,6 +108,16 @@ static int removal_move_up(Removal *removal, int dir_fd, const char *name) {
         return -EEXIST;
 }
 
+/* A number of the mount that it is on; 0 before Linux 5.8, where only the device tells. */
+static uint64_t fd_get_mount(int fd) {
+        struct statx st;
+
+        if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
+            !(st.stx_mask & STATX_MNT_ID))
+                return 0;
+        return st.stx_mnt_id;
+}
+
 /* Opens a directory below dir_fd so that its entries can be removed, also one that its owner made unreadable. */
 static int removal_open(const Removal *removal, int dir_fd, const char *name, int *ret_fd) {
         const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
@@ -121,7 +132,8 @@ static int removal_open(const Removal *removal, int dir_fd, const char *name, in
 
         if (fstat(fd, &st) < 0)
                 return -errno;
-        if (st.st_dev != removal->device)
+        /* What is mounted from the same file system has the same device, and is not ours either. */
+        if (st.st_dev != removal->device || fd_get_mount(fd) != removal->mount)
                 return -EXDEV;
         /* May fail for a directory of somebody else; then it is the removal below it that tells. */
         if ((st.st_mode & S_IRWXU) != S_IRWXU)
@@ -206,7 +218,13 @@ int dir_remove(const char *path) {
                 return -ENOTDIR;
 
         Removal removal = { .device = st.st_dev };
-        _cleanup_close_ int fd = -1;
+        _cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        removal.mount = fd_get_mount(fd);
+        fd = fd_close(fd);
+
         int r = removal_open(&removal, AT_FDCWD, path, &fd);
 
         if (r < 0)

@@ -19,6 +19,7 @@ enum {
         OPTION_TIMEOUT = 0x100,
         OPTION_TIMEOUT_MULTIPLIER,
         OPTION_FAIL_FAST,
+        OPTION_KEEP_FAILED,
         OPTION_MEMORY_MAX,
         OPTION_ISOLATION,
         OPTION_RECYCLE_AFTER,
@@ -35,7 +36,7 @@ enum {
 };
 
 static const struct argp_option options_table[] = {
-        {NULL,                                                               0, NULL, 0, "What runs:", 1 },
+        {NULL,                                                                            0, NULL, 0, "What runs:", 1 },
         { "keyword",
          'k', "PATTERN",
          0, "Run tests whose address matches: a glob, or a part of it; !PATTERN leaves out (repeatable)",
@@ -44,11 +45,15 @@ static const struct argp_option options_table[] = {
          OPTION_FAIL_FAST, "N",
          OPTION_ARG_OPTIONAL, "Start nothing more after N failures (1)",
          1 },
+        { "keep-failed",
+         OPTION_KEEP_FAILED, NULL,
+         0, "Keep the private places (PrivateTmp=, PrivateHome=) of tests that fail",
+         1 },
         { "allow-no-tests",
          OPTION_ALLOW_NO_TESTS, NULL,
          0, "A run without any test is a success",
          1 },
-        { NULL,                                                                0, NULL, 0, "How it runs:", 2 },
+        { NULL,                                                                               0, NULL, 0, "How it runs:", 2 },
         { "jobs",
          'j', "N",
          0, "Run N workers (default: what the suite or the build asks for, else the CPUs)",
@@ -81,23 +86,23 @@ static const struct argp_option options_table[] = {
          OPTION_WORKER_SET_UP, "MODULE",
          0, "Call this module's worker hook in each worker before its first test of a module",
          2 },
-        { "backend",                                                                  OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
-        { "user",                                                              OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
+        { "backend",                                                               OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
+        { "user",                                                                           OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
         { "allow-degraded",
          OPTION_ALLOW_DEGRADED, NULL,
          0, "Run even where a limit cannot be held",
          2 },
-        { NULL,                                                    0, NULL, 0, "What is printed and written:", 3 },
-        { "quiet",                                                                 'q', NULL, 0, "Print failures and the last line only", 3 },
-        { "verbose",                                                                'v', NULL, 0, "Print a line for every test, and what workers do", 3 },
-        { "color",                                                                  OPTION_COLOR, "WHEN", 0, "auto (default), always or never", 3 },
-        { "junit",                                                                  OPTION_JUNIT, "FILE", 0, "Write JUnit XML", 3 },
+        { NULL,                                                                              0, NULL, 0, "What is printed and written:", 3 },
+        { "quiet",'q', NULL, 0, "Print failures and the last line only", 3 },
+        { "verbose",                                                                              'v', NULL, 0, "Print a line for every test, and what workers do", 3 },
+        { "color",                                                                              OPTION_COLOR, "WHEN", 0, "auto (default), always or never", 3 },
+        { "junit",                                                                         OPTION_JUNIT, "FILE", 0, "Write JUnit XML", 3 },
         { "tap",
          OPTION_TAP, "FILE",
          OPTION_ARG_OPTIONAL, "Write TAP 13; without FILE to stdout, instead of the report",
          3 },
-        { "state-dir",                                                            OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
-        {                                                                },
+        { "state-dir", OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
+        {                                                                 },
 };
 
 static int options_parse_fail_fast(RunOptions *options, const char *arg) {
@@ -206,6 +211,9 @@ static int options_parse_value(
         case OPTION_TIMEOUT_MULTIPLIER:
                 *ret_want = "a number such as 2.5, 0 for no limits";
                 return parse_factor(arg, &options->timeout_multiplier);
+        case OPTION_KEEP_FAILED:
+                options->keep_failed = true;
+                return 0;
         case OPTION_FAIL_FAST:
                 *ret_want = "a number of failures, 0 for never";
                 return options_parse_fail_fast(options, arg);

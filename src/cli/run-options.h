@@ -16,6 +16,7 @@ typedef struct RunOptions {
         uint64_t timeout_usec;     /* 0: not given */
         double timeout_multiplier; /* 1.0 */
         bool fail_fast_given;
+        bool keep_failed;
         unsigned fail_fast;  /* 0: never */
         uint64_t memory_max; /* 0: not given; SIZE_INFINITY: none */
         LoadIsolation isolation;

@@ -87,6 +87,7 @@ static int run_check_worker_limits(Run *run) {
                         &(BackendConfig){
                                         .memory_max = settings->worker_memory_max,
                                         .tasks_max = settings->worker_tasks_max,
+                                        .slice_memory_max = settings->slice_memory_max,
                         },
                         &limits);
         if (r < 0)
@@ -106,7 +107,8 @@ static int run_check_worker_limits(Run *run) {
         if (r < 0)
                 return r;
         if (run->backend == BACKEND_PLAIN)
-                settings->worker_memory_max = settings->worker_tasks_max = SIZE_INFINITY;
+                settings->worker_memory_max = settings->worker_tasks_max =
+                                settings->slice_memory_max = SIZE_INFINITY;
         return 0;
 }
 
@@ -236,6 +238,14 @@ static unsigned run_get_workers(const Run *run) {
         return (unsigned)MAX(MIN((size_t)n, run->suite->n_tests), 1U);
 }
 
+static void run_keep_failed(Suite *suite) {
+        TestTraits *traits;
+        size_t cursor = 0;
+
+        while ((traits = test_store_next_traits(suite->store, &cursor)))
+                traits->keep_failed = true;
+}
+
 static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
         static const CoordinatorHandlers handlers = {
                 .on_event = run_on_event,
@@ -346,6 +356,8 @@ int verb_run(int argc, char **argv) {
                        &run.suite);
         if (r < 0)
                 return EXIT_WRONG_USE;
+        if (run.options.keep_failed)
+                run_keep_failed(run.suite);
         r = run_prepare(&run, argv);
         if (r == -EOPNOTSUPP || r == -EPERM || r == -ESRCH)
                 return EXIT_WRONG_USE;

@@ -9,6 +9,7 @@
 #include "coordinator/event-log.h"
 #include "coordinator/fixture.h"
 #include "coordinator/growth.h"
+#include "coordinator/places.h"
 
 /*
  * What the files of the coordinator share: coordinator.c (its life, signals, display), coordinator-outcome.c (who gets
@@ -51,6 +52,7 @@ struct Coordinator {
         sd_event *event;
         Backend *backend;
         RunDirectory *directory;
+        Places *places; /* NULL: no test has private ones */
         Plan *plan;
         Pool *pool;
         SlotContext context;

@@ -200,6 +200,11 @@ static int coordinator_new_backend(Coordinator *coordinator) {
                                         .guard_program = config->worker_path,
                                         .memory_max = config->memory_max,
                                         .tasks_max = config->tasks_max,
+                                        .slice_memory_max = coordinator->suite->settings
+                                                                            .slice_memory_max,
+                                        .cpu_weight = coordinator->suite->settings
+                                                                      .worker_cpu_weight,
+                                        .io_weight = coordinator->suite->settings.worker_io_weight,
                                         .stop_usec = config->stop_usec,
                                         .runtime_max_usec = usec_add(
                                                         config->run_timeout_usec, USEC_PER_MINUTE),
@@ -230,6 +235,22 @@ static void coordinator_raise_nofile(struct rlimit *ret_before) {
         (void)setrlimit(RLIMIT_NOFILE, &raised);
 }
 
+/* Where any test has some: what tests find has what who found it has. */
+static int coordinator_new_places(Coordinator *coordinator) {
+        const CoordinatorConfig *config = &coordinator->config;
+        const TestTraits *traits;
+        size_t cursor = 0;
+
+        while ((traits = test_store_next_traits(coordinator->suite->store, &cursor)))
+                if (traits->private_places & PRIVATE_ALL)
+                        return places_new(
+                                        run_directory_get_path(coordinator->directory),
+                                        config->uid,
+                                        config->gid,
+                                        &coordinator->places);
+        return 0;
+}
+
 static int coordinator_new_pool(Coordinator *coordinator) {
         const CoordinatorConfig *config = &coordinator->config;
         unsigned n;
@@ -241,6 +262,7 @@ static int coordinator_new_pool(Coordinator *coordinator) {
                 .suite = coordinator->suite,
                 .worker_path = config->worker_path,
                 .directory = run_directory_get_path(coordinator->directory),
+                .places = coordinator->places ? places_get_path(coordinator->places) : NULL,
                 .user = config->user,
                 .uid = config->uid,
                 .stop_usec = config->stop_usec,
@@ -323,6 +345,10 @@ int coordinator_new(
         r = run_directory_new(config->run_id, config->uid, config->gid, &coordinator->directory);
         if (r < 0)
                 return log_error_errno(r, "Cannot make a directory for the sockets of the run: %m");
+        r = coordinator_new_places(coordinator);
+        if (r < 0)
+                return log_error_errno(
+                                r, "Cannot make a directory for the private places of tests: %m");
         r = coordinator_new_dispatch(coordinator);
         if (r >= 0)
                 r = coordinator_new_pool(coordinator);
@@ -385,6 +411,7 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
         test_free(coordinator->dispatch.nothing);
         plan_free(coordinator->plan);
         backend_free(coordinator->backend);
+        places_free(coordinator->places);
         run_directory_free(coordinator->directory);
         sd_event_unref(coordinator->event);
         event_log_done(&coordinator->log);

@@ -15,6 +15,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/text.h"
+#include "coordinator/places.h"
 #include "ptest/protocol.h"
 
 /* "/r-" and 12 digits, "/w1000g1000000": what comes after the base in the longest path. */
@@ -51,8 +52,10 @@ static void run_directory_remove_stale(const char *base) {
                     text_setf(&path, "%s/%s", base, entry->d_name) < 0)
                         continue;
                 fd = run_directory_lock(path);
-                if (fd >= 0)
-                        (void)dir_remove(path);
+                if (fd < 0)
+                        continue;
+                places_remove_abandoned(path);
+                (void)dir_remove(path);
         }
         (void)closedir(dir);
 }

@@ -68,6 +68,18 @@ static int slot_prepare(Slot *slot) {
                         &slot->outbox);
 }
 
+/* In scopes weights do what can be done; processes can be nice. */
+static int slot_add_polite(const SlotContext *context, char ***argv) {
+        const SuiteSettings *settings = &context->suite->settings;
+        int r;
+
+        r = strv_extendf(argv, "--oom-score=%d", settings->worker_oom_score);
+        if (r < 0 || backend_get_kind(context->backend) != BACKEND_PLAIN)
+                return r;
+        r = strv_extendf(argv, "--cpu-weight=%u", settings->worker_cpu_weight);
+        return r < 0 ? r : strv_extendf(argv, "--io-weight=%u", settings->worker_io_weight);
+}
+
 static int slot_spawn(Slot *slot, int gate_fd) {
         static const BackendWorkerHandlers handlers = {
                 .on_ready = slot_on_held,
@@ -95,6 +107,10 @@ static int slot_spawn(Slot *slot, int gate_fd) {
                 r = strv_extendf(&argv, "--recycle-memory=%" PRIu64, settings->recycle_memory);
         if (r >= 0 && settings->worker_set_up)
                 r = strv_extendf(&argv, "--worker-set-up=%s", settings->worker_set_up);
+        if (r >= 0 && context->places)
+                r = strv_extendf(&argv, "--places=%s", context->places);
+        if (r >= 0)
+                r = slot_add_polite(context, &argv);
         if (r < 0)
                 return r;
         return backend_start_worker(

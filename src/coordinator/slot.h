@@ -109,6 +109,7 @@ typedef struct SlotContext {
         const Suite *suite;
         const char *worker_path;
         const char *directory; /* of the sockets */
+        const char *places;    /* for private places of tests; NULL: no test has any */
         const char *user;      /* who workers become; NULL: as we are */
         uid_t uid;             /* of the workers */
         uint64_t stop_usec;

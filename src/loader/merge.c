@@ -23,25 +23,28 @@ static int merge_check(Suite **suites, size_t n_suites, LoadProblems *problems) 
 
         for (size_t i = 1; i < n_suites; i++) {
                 const SuiteSettings *other = &suites[i]->settings;
-                const struct {
-                        const char *key;
-                        bool equal;
-                } checks[] = {
-                        {"MemoryMax",                                         first->worker_memory_max == other->worker_memory_max},
-                        {              "TasksMax", first->worker_tasks_max == other->worker_tasks_max                                                   },
-                        {         "User",                                strings_equal(first->worker_user,                                                                                   other->worker_user) },
-                        { "WorkerSetUp",
-                         strings_equal(first->worker_set_up,                                                                                 other->worker_set_up) },
+                static const char *const keys[] = {
+                        "MemoryMax", "TasksMax",       "CPUWeight",   "IOWeight",
+                        "User",      "OOMScoreAdjust", "WorkerSetUp",
+                };
+                const bool equal[ELEMENTSOF(keys)] = {
+                        first->worker_memory_max == other->worker_memory_max,
+                        first->worker_tasks_max == other->worker_tasks_max,
+                        first->worker_cpu_weight == other->worker_cpu_weight,
+                        first->worker_io_weight == other->worker_io_weight,
+                        strings_equal(first->worker_user, other->worker_user),
+                        first->worker_oom_score == other->worker_oom_score,
+                        strings_equal(first->worker_set_up, other->worker_set_up),
                 };
 
-                for (size_t j = 0; j < ELEMENTSOF(checks); j++)
-                        if (!checks[j].equal) {
+                for (size_t j = 0; j < ELEMENTSOF(keys); j++)
+                        if (!equal[j]) {
                                 int r = problems_add(
                                                 problems,
                                                 suites[i]->path,
                                                 0,
                                                 "%s of [Worker] differs from that of %s; run the two after each other",
-                                                checks[j].key,
+                                                keys[j],
                                                 suites[0]->path);
                                 if (r < 0)
                                         return r;
@@ -88,6 +91,7 @@ static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) 
             (other->recycle_after > 0 && other->recycle_after < settings->recycle_after))
                 settings->recycle_after = other->recycle_after;
         settings->recycle_memory = MIN(settings->recycle_memory, other->recycle_memory);
+        settings->slice_memory_max = MIN(settings->slice_memory_max, other->slice_memory_max);
         settings->allow_no_tests = settings->allow_no_tests && other->allow_no_tests;
 }
 

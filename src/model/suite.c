@@ -28,6 +28,10 @@ int suite_new(const char *name, Suite **ret) {
                 .worker_memory_max = SIZE_INFINITY,
                 .worker_tasks_max = UINT64_MAX,
                 .recycle_memory = SIZE_INFINITY,
+                .slice_memory_max = SIZE_INFINITY,
+                .worker_cpu_weight = SUITE_WEIGHT_DEFAULT,
+                .worker_io_weight = SUITE_WEIGHT_DEFAULT,
+                .worker_oom_score = SUITE_OOM_SCORE_DEFAULT,
         };
 
         *ret = TAKE_PTR(suite);

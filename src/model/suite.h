@@ -19,7 +19,11 @@ typedef struct SuiteSettings {
 
         uint64_t worker_memory_max; /* bytes; SIZE_INFINITY: none */
         uint64_t worker_tasks_max;  /* UINT64_MAX: none */
-        char *worker_user;          /* NULL: not given */
+        uint64_t slice_memory_max;  /* bytes of all workers together; SIZE_INFINITY: none */
+        unsigned worker_cpu_weight; /* 1 to 10000; 100 is what everybody has */
+        unsigned worker_io_weight;
+        int worker_oom_score; /* -1000 to 1000: who is killed first for lack of memory */
+        char *worker_user;    /* NULL: not given */
         char *worker_set_up; /* a module whose hook each process that runs tests of modules begins with; NULL */
         unsigned recycle_after;  /* a worker is replaced after so many tests; 0: never */
         uint64_t recycle_memory; /* bytes; and when it has grown by so much; SIZE_INFINITY: never */
@@ -40,10 +44,14 @@ typedef struct Suite {
         size_t n_contexts;
 } Suite;
 
-#define SUITE_STOP_DEFAULT (5 * USEC_PER_SEC)
+#define SUITE_STOP_DEFAULT      (5 * USEC_PER_SEC)
+/* Half of what everybody has: whoever sits at the machine goes first, but tests do not starve. */
+#define SUITE_WEIGHT_DEFAULT    50
+/* Tests are killed before anything that has not asked for it. */
+#define SUITE_OOM_SCORE_DEFAULT 500
 /* A typo (Exec of a generator in a loop) must not eat the machine. */
-#define SUITE_TESTS_MAX    1000000U
-#define SUITE_CONTEXTS_MAX 10000U
+#define SUITE_TESTS_MAX         1000000U
+#define SUITE_CONTEXTS_MAX      10000U
 
 int suite_new(const char *name, Suite **ret);
 Suite *suite_free(Suite *suite);

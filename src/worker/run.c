@@ -26,6 +26,7 @@
 #include "worker/keep.h"
 #include "worker/oom.h"
 #include "worker/output.h"
+#include "worker/private.h"
 #include "worker/spawn.h"
 #include "worker/stuck.h"
 
@@ -62,6 +63,7 @@ struct Runner {
         int child_fd; /* signalfd: a child ended */
         char *buffer; /* OUTPUT_BUFFER_SIZE */
         Keep *keep;
+        const char *places; /* weak; NULL: no test has private ones */
 };
 
 struct Run {
@@ -85,8 +87,9 @@ struct Run {
         bool reaped; /* the leader is */
         bool alone;  /* nothing is left of the test */
         bool stuck;
-        bool looked;   /* a report was begun, or could not be */
-        Stuck *report; /* NULL: none */
+        bool looked;      /* a report was begun, or could not be */
+        Stuck *report;    /* NULL: none */
+        Private *private; /* NULL: it has none */
         bool interrupted;
         bool sent_signal, sent_kill;
         char *start_error;
@@ -142,6 +145,10 @@ Runner *runner_free(Runner *runner) {
         free(runner->buffer);
         free(runner);
         return NULL;
+}
+
+void runner_set_places(Runner *runner, const char *places) {
+        runner->places = places;
 }
 
 Keep *runner_get_keep(Runner *runner) {
@@ -232,6 +239,24 @@ static int run_make_environment(Run *run) {
         return 0;
 }
 
+/* Without what it was to have a test is not run. */
+static int run_make_private(Run *run) {
+        const unsigned places = run->test->private_places & PRIVATE_ALL;
+        int r;
+
+        if (run->spec.role != PTEST_ROLE_TEST || places == 0 || !run->runner->places)
+                return 0;
+        r = private_new(run->runner->places, places, &run->private);
+        if (r >= 0)
+                r = private_apply(run->private, &run->environment);
+        if (r >= 0 || r == -ENOMEM)
+                return r;
+        return text_setf(
+                        &run->start_error,
+                        "cannot make the private places of the test: %s",
+                        strerror(-r));
+}
+
 static int run_new(Runner *runner, const RunSpec *spec, Run **ret) {
         _cleanup_(run_freep) Run *run = NULL;
         const Test *test = spec->test;
@@ -255,6 +280,8 @@ static int run_new(Runner *runner, const RunSpec *spec, Run **ret) {
                 return r;
 
         r = run_make_environment(run);
+        if (r >= 0)
+                r = run_make_private(run);
         if (r < 0)
                 return r;
 
@@ -305,6 +332,8 @@ static int run_spawn(Run *run) {
         SpawnSpec spec;
         int r;
 
+        if (run->start_error)
+                return -ECANCELED;
         r = run_make_cell(run);
         if (r < 0)
                 return r;
@@ -369,6 +398,7 @@ Run *run_free(Run *run) {
         cell_free(run->cell);
         cell_free(run->released);
         stuck_free(run->report);
+        private_free(run->private);
         output_done(&run->output);
         result_free(run->result);
         strv_free(run->environment);
@@ -813,11 +843,11 @@ int run_finish(Run *run, Result **ret, char ***ret_exported) {
         if (r < 0)
                 return r;
         run_fill_usage(run);
-        if (run->report) {
-                r = stuck_take(run->report, &run->result->stuck);
-                if (r < 0)
-                        return r;
-        }
+        r = run->report ? stuck_take(run->report, &run->result->stuck) : 0;
+        if (r >= 0 && run->private)
+                r = private_end(run->private, run->test->keep_failed, run->result);
+        if (r < 0)
+                return r;
         *ret_exported = TAKE_PTR(exported);
         *ret = TAKE_PTR(run->result);
         return 0;

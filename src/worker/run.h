@@ -51,6 +51,9 @@ int runner_contain(Runner *runner, unsigned slot, unsigned generation);
  */
 bool runner_kill_all(Runner *runner);
 
+/* Below which tests have their private places; borrowed. */
+void runner_set_places(Runner *runner, const char *places);
+
 /* What set-ups have left running, and module hosts. */
 Keep *runner_get_keep(Runner *runner);
 OomWatch *runner_get_oom(Runner *runner);

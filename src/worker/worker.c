@@ -622,6 +622,7 @@ static int worker_open(Worker *worker) {
         r = runner_new(options->environment, &worker->runner);
         if (r < 0)
                 return r;
+        runner_set_places(worker->runner, options->places);
         r = runner_contain(worker->runner, options->slot, options->generation);
         if (r < 0)
                 return r;

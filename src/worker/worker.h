@@ -23,6 +23,7 @@ typedef struct WorkerOptions {
         unsigned slot;
         unsigned generation;
         char *const *environment; /* of every test, before its own changes */
+        const char *places;       /* below which tests have their private ones; NULL: nowhere */
         const char *worker_set_up; /* of a module whose hook each process for modules calls first; NULL: none */
         unsigned recycle_after;  /* tests; 0: never */
         uint64_t recycle_memory; /* bytes that it may grow by; SIZE_INFINITY: any */

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -220,6 +222,29 @@ static void check_join(const char *a, const char *b, const char *expected) {
         ck_assert_str_eq(joined, expected);
 }
 
+/* Who may not mount has nothing to fear of this. */
+START_TEST(dir_remove_leaves_what_is_mounted)
+{
+        struct stat st;
+
+        ck_assert_int_eq(mkdir("kept", 0700), 0);
+        make_file("kept/file", "x", 0600);
+        ck_assert_int_eq(dir_make("removed/below", 0700), 0);
+        make_file("removed/file", "x", 0600);
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("kept", "removed/below", NULL, MS_BIND, NULL) < 0) {
+                ck_assert_int_ne(geteuid(), 0);
+                return;
+        }
+        ck_assert_int_lt(dir_remove("removed"), 0);
+        ck_assert_int_eq(stat("kept/file", &st), 0);
+        ck_assert_int_ne(stat("removed/file", &st), 0);
+        ck_assert_int_eq(umount("removed/below"), 0);
+        ck_assert_int_eq(dir_remove("removed"), 0);
+        ck_assert_int_eq(stat("kept/file", &st), 0);
+}
+END_TEST
+
 START_TEST(path_join_cases)
 {
         check_join("a", "b", "a/b");
@@ -360,6 +385,7 @@ int main(void) {
         tcase_add_test(tcase, dir_remove_opens_what_its_owner_closed);
         tcase_add_test(tcase, dir_remove_any_depth);
         tcase_add_test(tcase, dir_remove_many_entries);
+        tcase_add_test(tcase, dir_remove_leaves_what_is_mounted);
         tcase_add_test(tcase, path_join_cases);
         tcase_add_test(tcase, path_make_absolute_cases);
         tcase_add_test(tcase, path_basename_cases);
