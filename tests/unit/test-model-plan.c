@@ -46,6 +46,28 @@ START_TEST(plan_unstarted_test_waits_again_with_its_attempt)
 }
 END_TEST
 
+START_TEST(plan_grows_while_it_is_carried_out)
+{
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        ck_assert_int_eq(plan_new(1, &plan), 0);
+        plan_set_sent(plan, 0);
+        for (uint32_t i = 1; i < 100; i++) {
+                ck_assert_int_eq(plan_reserve(plan, i + 1), 0);
+                plan_add(plan);
+                ck_assert_int_eq(plan_get_state(plan, i), PLAN_WAITING);
+                ck_assert_uint_eq(plan_get_attempt(plan, i), 1);
+        }
+        ck_assert_int_eq(plan_get_state(plan, 0), PLAN_SENT);
+        ck_assert_uint_eq(plan_get_tally(plan)->planned, 100);
+        ck_assert_int_eq(plan_complete(plan, 0, PTEST_OUTCOME_PASS, 0), 0);
+        ck_assert(!plan_is_complete(plan));
+        for (uint32_t i = 1; i < 100; i++)
+                ck_assert_int_eq(plan_complete(plan, i, PTEST_OUTCOME_PASS, 0), 0);
+        ck_assert(plan_is_complete(plan));
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("model/plan");
         TCase *tcase = tcase_create("plan");
@@ -54,6 +76,7 @@ int main(void) {
 
         tcase_add_test(tcase, plan_empty_is_complete);
         tcase_add_test(tcase, plan_each_test_gets_one_outcome);
+        tcase_add_test(tcase, plan_grows_while_it_is_carried_out);
         tcase_add_test(tcase, plan_unstarted_test_waits_again_with_its_attempt);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
