@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The listing is read twice, because contexts may stand behind what is in them; and what is not whole brings nothing.
+ * Contexts may stand behind what is in them: then the listing is read twice. What is not whole brings nothing.
  */
 
 #include "loader/module-listing.h"
@@ -35,7 +35,9 @@ typedef struct Listing {
         NamedContext *contexts; /* by name, in their order */
         Test **templates;
         size_t n_templates, n_tests, n_contexts;
-        bool ended; /* the line that says so was there */
+        size_t n_before; /* tests of the suite */
+        bool deferred;   /* tests are for the second reading */
+        bool ended;      /* the line that says so was there */
 } Listing;
 
 static void listing_done(Listing *listing) {
@@ -312,7 +314,7 @@ static int test_set_context(const Listing *listing, const json_t *object, Test *
         named = json_is_string(name) ? listing_find_context(listing, json_string_value(name)) :
                                        NULL;
         if (!named)
-                return field_refuse(listing, object, "context");
+                return listing->ended ? field_refuse(listing, object, "context") : -EAGAIN;
         test->context = (uint32_t)listing->context->suite->n_contexts + named->number;
         return 0;
 }
@@ -403,27 +405,8 @@ static int listing_keep_template(Listing *listing, const json_t *object) {
 
 /* ---- The listing, read twice ---- */
 
-/* The first time: what is there, and whether it is whole. */
-static int first_on_object(Listing *listing, const json_t *object) {
-        if (listing->ended)
-                return listing_refuse(listing, "there is more behind the end of its listing");
-        if (json_object_get(object, "test")) {
-                listing->n_tests++;
-                return 0;
-        }
-        if (json_object_get(object, "context") && !json_object_get(object, "template"))
-                return listing_add_context(listing, object);
-        if (!json_object_get(object, "end"))
-                return 0;
-        listing->ended = true;
-        if (json_integer_value(json_object_get(object, "tests")) != (json_int_t)listing->n_tests ||
-            json_integer_value(json_object_get(object, "contexts")) !=
-                            (json_int_t)listing->n_contexts)
-                return listing_refuse(listing, "its listing has lost a part");
-        return 0;
-}
-
-static int second_on_object(Listing *listing, const json_t *object) {
+/* -EAGAIN: its context is not there yet */
+static int listing_take(Listing *listing, const json_t *object) {
         _cleanup_(test_freep) Test *test = NULL;
         int r;
 
@@ -437,6 +420,49 @@ static int second_on_object(Listing *listing, const json_t *object) {
         return r == -E2BIG ? listing_refuse(listing, "there are too many tests") : r;
 }
 
+static void listing_drop_tests(Listing *listing) {
+        if (listing->context->suite->n_tests > listing->n_before)
+                suite_truncate(listing->context->suite, listing->n_before);
+        while (listing->n_templates > 0)
+                test_free(listing->templates[--listing->n_templates]);
+}
+
+/* Tests mostly stand behind their contexts. From the first on that does not, only contexts are looked at. */
+static int listing_try(Listing *listing, const json_t *object) {
+        int r;
+
+        if (listing->deferred)
+                return 0;
+        r = listing_take(listing, object);
+        if (r != -EAGAIN)
+                return r;
+        listing_drop_tests(listing);
+        listing->deferred = true;
+        return 0;
+}
+
+static int listing_on_object(Listing *listing, const json_t *object) {
+        const bool is_test = json_object_get(object, "test");
+
+        if (listing->ended)
+                return listing_refuse(listing, "there is more behind the end of its listing");
+        if (is_test || json_object_get(object, "template")) {
+                listing->n_tests += is_test;
+                return listing_try(listing, object);
+        }
+        if (json_object_get(object, "context"))
+                return listing_add_context(listing, object);
+        if (!json_object_get(object, "end"))
+                return 0;
+        listing->ended = true;
+        if (json_integer_value(json_object_get(object, "tests")) != (json_int_t)listing->n_tests ||
+            json_integer_value(json_object_get(object, "contexts")) !=
+                            (json_int_t)listing->n_contexts)
+                return listing_refuse(listing, "its listing has lost a part");
+        return 0;
+}
+
+/* What is no JSON ends it: the listing is not whole then. */
 static int listing_read(
                 Listing *listing, int (*on_object)(Listing *listing, const json_t *object)) {
         _cleanup_(json_stream_done) JsonStream stream = {};
@@ -457,10 +483,7 @@ static int listing_read(
                         return 0;
                 if (r >= 0)
                         r = on_object(listing, object);
-                else if (listing->n_tests + listing->n_contexts > 0)
-                        break; /* cut off in a line */
         }
-        /* Without a first object there is nothing to complain about yet. */
         return r == -EBADMSG && problems_count(listing->context->problems) == 0 ? 0 : r;
 }
 
@@ -487,24 +510,26 @@ int module_listing_read(
                 int fd,
                 const char *why) {
         _cleanup_(listing_done) Listing listing = {
-                .context = context, .path = path, .prefix = prefix, .fd = fd
+                .context = context,
+                .path = path,
+                .prefix = prefix,
+                .fd = fd,
+                .n_before = context->suite->n_tests,
         };
-        const size_t n_before = context->suite->n_tests;
         int r;
 
-        r = listing_read(&listing, first_on_object);
-        if (r < 0)
-                return r;
+        r = listing_read(&listing, listing_on_object);
         /* One that ends badly after it was listed, in a destructor, is listed. */
-        if (!listing.ended)
-                return why ? listing_refuse_why(&listing, why) :
-                             listing_refuse(&listing,
-                                            "its constructors ended the process that loaded it");
-        r = listing_nest_contexts(&listing);
+        if (r >= 0 && !listing.ended)
+                r = why ? listing_refuse_why(&listing, why) :
+                          listing_refuse(&listing,
+                                         "its constructors ended the process that loaded it");
         if (r >= 0)
-                r = listing_read(&listing, second_on_object);
+                r = listing_nest_contexts(&listing);
+        if (r >= 0 && listing.deferred)
+                r = listing_read(&listing, listing_take);
         if (r < 0) {
-                suite_truncate(context->suite, n_before);
+                listing_drop_tests(&listing);
                 return r;
         }
         return listing_commit(&listing);
