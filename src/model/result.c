@@ -22,6 +22,7 @@ int result_new(const char *address, Result **ret) {
         result->exit_status = -1;
         result->memory_peak = SIZE_UNKNOWN;
         result->tasks_peak = UINT64_MAX;
+        result->oom_limit = SIZE_INFINITY;
         result->read_bytes = result->write_bytes = SIZE_UNKNOWN;
 
         *ret = TAKE_PTR(result);
@@ -49,10 +50,29 @@ Result *result_free(Result *result) {
         free(result->order);
         free(result->address);
         free(result->reason);
+        free(result->oom_victim);
         free(result->out.data);
         free(result->err.data);
         free(result);
         return NULL;
+}
+
+static const char *const oom_owner_names[OOM_OWNER_MAX] = {
+        [OOM_OWNER_TEST] = "test",
+        [OOM_OWNER_WORKER] = "worker",
+        [OOM_OWNER_SLICE] = "slice",
+        [OOM_OWNER_MACHINE] = "machine",
+};
+
+const char *oom_owner_to_string(OomOwner owner) {
+        return owner >= 0 && owner < OOM_OWNER_MAX ? oom_owner_names[owner] : NULL;
+}
+
+OomOwner oom_owner_from_string(const char *s) {
+        for (int i = 0; i < OOM_OWNER_MAX; i++)
+                if (oom_owner_names[i] && strcmp(s, oom_owner_names[i]) == 0)
+                        return (OomOwner)i;
+        return OOM_OWNER_INVALID;
 }
 
 int result_add_point(

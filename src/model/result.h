@@ -28,6 +28,17 @@ typedef struct ResultOutput {
         uint64_t total; /* bytes that the test wrote; more than size if the middle was dropped */
 } ResultOutput;
 
+/* Who had no more memory when something of a test was killed for lack of it. */
+typedef enum OomOwner {
+        OOM_OWNER_UNKNOWN, /* nothing was killed, or it is not told */
+        OOM_OWNER_TEST,    /* its own limit */
+        OOM_OWNER_WORKER,  /* its worker's */
+        OOM_OWNER_SLICE,   /* that of the suite's slice, or of another one above the worker */
+        OOM_OWNER_MACHINE,
+        OOM_OWNER_MAX,
+        OOM_OWNER_INVALID = -22, /* -EINVAL */
+} OomOwner;
+
 typedef struct Result {
         char *address;
         Outcome outcome;
@@ -43,8 +54,11 @@ typedef struct Result {
         uint64_t memory_peak;             /* bytes; SIZE_UNKNOWN */
         uint64_t tasks_peak;              /* processes and threads; UINT64_MAX: unknown */
         uint64_t read_bytes, write_bytes; /* of block devices; SIZE_UNKNOWN */
-        int exit_status;                  /* -1: did not exit */
-        int signal;                       /* 0: not ended by one */
+        OomOwner oom_owner;
+        uint64_t oom_limit; /* bytes; SIZE_INFINITY: none or unknown */
+        char *oom_victim;   /* "pid name"; NULL: unknown */
+        int exit_status;    /* -1: did not exit */
+        int signal;         /* 0: not ended by one */
         bool core_dumped;
         ResultPoint *points;
         size_t n_points;
@@ -77,6 +91,14 @@ int result_add_point(
 
 /* The lines of a stuck report that say the most: see worker/stuck-report.h. The array is the caller's, the lines are not. */
 char **result_find_stuck_short(char *const *stuck);
+
+/* "test"; NULL for OOM_OWNER_UNKNOWN */
+const char *oom_owner_to_string(OomOwner owner);
+OomOwner oom_owner_from_string(const char *s);
+/* It was none of the test's own doing: its neighbours, or what else was on the machine, may have had the memory. */
+static inline bool oom_owner_is_shared(OomOwner owner) {
+        return owner == OOM_OWNER_SLICE || owner == OOM_OWNER_MACHINE;
+}
 
 /* Made one line of printable text, see text_escape(). */
 int result_set_reason(Result *result, const char *format, ...) _printf_(2, 3);

@@ -368,6 +368,10 @@ void cell_read_usage(const CgroupCell *cell, CellUsage *ret) {
         ret->system_usec = cgroup_text_get_counter(cpu, "system_usec");
 }
 
+uint64_t cell_read_memory_max(const CgroupCell *cell) {
+        return cell_read_number(cell, "memory.max");
+}
+
 void cell_read_events(const CgroupCell *cell, CellEvents *ret) {
         _cleanup_free_ char *memory = NULL, *pids = NULL;
 

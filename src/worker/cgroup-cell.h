@@ -56,6 +56,8 @@ int cell_list(const CgroupCell *cell, size_t max, pid_t **ret_pids, size_t *ret_
 void cell_kill(CgroupCell *cell);
 
 void cell_read_usage(const CgroupCell *cell, CellUsage *ret);
+/* SIZE_INFINITY: none */
+uint64_t cell_read_memory_max(const CgroupCell *cell);
 void cell_read_events(const CgroupCell *cell, CellEvents *ret);
 
 /* The number behind "key " at the beginning of a line of one of the kernel's flat keyed files; 0 if it is not there. */

@@ -29,6 +29,7 @@ static const char *const wanted_controllers[] = { "memory", "pids", "cpu", "io" 
 
 struct CgroupTree {
         int fd;
+        char *directory;
         char *path;
         char **controllers; /* that cells have */
         uint64_t n_cells;   /* made so far */
@@ -132,8 +133,9 @@ static int tree_open(const char *directory, const char *path, CgroupTree **ret) 
         if (!tree)
                 return -ENOMEM;
         *tree = (CgroupTree){ .fd = -1 };
+        tree->directory = strdup(directory);
         tree->path = strdup(path);
-        if (!tree->path)
+        if (!tree->directory || !tree->path)
                 return -ENOMEM;
         tree->fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (tree->fd < 0)
@@ -182,6 +184,7 @@ CgroupTree *cgroup_tree_free(CgroupTree *tree) {
         if (!tree)
                 return NULL;
         fd_close(tree->fd);
+        free(tree->directory);
         free(tree->path);
         strv_free(tree->controllers);
         free(tree);
@@ -197,6 +200,10 @@ int cgroup_tree_add_cell(CgroupTree *tree, const TestLimits *limits, CgroupCell 
 
         (void)snprintf(name, sizeof(name), "t%" PRIu64, ++tree->n_cells);
         return cell_new(tree->fd, name, limits, ret);
+}
+
+const char *cgroup_tree_get_directory(const CgroupTree *tree) {
+        return tree->directory;
 }
 
 const char *cgroup_tree_get_path(const CgroupTree *tree) {

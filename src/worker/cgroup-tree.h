@@ -32,6 +32,7 @@ bool cgroup_tree_has_controller(const CgroupTree *tree, const char *name);
 /* A cell of its own for one run. */
 int cgroup_tree_add_cell(CgroupTree *tree, const TestLimits *limits, CgroupCell **ret);
 
+const char *cgroup_tree_get_directory(const CgroupTree *tree);
 /* The scope's, as in /proc/PID/cgroup: "/system.slice/…/ptest-x-w1g1.scope" */
 const char *cgroup_tree_get_path(const CgroupTree *tree);
 /* A process is in this cell, by its /proc/PID/cgroup. False also if it is gone. */

@@ -334,9 +334,7 @@ static int result_judge_oom(const Home *home, Result *result) {
         r = judge(&(JudgeFacts){ .protocol = TEST_PROTOCOL_MODULE,
                                  .code = CLD_KILLED,
                                  .status = SIGKILL,
-                                 .oom_kill = true,
-                                 .oom_own = evidence.own,
-                                 .memory_max = evidence.memory_max,
+                                 .oom = evidence,
                                  .memory_peak = evidence.memory_peak },
                   &result->outcome,
                   &reason);

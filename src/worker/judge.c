@@ -57,33 +57,75 @@ static int judge_interrupted(const JudgeFacts *facts, char **reason) {
         return r < 0 ? r : PTEST_OUTCOME_NOT_RUN;
 }
 
+/* "at its own memory limit of 64M", and how much it had at most. */
+static int oom_describe_limit(const JudgeFacts *facts, char **ret) {
+        const OomEvidence *oom = &facts->oom;
+        _cleanup_free_ char *text = NULL, *limit = NULL;
+        char size[FORMAT_MAX];
+        int r = 0;
+
+        if (oom->memory_max != SIZE_INFINITY)
+                r = text_setf(&limit, " %s", format_size(size, oom->memory_max));
+        if (r < 0)
+                return r;
+        switch (oom->owner) {
+        case OOM_OWNER_TEST:
+        case OOM_OWNER_WORKER:
+                r = text_setf(&text,
+                              "at its %s memory limit%s%s",
+                              oom->owner == OOM_OWNER_TEST ? "own" : "worker's",
+                              limit ? " of" : "",
+                              limit ?: "");
+                break;
+        case OOM_OWNER_SLICE:
+                r = text_setf(&text,
+                              "at the memory limit of %s%s%s",
+                              oom->unit ?: "a slice",
+                              limit ? "," : "",
+                              limit ?: "");
+                break;
+        case OOM_OWNER_MACHINE:
+                r = text_setf(&text, "because the machine had no memory left");
+                break;
+        default:
+                r = text_setf(&text,
+                              "for lack of memory, at a limit above its worker's or of the machine");
+        }
+        if (r >= 0 && facts->memory_peak != SIZE_UNKNOWN) {
+                _cleanup_free_ char *begin = TAKE_PTR(text);
+
+                r = text_setf(&text,
+                              "%s (its peak was %s)",
+                              begin,
+                              format_size(size, facts->memory_peak));
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
 static int judge_oom(const JudgeFacts *facts, char **reason) {
-        _cleanup_free_ char *cause = NULL;
-        char limit[FORMAT_MAX], peak[FORMAT_MAX];
+        const OomEvidence *oom = &facts->oom;
+        _cleanup_free_ char *cause = NULL, *victim = NULL;
         int r;
 
-        if (facts->oom_own && facts->memory_max != SIZE_INFINITY)
-                r = text_setf(&cause,
-                              "at the memory limit of %s",
-                              format_size(limit, facts->memory_max));
-        else
-                r = text_setf(&cause,
-                              "for lack of memory, at a limit above its worker's or of the machine");
+        r = oom_describe_limit(facts, &cause);
+        if (r >= 0 && oom->victim > 0)
+                r = text_setf(&victim, "%s (pid %d) was ", oom->victim_name, (int)oom->victim);
+        else if (r >= 0 && facts->code == CLD_EXITED)
+                r = text_setf(&victim, "one of its processes was ");
         if (r < 0)
                 return r;
 
         if (facts->code == CLD_EXITED)
                 r = text_setf(reason,
-                              "one of its processes was killed %s; exit status %d",
+                              "%skilled %s; exit status %d",
+                              victim ?: "",
                               cause,
                               facts->status);
         else
-                r = text_setf(reason, "killed %s", cause);
-        if (r >= 0 && facts->memory_peak != SIZE_UNKNOWN) {
-                _cleanup_free_ char *text = TAKE_PTR(*reason);
-
-                r = text_setf(reason, "%s (peak %s)", text, format_size(peak, facts->memory_peak));
-        }
+                r = text_setf(reason, "%skilled %s", victim ?: "", cause);
         return r < 0 ? r : PTEST_OUTCOME_OOM;
 }
 
@@ -157,13 +199,17 @@ static int judge_exit(const JudgeFacts *facts, char **reason) {
         return r < 0 ? r : PTEST_OUTCOME_FAIL;
 }
 
-/* By itself, or a shell that tells that its command was: nobody else exits with 128 + SIGKILL. */
+/*
+ * By itself, or a shell that tells that its command was: nobody else exits with 128 + SIGKILL. Where the victim is known
+ * to be of the test, every failure comes from it.
+ */
 static bool facts_are_oom(const JudgeFacts *facts) {
-        if (!facts->oom_kill)
+        if (!facts->oom.kill)
                 return false;
-        if (facts->code == CLD_EXITED)
-                return facts->status == 128 + SIGKILL;
-        return facts->status == SIGKILL;
+        if (facts->code != CLD_EXITED)
+                return facts->status == SIGKILL;
+        return facts->status == 128 + SIGKILL ||
+                        (facts->oom.in_cell && facts->status != 0 && facts->status != STATUS_SKIP);
 }
 
 /* How a bail-out ended is told beside its reason: GLib aborts, others exit with a status. */
@@ -220,11 +266,44 @@ static int judge_should_fail(Outcome outcome, char **reason) {
         }
 }
 
+/* A program that cannot fork fails in many ways; few of them say so. */
+static int judge_tell_refused_forks(const JudgeFacts *facts, Outcome outcome, char **reason) {
+        _cleanup_free_ char *begin = NULL, *times = NULL;
+        int r;
+
+        if (facts->forks_refused == 0 || !*reason || !outcome_is_bad(outcome))
+                return 0;
+        r = facts->forks_refused == 1 ?
+                        text_setf(&times, "once") :
+                        text_setf(&times, "%" PRIu64 " times", facts->forks_refused);
+        if (r < 0)
+                return r;
+        begin = TAKE_PTR(*reason);
+        if (facts->tasks_max == UINT64_MAX)
+                return text_setf(
+                                reason,
+                                "%s; it could not fork %s, at a limit of tasks above its own",
+                                begin,
+                                times);
+        return text_setf(
+                        reason,
+                        "%s; it could not fork %s, at its limit of %" PRIu64 " tasks",
+                        begin,
+                        times,
+                        facts->tasks_max);
+}
+
 int judge(const JudgeFacts *facts, Outcome *ret_outcome, char **ret_reason) {
         _cleanup_free_ char *reason = NULL;
         int outcome;
 
         outcome = judge_end(facts, &reason);
+        if (outcome >= 0) {
+                int r = judge_tell_refused_forks(facts, (Outcome)outcome, &reason);
+
+                if (r < 0)
+                        return r;
+        }
         if (outcome >= 0 && facts->should_fail)
                 outcome = judge_should_fail((Outcome)outcome, &reason);
         if (outcome < 0)

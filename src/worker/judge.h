@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "worker/oom.h"
 #include "worker/report.h"
 
 #include "model/test.h"
@@ -13,7 +14,8 @@
  *      could not be started                         error
  *      interrupted for the run's end                not-run
  *      ran into its time limit                      timeout
- *      SIGKILL by the kernel for lack of memory     oom, also if a shell exits with 137 for its command
+ *      SIGKILL by the kernel for lack of memory     oom, also if a shell exits with 137 for its command, and if
+ *                                                   it failed in any other way where the victim is known to be its
  *      exit status 99                               error
  *      exit status 77                               skip (TAP: only without a plan and points; meson says error,
  *                                                   but a test that says "skip" before it prints TAP means it)
@@ -42,10 +44,10 @@ typedef struct JudgeFacts {
         int sent_signal; /* what it was asked to end with; 0: it was not asked */
         bool sent_kill;
 
-        bool oom_kill;       /* the kernel killed something for lack of memory while it ran */
-        bool oom_own;        /* because of the limit below, not of one above or the machine's */
-        uint64_t memory_max; /* SIZE_INFINITY: none or unknown */
-        uint64_t memory_peak;
+        OomEvidence oom;        /* the kernel killed something for lack of memory while it ran */
+        uint64_t memory_peak;   /* its own; SIZE_UNKNOWN */
+        uint64_t forks_refused; /* at tasks_max */
+        uint64_t tasks_max;
 
         const Report *report;  /* of protocols that report; NULL otherwise */
         const char *last_line; /* of its output, for the reason of a skip; may be NULL */

@@ -56,19 +56,15 @@ static int death_judge_oom(ModuleHost *host, Outcome *ret_outcome, char **ret_re
         JudgeFacts facts = { .protocol = TEST_PROTOCOL_MODULE,
                              .code = CLD_KILLED,
                              .status = SIGKILL };
-        OomEvidence evidence;
         int r;
 
         if (!host->options.oom || host->killed || host->code != CLD_KILLED ||
             host->status != SIGKILL)
                 return 0;
-        oom_watch_look(host->options.oom, &evidence);
-        if (!evidence.kill)
+        oom_watch_look(host->options.oom, &facts.oom);
+        if (!facts.oom.kill)
                 return 0;
-        facts.oom_kill = true;
-        facts.oom_own = evidence.own;
-        facts.memory_max = evidence.memory_max;
-        facts.memory_peak = evidence.memory_peak;
+        facts.memory_peak = facts.oom.memory_peak;
         r = judge(&facts, ret_outcome, ret_reason);
         return r < 0 ? r : 1;
 }

@@ -13,59 +13,47 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "worker/oom-log.h"
 
 #define CGROUP_ROOT     "/sys/fs/cgroup"
 #define CGROUP_FILE_MAX ((size_t)64 * 1024)
 
-/* Where this worker's memory is counted, with the file names of that version of cgroups. */
-typedef struct CgroupFiles {
-        const char *events, *max, *peak;
-} CgroupFiles;
+/* Slices in slices; what is above more of them is taken for the machine. */
+#define OOM_LEVELS_MAX 16U
 
-static const CgroupFiles files_unified = { "memory.events", "memory.max", "memory.peak" };
-static const CgroupFiles files_legacy = {
-        "memory.oom_control",
-        "memory.limit_in_bytes",
-        "memory.max_usage_in_bytes",
-};
+/* One cgroup of version 2, from the worker's upwards. */
+typedef struct OomLevel {
+        char *name;
+        int directory_fd;
+        int events_fd; /* memory.events.local; before Linux 5.3 memory.events, which counts what is below as well */
+        uint64_t limits; /* how often its limit could not be kept, at the last look */
+} OomLevel;
 
 struct OomWatch {
-        const CgroupFiles *files; /* NULL: nothing to watch */
-        int directory_fd;
-        int events_fd;
-        uint64_t kills, limits; /* at the last look */
+        OomLevel levels[OOM_LEVELS_MAX];
+        size_t n_levels; /* 0: not version 2 */
+        int kills_fd; /* memory.events of the worker's, or memory.oom_control; -1: nothing to watch */
+        int legacy_fd;  /* directory of version 1; -1: not that */
+        uint64_t kills; /* at the last look */
+        int log_fd;
 };
 
-/* The number behind "key " at the beginning of a line; 0 if it is not there. */
-static uint64_t counter_find(const char *text, const char *key) {
-        size_t n = strlen(key);
-
-        for (const char *line = text; line; line = strchr(line, '\n')) {
-                if (*line == '\n')
-                        line++;
-                if (strncmp(line, key, n) == 0 && line[n] == ' ')
-                        return strtoull(line + n + 1, NULL, 10);
-        }
-        return 0;
-}
-
-static void oom_watch_read(OomWatch *watch, uint64_t *ret_kills, uint64_t *ret_limits) {
+/* ENODEV, as when the cgroup was removed from under us, is as if nothing had happened. */
+static uint64_t events_read(int fd, const char *key) {
         char text[1024]; /* the kernel's files have at most seven short lines */
-        ssize_t n;
+        ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
-        n = pread(watch->events_fd, text, sizeof(text) - 1, 0);
-        if (n < 0) /* ENODEV: the cgroup was removed from under us; nothing more to be seen */
+        if (n < 0)
                 n = 0;
         text[n] = 0;
-        *ret_kills = counter_find(text, "oom_kill");
-        *ret_limits = counter_find(text, "oom");
+        return cgroup_text_get_counter(text, key);
 }
 
-static uint64_t oom_watch_read_size(const OomWatch *watch, const char *name, uint64_t otherwise) {
+static uint64_t size_read(int directory_fd, const char *name, uint64_t otherwise) {
         _cleanup_free_ char *text = NULL;
         uint64_t size;
 
-        if (file_read_at(watch->directory_fd, name, CGROUP_FILE_MAX, &text, NULL) < 0)
+        if (file_read_at(directory_fd, name, CGROUP_FILE_MAX, &text, NULL) < 0)
                 return otherwise;
         /* "max" in v2; v1 has the largest number of whole pages instead */
         if (parse_uint64(text_strip(text), &size) < 0 || size >= INT64_MAX / 2)
@@ -73,36 +61,92 @@ static uint64_t oom_watch_read_size(const OomWatch *watch, const char *name, uin
         return size;
 }
 
-static bool oom_watch_open(OomWatch *watch, const char *directory, const CgroupFiles *files) {
-        _cleanup_close_ int directory_fd = -1, events_fd = -1;
+/* ---- What is watched ---- */
 
-        if (!directory)
+static void level_done(OomLevel *level) {
+        free(level->name);
+        fd_close(level->events_fd);
+        fd_close(level->directory_fd);
+}
+
+/* False: it is the root, or no such cgroup at all. */
+static bool level_open(OomLevel *level, const char *directory) {
+        *level = (OomLevel){ .directory_fd = -1, .events_fd = -1 };
+        level->directory_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (level->directory_fd < 0)
                 return false;
-        directory_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (directory_fd < 0)
+        level->events_fd = openat(level->directory_fd, "memory.events.local", O_RDONLY | O_CLOEXEC);
+        if (level->events_fd < 0)
+                level->events_fd = openat(
+                                level->directory_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+        level->name = strdup(path_basename(directory));
+        if (level->events_fd < 0 || !level->name) {
+                level_done(level);
                 return false;
-        events_fd = openat(directory_fd, files->events, O_RDONLY | O_CLOEXEC);
-        if (events_fd < 0)
-                return false;
-        watch->files = files;
-        watch->directory_fd = TAKE_FD(directory_fd);
-        watch->events_fd = TAKE_FD(events_fd);
+        }
         return true;
+}
+
+static int watch_open_unified(OomWatch *watch, const char *unified) {
+        _cleanup_free_ char *path = strdup(unified);
+
+        if (!path)
+                return -ENOMEM;
+        while (watch->n_levels < OOM_LEVELS_MAX &&
+               level_open(&watch->levels[watch->n_levels], path)) {
+                char *slash = strrchr(path, '/');
+
+                watch->n_levels++;
+                if (!slash || slash == path)
+                        break;
+                *slash = 0;
+        }
+        if (watch->n_levels > 0)
+                watch->kills_fd = openat(
+                                watch->levels[0].directory_fd,
+                                "memory.events",
+                                O_RDONLY | O_CLOEXEC);
+        return 0;
+}
+
+static void watch_open_legacy(OomWatch *watch, const char *legacy) {
+        watch->legacy_fd = open(legacy, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (watch->legacy_fd >= 0)
+                watch->kills_fd = openat(
+                                watch->legacy_fd, "memory.oom_control", O_RDONLY | O_CLOEXEC);
 }
 
 int oom_watch_new_at(const char *unified, const char *legacy, OomWatch **ret) {
         _cleanup_(oom_watch_freep) OomWatch *watch = NULL;
+        int r;
 
         watch = malloc(sizeof(*watch));
         if (!watch)
                 return -ENOMEM;
-        *watch = (OomWatch){ .directory_fd = -1, .events_fd = -1 };
+        *watch = (OomWatch){ .kills_fd = -1, .legacy_fd = -1, .log_fd = -1 };
 
-        if (oom_watch_open(watch, unified, &files_unified) ||
-            oom_watch_open(watch, legacy, &files_legacy))
-                oom_watch_read(watch, &watch->kills, &watch->limits);
+        if (unified) {
+                r = watch_open_unified(watch, unified);
+                if (r < 0)
+                        return r;
+        }
+        if (watch->n_levels == 0 && legacy)
+                watch_open_legacy(watch, legacy);
+        oom_watch_begin(watch);
         *ret = TAKE_PTR(watch);
         return 0;
+}
+
+void oom_watch_set_log(OomWatch *watch, int fd) {
+        fd_close(watch->log_fd);
+        watch->log_fd = fd;
+}
+
+void oom_watch_begin(OomWatch *watch) {
+        for (size_t i = 0; i < watch->n_levels; i++)
+                watch->levels[i].limits = events_read(watch->levels[i].events_fd, "oom");
+        if (watch->kills_fd >= 0)
+                watch->kills = events_read(watch->kills_fd, "oom_kill");
 }
 
 /* One line of /proc/self/cgroup: "0::/path", "8:cpu,memory:/path" */
@@ -153,28 +197,109 @@ int oom_watch_new(OomWatch **ret) {
 OomWatch *oom_watch_free(OomWatch *watch) {
         if (!watch)
                 return NULL;
-        fd_close(watch->events_fd);
-        fd_close(watch->directory_fd);
+        for (size_t i = 0; i < watch->n_levels; i++)
+                level_done(&watch->levels[i]);
+        fd_close(watch->kills_fd);
+        fd_close(watch->legacy_fd);
+        fd_close(watch->log_fd);
         free(watch);
         return NULL;
 }
 
-void oom_watch_look(OomWatch *watch, OomEvidence *ret) {
-        uint64_t kills, limits;
+/* ---- Looking ---- */
 
+static void evidence_take_level(OomEvidence *evidence, const OomLevel *level, bool is_worker) {
+        evidence->owner = is_worker ? OOM_OWNER_WORKER : OOM_OWNER_SLICE;
+        evidence->unit = is_worker ? NULL : level->name;
+        evidence->memory_max = size_read(level->directory_fd, "memory.max", SIZE_INFINITY);
+        evidence->memory_peak = size_read(level->directory_fd, "memory.peak", SIZE_UNKNOWN);
+}
+
+/* The first one from below: where what is below is counted as well, it is the one where it began. */
+static void watch_find_owner(const OomWatch *watch, OomEvidence *evidence) {
+        evidence->owner = OOM_OWNER_MACHINE;
+        for (size_t i = 0; i < watch->n_levels; i++)
+                if (events_read(watch->levels[i].events_fd, "oom") > watch->levels[i].limits) {
+                        evidence_take_level(evidence, &watch->levels[i], i == 0);
+                        return;
+                }
+}
+
+/* Version 1 does not count how often a limit was reached: one that is set was it. */
+static void watch_find_legacy_owner(const OomWatch *watch, OomEvidence *evidence) {
+        evidence->memory_max = size_read(watch->legacy_fd, "memory.limit_in_bytes", SIZE_INFINITY);
+        evidence->memory_peak = size_read(
+                        watch->legacy_fd, "memory.max_usage_in_bytes", SIZE_UNKNOWN);
+        if (evidence->memory_max != SIZE_INFINITY)
+                evidence->owner = OOM_OWNER_WORKER;
+}
+
+static void watch_find_victim(
+                const OomWatch *watch, const CgroupCell *cell, OomEvidence *evidence) {
+        _cleanup_free_ char *cgroup = NULL;
+
+        if (watch->log_fd < 0 || watch->n_levels == 0 ||
+            text_setf(&cgroup,
+                      "/%s%s%s",
+                      watch->levels[0].name,
+                      cell ? "/" : "",
+                      cell ? cell_get_name(cell) : "") < 0)
+                return;
+        if (!oom_log_find_victim(
+                            watch->log_fd,
+                            cgroup,
+                            &evidence->victim,
+                            evidence->victim_name,
+                            sizeof(evidence->victim_name)))
+                evidence->victim = 0;
+}
+
+void oom_watch_look(OomWatch *watch, OomEvidence *ret) {
         *ret = (OomEvidence){ .memory_max = SIZE_INFINITY, .memory_peak = SIZE_UNKNOWN };
-        if (!watch->files)
+        if (watch->kills_fd < 0)
                 return;
 
-        oom_watch_read(watch, &kills, &limits);
-        if (kills > watch->kills) {
+        if (events_read(watch->kills_fd, "oom_kill") > watch->kills) {
                 ret->kill = true;
-                ret->memory_max = oom_watch_read_size(watch, watch->files->max, SIZE_INFINITY);
-                ret->memory_peak = oom_watch_read_size(watch, watch->files->peak, SIZE_UNKNOWN);
-                /* v1 does not count how often a limit was reached: one that is set was it. */
-                ret->own = watch->files == &files_unified ? limits > watch->limits :
-                                                            ret->memory_max != SIZE_INFINITY;
+                if (watch->legacy_fd >= 0)
+                        watch_find_legacy_owner(watch, ret);
+                else
+                        watch_find_owner(watch, ret);
+                watch_find_victim(watch, NULL, ret);
         }
-        watch->kills = kills;
-        watch->limits = limits;
+        oom_watch_begin(watch);
+}
+
+void oom_watch_look_in(
+                OomWatch *watch, const CgroupCell *cell, CellEvents *seen, OomEvidence *ret) {
+        CellEvents now;
+
+        *ret = (OomEvidence){ .memory_max = SIZE_INFINITY, .memory_peak = SIZE_UNKNOWN };
+        cell_read_events(cell, &now);
+        if (now.oom_kill > seen->oom_kill) {
+                ret->kill = ret->in_cell = true;
+                if (now.oom > seen->oom) {
+                        CellUsage usage;
+
+                        cell_read_usage(cell, &usage);
+                        ret->owner = OOM_OWNER_TEST;
+                        ret->memory_max = cell_read_memory_max(cell);
+                        ret->memory_peak = usage.memory_peak;
+                } else
+                        watch_find_owner(watch, ret);
+                watch_find_victim(watch, cell, ret);
+        }
+        *seen = now;
+        oom_watch_begin(watch);
+}
+
+int oom_evidence_tell(const OomEvidence *evidence, Result *result) {
+        if (!evidence->kill || result->outcome != PTEST_OUTCOME_OOM)
+                return 0;
+        result->oom_owner = evidence->owner;
+        result->oom_limit = evidence->memory_max;
+        if (evidence->victim <= 0)
+                return 0;
+        return text_setf(
+                        &result->oom_victim, "%d %s", (int)evidence->victim, evidence->victim_name);
 }

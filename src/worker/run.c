@@ -159,7 +159,22 @@ OomWatch *runner_get_oom(Runner *runner) {
         return runner->oom;
 }
 
-int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
+/* Where limits of memory are counted, once the worker has moved below it. */
+static int runner_watch_tree(Runner *runner) {
+        OomWatch *watch = NULL;
+        int r;
+
+        if (!runner->tree || !cgroup_tree_has_controller(runner->tree, "memory"))
+                return 0;
+        r = oom_watch_new_at(cgroup_tree_get_directory(runner->tree), NULL, &watch);
+        if (r < 0)
+                return r;
+        oom_watch_free(runner->oom);
+        runner->oom = watch;
+        return 0;
+}
+
+int runner_contain(Runner *runner, unsigned slot, unsigned generation, int kernel_log_fd) {
         int r = cgroup_tree_new(slot, generation, &runner->tree);
 
         if (r < 0 && r != -ENOMEM) {
@@ -167,6 +182,9 @@ int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
                 runner->tree_error = r;
                 r = 0;
         }
+        if (r >= 0)
+                r = runner_watch_tree(runner);
+        oom_watch_set_log(runner->oom, kernel_log_fd > 0 ? kernel_log_fd : -1);
         return r;
 }
 
@@ -368,6 +386,7 @@ int run_start(Runner *runner, const RunSpec *spec, Run **ret) {
         run->result->start_usec = clock_realtime();
         run->started_usec = clock_monotonic();
         escalation_init(&run->escalation, test->timeout_usec, test->grace_usec, run->started_usec);
+        oom_watch_begin(runner->oom);
 
         if (spec->role == PTEST_ROLE_TEAR_DOWN)
                 run->released = keep_release(runner->keep, spec->instance);
@@ -747,10 +766,26 @@ static int run_find_last_line(const Run *run, char **ret) {
         return capture_find_last_line(&run->result->err, SKIP_REASON_MAX, ret);
 }
 
+/* What the kernel did to it. */
+static void run_fill_evidence(Run *run, JudgeFacts *facts) {
+        CellEvents events = {};
+
+        if (run->cell)
+                cell_read_events(run->cell, &events);
+        facts->forks_refused = events.forks_refused;
+        if (run->cell && cgroup_tree_has_controller(run->runner->tree, "memory"))
+                oom_watch_look_in(run->runner->oom, run->cell, &(CellEvents){}, &facts->oom);
+        else
+                oom_watch_look(run->runner->oom, &facts->oom);
+        facts->tasks_max = run->test->limits.tasks_max;
+        facts->memory_peak = run->result->memory_peak;
+        if (facts->memory_peak == SIZE_UNKNOWN)
+                facts->memory_peak = facts->oom.memory_peak;
+}
+
 static int run_judge(Run *run, const Report *report) {
         _cleanup_free_ char *last_line = NULL, *reason = NULL;
         bool begun = escalation_has_begun(&run->escalation);
-        OomEvidence oom;
         JudgeFacts facts = {
                 .protocol = run->test->protocol,
                 .should_fail = run->test->should_fail,
@@ -766,11 +801,7 @@ static int run_judge(Run *run, const Report *report) {
         int r;
 
         run_fill_status(run, &facts);
-        oom_watch_look(run->runner->oom, &oom);
-        facts.oom_kill = oom.kill;
-        facts.oom_own = oom.own;
-        facts.memory_max = oom.memory_max;
-        facts.memory_peak = oom.memory_peak;
+        run_fill_evidence(run, &facts);
 
         r = run_find_last_line(run, &last_line);
         if (r < 0)
@@ -778,6 +809,8 @@ static int run_judge(Run *run, const Report *report) {
         facts.last_line = last_line;
 
         r = judge(&facts, &run->result->outcome, &reason);
+        if (r >= 0)
+                r = oom_evidence_tell(&facts.oom, run->result);
         if (r < 0)
                 return r;
         free(run->result->reason);
@@ -834,6 +867,7 @@ int run_finish(Run *run, Result **ret, char ***ret_exported) {
         r = output_finish(&run->output, run->result, &report);
         if (r < 0)
                 return r;
+        run_fill_usage(run);
         r = run_judge(run, r > 0 ? &report : NULL);
         if (r < 0)
                 return r;
@@ -842,7 +876,6 @@ int run_finish(Run *run, Result **ret, char ***ret_exported) {
                 r = run_read_exports(run, &exported);
         if (r < 0)
                 return r;
-        run_fill_usage(run);
         r = run->report ? stuck_take(run->report, &run->result->stuck) : 0;
         if (r >= 0 && run->private)
                 r = private_end(run->private, run->test->keep_failed, run->result);

@@ -41,9 +41,10 @@ DEFINE_CLEANUP(Runner, runner_free);
 
 /*
  * Gives each program that is run from now on a cgroup of its own, where the worker has one to divide; see
- * worker/cgroup-tree.h. Moves this process. Before anything is run.
+ * worker/cgroup-tree.h. Moves this process. Before anything is run. kernel_log_fd: to find victims of a lack of
+ * memory by; 0: none; taken
  */
-int runner_contain(Runner *runner, unsigned slot, unsigned generation);
+int runner_contain(Runner *runner, unsigned slot, unsigned generation, int kernel_log_fd);
 
 /*
  * Kills all descendants of this process and waits until they are gone, at most two seconds: false then. For a

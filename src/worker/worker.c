@@ -623,7 +623,8 @@ static int worker_open(Worker *worker) {
         if (r < 0)
                 return r;
         runner_set_places(worker->runner, options->places);
-        r = runner_contain(worker->runner, options->slot, options->generation);
+        r = runner_contain(
+                        worker->runner, options->slot, options->generation, options->kernel_log_fd);
         if (r < 0)
                 return r;
         r = worker_open_modules(worker);

@@ -28,7 +28,8 @@ typedef struct WorkerOptions {
         unsigned recycle_after;  /* tests; 0: never */
         uint64_t recycle_memory; /* bytes that it may grow by; SIZE_INFINITY: any */
         int gate_fd, page_fd, spill_fd;
-        int signal_fd; /* readable: SIGTERM */
+        int signal_fd;     /* readable: SIGTERM */
+        int kernel_log_fd; /* 0: it cannot be read; taken */
 } WorkerOptions;
 
 /* Until the end. What went wrong is logged. */

@@ -5,7 +5,10 @@
  */
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,7 +60,7 @@ START_TEST(kill_at_own_limit_is_seen_once)
         file_write("memory.events", "low 0\nhigh 0\nmax 9\noom 3\noom_kill 4\noom_group_kill 0\n");
         evidence = look(watch);
         ck_assert(evidence.kill);
-        ck_assert(evidence.own);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_WORKER);
         ck_assert_uint_eq(evidence.memory_max, 64 * MIB);
         ck_assert_uint_eq(evidence.memory_peak, 67000000);
         ck_assert(!look(watch).kill);
@@ -75,9 +78,147 @@ START_TEST(kill_at_another_limit_is_not_own)
         file_write("memory.events", "oom 0\noom_kill 1\n");
         evidence = look(watch);
         ck_assert(evidence.kill);
-        ck_assert(!evidence.own);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_MACHINE);
         ck_assert_uint_eq(evidence.memory_max, SIZE_INFINITY);
         ck_assert_uint_eq(evidence.memory_peak, SIZE_UNKNOWN);
+}
+END_TEST
+
+/* A slice, a scope in it, and a cell in that. */
+static void tree_make(void) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/ptest-x.slice", directory);
+        ck_assert_int_eq(mkdir(path, 0755), 0);
+        snprintf(path, sizeof(path), "%s/ptest-x.slice/x.scope", directory);
+        ck_assert_int_eq(mkdir(path, 0755), 0);
+        file_write("ptest-x.slice/memory.events", "oom 1\noom_kill 5\n");
+        file_write("ptest-x.slice/memory.events.local", "oom 1\noom_kill 0\n");
+        file_write("ptest-x.slice/memory.max", "67108864\n");
+        file_write("ptest-x.slice/x.scope/memory.events", "oom 2\noom_kill 3\n");
+        file_write("ptest-x.slice/x.scope/memory.events.local", "oom 1\noom_kill 0\n");
+        file_write("ptest-x.slice/x.scope/memory.max", "33554432\n");
+}
+
+static OomWatch *tree_watch(CgroupCell **ret_cell) {
+        char scope[128], path[160];
+        OomWatch *watch = NULL;
+        int fd;
+
+        snprintf(scope, sizeof(scope), "%s/ptest-x.slice/x.scope", directory);
+        ck_assert_int_eq(oom_watch_new_at(scope, NULL, &watch), 0);
+        fd = open(scope, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(cell_new(fd, "t1", &TEST_LIMITS_NONE, ret_cell), 0);
+        snprintf(path, sizeof(path), "ptest-x.slice/x.scope/t1/memory.events");
+        file_write(path, "oom 0\noom_kill 0\n");
+        file_write("ptest-x.slice/x.scope/t1/memory.max", "16777216\n");
+        file_write("ptest-x.slice/x.scope/t1/memory.peak", "16000000\n");
+        return watch;
+}
+
+static OomEvidence look_in(OomWatch *watch, const CgroupCell *cell) {
+        CellEvents seen = {};
+        OomEvidence evidence;
+
+        oom_watch_look_in(watch, cell, &seen, &evidence);
+        return evidence;
+}
+
+START_TEST(owner_is_the_lowest_whose_limit_was_reached)
+{
+        CgroupCell *cell = NULL;
+        OomEvidence evidence;
+
+        tree_make();
+        _cleanup_(oom_watch_freep) OomWatch *watch = tree_watch(&cell);
+        ck_assert(!look_in(watch, cell).kill);
+
+        /* Its own: those above count it too, but not as theirs. */
+        file_write("ptest-x.slice/x.scope/t1/memory.events", "oom 1\noom_kill 2\n");
+        file_write("ptest-x.slice/x.scope/memory.events", "oom 3\noom_kill 5\n");
+        evidence = look_in(watch, cell);
+        ck_assert(evidence.kill && evidence.in_cell);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_TEST);
+        ck_assert_uint_eq(evidence.memory_max, 16 * MIB);
+        ck_assert_uint_eq(evidence.memory_peak, 16000000);
+
+        /* The worker's */
+        file_write("ptest-x.slice/x.scope/t1/memory.events", "oom 0\noom_kill 3\n");
+        file_write("ptest-x.slice/x.scope/memory.events.local", "oom 2\noom_kill 0\n");
+        evidence = look_in(watch, cell);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_WORKER);
+        ck_assert_uint_eq(evidence.memory_max, 32 * MIB);
+        ck_assert_ptr_null(evidence.unit);
+
+        /* The slice's */
+        file_write("ptest-x.slice/memory.events.local", "oom 2\noom_kill 0\n");
+        evidence = look_in(watch, cell);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_SLICE);
+        ck_assert_uint_eq(evidence.memory_max, 64 * MIB);
+        ck_assert_str_eq(evidence.unit, "ptest-x.slice");
+
+        /* Nobody's: what had been before a test began does not count. */
+        file_write("ptest-x.slice/memory.events.local", "oom 3\noom_kill 0\n");
+        oom_watch_begin(watch);
+        evidence = look_in(watch, cell);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_MACHINE);
+        ck_assert_uint_eq(evidence.memory_max, SIZE_INFINITY);
+        cell_free(cell);
+}
+END_TEST
+
+START_TEST(kills_of_others_are_not_of_a_cell)
+{
+        CgroupCell *cell = NULL;
+
+        tree_make();
+        _cleanup_(oom_watch_freep) OomWatch *watch = tree_watch(&cell);
+        file_write("ptest-x.slice/x.scope/memory.events", "oom 3\noom_kill 9\n");
+        file_write("ptest-x.slice/x.scope/memory.events.local", "oom 3\noom_kill 0\n");
+        ck_assert(!look_in(watch, cell).kill);
+        cell_free(cell);
+}
+END_TEST
+
+static const char *const kernel_log[] = {
+        "6,1,1,-;python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0\n",
+        "6,2,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/p/x.scope/t2,"
+        "task_memcg=/p/x.scope/t2,task=other,pid=11,uid=0\n",
+        "6,3,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+        "oom_memcg=/p/x.scope,task_memcg=/p/x.scope/t1/below,task=h\x1bg,pid=4711,uid=0\n",
+        "6,4,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/p/x.scope/t10,"
+        "task_memcg=/p/x.scope/t10,task=another,pid=12,uid=0\n",
+        "6,5,1,-;Memory cgroup out of memory: Killed process 4711 (hog) total-vm:1kB\n",
+};
+
+START_TEST(victim_is_read_from_the_log_of_the_kernel)
+{
+        CgroupCell *cell = NULL;
+        OomEvidence evidence;
+        int pair[2];
+
+        tree_make();
+        _cleanup_(oom_watch_freep) OomWatch *watch = tree_watch(&cell);
+        /* One read() one record, as in /dev/kmsg */
+        ck_assert_int_eq(
+                        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+                        0);
+        for (size_t i = 0; i < ELEMENTSOF(kernel_log); i++)
+                ck_assert_int_gt(send(pair[1], kernel_log[i], strlen(kernel_log[i]), 0), 0);
+        oom_watch_set_log(watch, pair[0]);
+
+        file_write("ptest-x.slice/x.scope/t1/memory.events", "oom 0\noom_kill 1\n");
+        evidence = look_in(watch, cell);
+        ck_assert_int_eq(evidence.victim, 4711);
+        ck_assert_str_eq(evidence.victim_name, "h\\x1bg");
+
+        /* Once told it is the matter of no later test. */
+        evidence = look_in(watch, cell);
+        ck_assert(evidence.kill);
+        ck_assert_int_eq(evidence.victim, 0);
+        cell_free(cell);
+        close(pair[1]);
 }
 END_TEST
 
@@ -93,14 +234,14 @@ START_TEST(legacy_hierarchy_is_read)
         file_write("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
         evidence = look(watch);
         ck_assert(evidence.kill);
-        ck_assert(evidence.own);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_WORKER);
         ck_assert_uint_eq(evidence.memory_max, 64 * MIB);
 
         file_write("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
         file_write("memory.limit_in_bytes", "9223372036854771712\n");
         evidence = look(watch);
         ck_assert(evidence.kill);
-        ck_assert(!evidence.own);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_UNKNOWN);
 }
 END_TEST
 
@@ -125,6 +266,9 @@ int main(void) {
         tcase_add_checked_fixture(tcase, directory_make, directory_drop);
         tcase_add_test(tcase, kill_at_own_limit_is_seen_once);
         tcase_add_test(tcase, kill_at_another_limit_is_not_own);
+        tcase_add_test(tcase, owner_is_the_lowest_whose_limit_was_reached);
+        tcase_add_test(tcase, kills_of_others_are_not_of_a_cell);
+        tcase_add_test(tcase, victim_is_read_from_the_log_of_the_kernel);
         tcase_add_test(tcase, legacy_hierarchy_is_read);
         tcase_add_test(tcase, without_cgroups_nothing_is_seen);
         srunner = srunner_create(suite);
