@@ -140,7 +140,7 @@ def memory_was_held(it):
         said = text(it.result, "PTEST_STDERR")
         assert said.startswith("no more memory after ") and int(said.split()[4]) <= 64, said
     else:
-        assert 32 << 20 <= int(text(it.result, "PTEST_MEMORY_PEAK_BYTES")) <= 65 << 20, it.result
+        assert 32 << 20 <= int(text(it.result, "PTEST_MEMORY_PEAK")) <= 65 << 20, it.result
 
 
 def tasks_were_held(it):
