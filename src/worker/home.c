@@ -472,10 +472,7 @@ static int home_on_done(Home *home, ModuleEvent *event) {
 static int home_on_event(ModuleEvent *event, void *userdata) {
         Home *home = userdata;
 
-        if (event->unfit && !home->unfit) {
-                home->unfit = true;
-                (void)module_host_withdraw(home->host);
-        }
+        home->unfit |= event->unfit;
         switch (event->kind) {
         case MODULE_RESULT_TEST:
                 return home_on_test(home, event);

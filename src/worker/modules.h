@@ -13,8 +13,7 @@
  * time, as a worker runs one test at a time; the others wait, warm, and those that were not used for longest end when there are many.
  *
  * Many tests are with a host at once, in their order, and their results come in that order. Those that it has not begun
- * can be taken back. A process that is not fit for another test takes no further one along: what had been given to it is dropped here,
- * and the result says so.
+ * can be taken back; when a result says that its process is not fit for another test, they have to be.
  */
 
 typedef struct Keep Keep;
@@ -40,7 +39,7 @@ typedef struct ModulesOptions {
         const char *program; /* of the hosts; NULL: this one */
         /* A test that the test of that id has brought forth. */
         int (*on_found)(uint64_t id, const char *name, void *userdata);
-        /* In the order of submission. Not to call anything here but modules_count_pending(). */
+        /* In the order of submission. May call modules_withdraw() and modules_count_pending(), nothing else here. */
         int (*on_finished)(ModulesResult *result, void *userdata);
         void *userdata;
 } ModulesOptions;

@@ -53,7 +53,7 @@ typedef struct Worker {
 
         unsigned n_tests; /* that have ended */
         Growth growth;    /* our own */
-        bool has_grown;   /* enough to be spent with the next result */
+        bool exhausted;   /* to be spent as soon as nothing runs */
         bool spent;       /* it was said */
 
         size_t n_kept_fds, n_module_fds; /* in this poll */
@@ -112,6 +112,7 @@ static void worker_flush(Worker *worker) {
                 worker_end_by_error(worker, WORKER_STATUS_CHANNEL, r, "reach the coordinator");
 }
 
+/* Those that come when it is spent were sent before that was known. */
 static void worker_on_tasks(Worker *worker, Message *message) {
         if (worker->state != WORKER_WORKING)
                 return; /* sent before our stop was; they were not started, as bye says */
@@ -125,6 +126,8 @@ static void worker_on_tasks(Worker *worker, Message *message) {
                                         "take more tasks");
                         return;
                 }
+        if (worker->spent)
+                tasks_drop_but_tear_downs(&worker->tasks);
 }
 
 /* What a module's host has not begun waits here again. */
@@ -206,15 +209,24 @@ static void worker_receive(Worker *worker) {
 
 /* ---- Results ---- */
 
-/* Nothing may be started after a result that says so; nor may anything run then. */
-static bool worker_is_spent_with(Worker *worker, const Task *task, bool unfit) {
+/*
+ * Nothing may be started after a result that says so; nor may anything run then, be it because its host was faster. It
+ * is said once, and of a tear-down that did not end: the worker may be ended then.
+ */
+static bool worker_is_spent_with(
+                Worker *worker, const Task *task, const Result *result, bool unfit) {
+        const unsigned recycle_after = worker->options->recycle_after;
+
+        if (worker->spent)
+                return unfit && result->outcome == PTEST_OUTCOME_TIMEOUT;
         if (task->role == PTEST_ROLE_TEST)
                 worker->n_tests++;
-        if (unfit ||
-            (worker->options->recycle_after > 0 &&
-             worker->n_tests >= worker->options->recycle_after))
-                return true;
-        return worker->has_grown && modules_count_pending(worker->modules) == 0;
+        if (unfit || (recycle_after > 0 && worker->n_tests >= recycle_after))
+                worker->exhausted = true;
+        if (!worker->exhausted)
+                return false;
+        worker_withdraw(worker);
+        return modules_count_pending(worker->modules) == 0;
 }
 
 /* A test may well need memory that it gives back: what it was before any of them ran says nothing. */
@@ -228,7 +240,7 @@ static void worker_look_at_memory(Worker *worker) {
         }
         if (growth_look(&worker->growth) + modules_get_growth(worker->modules) >=
             worker->options->recycle_memory)
-                worker->has_grown = true;
+                worker->exhausted = true;
 }
 
 /* The result of the first task. Takes nothing. */
@@ -243,7 +255,7 @@ static void worker_say_result(Worker *worker, Result *result, char **exported, b
 
         if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
                 result->marks |= PTEST_MARK_SLOW;
-        message.finished.spent = worker_is_spent_with(worker, task, unfit);
+        message.finished.spent = worker_is_spent_with(worker, task, result, unfit);
         r = outbox_send_found(&worker->outbox, task->id, &worker->found);
         if (r < 0) {
                 worker_end_by_error(
@@ -255,10 +267,9 @@ static void worker_say_result(Worker *worker, Result *result, char **exported, b
         }
         worker_send(worker, &message);
         tasks_drop_first(&worker->tasks);
-        if (!message.finished.spent || worker->spent)
+        if (!message.finished.spent)
                 return;
         worker->spent = true;
-        worker_withdraw(worker);
         tasks_drop_but_tear_downs(&worker->tasks);
 }
 
@@ -408,7 +419,7 @@ static void worker_dispatch_modules(Worker *worker, const struct pollfd *fds, si
         /* Before the results are taken: then there is one to say it with. */
         if (modules_count_pending(worker->modules) > 0) {
                 worker_look_at_memory(worker);
-                if (worker->has_grown && !worker->spent)
+                if (worker->exhausted && !worker->spent)
                         worker_withdraw(worker);
         }
         r = modules_dispatch(worker->modules, fds, n_fds);
@@ -428,7 +439,7 @@ static void worker_start_tasks(Worker *worker) {
         bool submitted = false;
 
         while (!worker->run && worker->state == WORKER_WORKING && tasks->n_begun < tasks->n_items) {
-                if (worker->has_grown && !worker->spent && tasks->n_begun > 0)
+                if (worker->exhausted && !worker->spent && tasks->n_begun > 0)
                         break;
                 if (task_is_of_module(tasks_get(tasks, tasks->n_begun))) {
                         if (!worker_submit(worker))
