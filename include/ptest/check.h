@@ -33,7 +33,7 @@
  *
  * What is different: a failed checked set-up or test is followed by the checked tear-downs. The tests of a TCase whose
  * unchecked set-up failed are reported, as not run. A test that fails an assertion has failed, even if it was expected to
- * exit with status 1.
+ * exit with status 1; one that does not end as expected has failed, where Check speaks of an error.
  */
 
 #include <ptest/test.h>
@@ -144,9 +144,10 @@ extern PTEST_CHECK_ONE_ struct PtestCheckState {
         PtestFunction populate;       /* the one before ours */
         const PtestCheckMaker *maker; /* the one that is being called */
         const PtestCheckCase *tcase;  /* that of what runs */
+        const TTest *function;        /* that which runs, or ran last */
 } ptest_check_state;
 PTEST_CHECK_ONE_ struct PtestCheckState ptest_check_state = {
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
 };
 
 PTEST_COLD_ static void *ptest_check_allocate_(size_t size) {
@@ -299,8 +300,9 @@ PTEST_CHECK_ONE_ void _tcase_add_test(
 
 /* ---- In a test ---- */
 
+/* The test function's, in spite of what it is called. */
 PTEST_CHECK_ONE_ const char *tcase_name(void) {
-        return ptest_check_state.tcase ? ptest_check_state.tcase->name : NULL;
+        return ptest_check_state.function ? ptest_check_state.function->name : NULL;
 }
 
 PTEST_CHECK_ONE_ void tcase_fn_start(const char *fname, const char *file, int line) {
@@ -370,6 +372,7 @@ PTEST_CHECK_ONE_ void ptest_check_run_(const PtestCall *call) {
                         (const PtestCheckContext *)(const void *)test->test.context;
 
         ptest_check_state.tcase = context->tcase;
+        ptest_check_state.function = test->function;
         test->function->fn((int)call->value);
 }
 
