@@ -38,6 +38,12 @@
 #define PTEST_FIELD_HOSTNAME "PTEST_HOSTNAME"
 #define PTEST_FIELD_COMMAND  "PTEST_COMMAND" /* the command line, quoted for a shell */
 
+/*
+ * Run started and run finished: how scarce things were on the machine, as the kernel's /proc/pressure has it. Lines:
+ * "cpu some avg10=0.00 avg60=0.00 avg300=0.00 total=0"; with memory and io as well.
+ */
+#define PTEST_FIELD_PRESSURE "PTEST_PRESSURE"
+
 /* Test finished */
 #define PTEST_FIELD_TEST    "PTEST_TEST" /* the address */
 #define PTEST_FIELD_OUTCOME "PTEST_OUTCOME"
@@ -53,6 +59,13 @@
 #define PTEST_FIELD_CPU_SYSTEM "PTEST_CPU_SYSTEM_USEC"
 #define PTEST_FIELD_MEMORY_PEAK \
         "PTEST_MEMORY_PEAK" /* bytes; of the largest process unless the cgroup is measured */
+#define PTEST_FIELD_TASKS_PEAK "PTEST_TASKS_PEAK" /* processes and threads at a time */
+#define PTEST_FIELD_IO_READ    "PTEST_IO_READ"    /* bytes, from block devices */
+#define PTEST_FIELD_IO_WRITE   "PTEST_IO_WRITE"
+#define PTEST_FIELD_OOM_OWNER \
+        "PTEST_OOM_OWNER" /* whose limit it was: test, worker, slice, machine */
+#define PTEST_FIELD_OOM_LIMIT   "PTEST_OOM_LIMIT"  /* bytes */
+#define PTEST_FIELD_OOM_VICTIM  "PTEST_OOM_VICTIM" /* "pid name" of the process that was killed */
 #define PTEST_FIELD_EXIT_STATUS "PTEST_EXIT_STATUS"
 #define PTEST_FIELD_SIGNAL      "PTEST_SIGNAL"      /* its name, SIGSEGV */
 #define PTEST_FIELD_CORE        "PTEST_CORE_DUMPED" /* 1 or absent */

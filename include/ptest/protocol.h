@@ -134,6 +134,12 @@
 #define PTEST_KEY_CPU_USER    "cu" /* u, microseconds; 0 */
 #define PTEST_KEY_CPU_SYSTEM  "cs" /* u, microseconds; 0 */
 #define PTEST_KEY_MEMORY      "mp" /* u, bytes; unknown */
+#define PTEST_KEY_TASKS_PEAK  "tp" /* u; unknown */
+#define PTEST_KEY_READ        "rb" /* u, bytes; unknown */
+#define PTEST_KEY_WRITTEN     "wb" /* u, bytes; unknown */
+#define PTEST_KEY_OOM_OWNER   "oo" /* u, OomOwner; 0 */
+#define PTEST_KEY_OOM_LIMIT   "ol" /* u, bytes; none */
+#define PTEST_KEY_OOM_VICTIM  "ov" /* s; none */
 #define PTEST_KEY_EXIT_STATUS "x"  /* u, 0 to 255; none */
 #define PTEST_KEY_SIGNAL      "sg" /* u, 1 to 64; none */
 #define PTEST_KEY_CORE        "cd" /* b; false */
@@ -168,6 +174,15 @@
 /* In the directory that a worker is given for private places of tests: of those that run, and of those that are kept. */
 #define PTEST_PLACES_NEW  "t"
 #define PTEST_PLACES_KEPT "kept"
+
+/*
+ * ptest-worker --stuck-report [--below] PID… tells on its stdout what these processes are doing, with --below also their
+ * descendants: at most so many bytes, and by itself within less than this many microseconds.
+ */
+#define PTEST_STUCK_REPORT_OPTION   "--stuck-report"
+#define PTEST_STUCK_REPORT_BELOW    "--below"
+#define PTEST_STUCK_REPORT_SIZE_MAX (64U * 1024U)
+#define PTEST_STUCK_REPORT_MAX      3000000U
 
 /* What a task is. A tear-down may have an empty argv: then there is only to be ended what the set-up left running. */
 typedef enum PtestRole {

@@ -234,12 +234,41 @@ static void print_started(const Style *style, const Result *result) {
                format_time(system, result->cpu_system_usec));
 }
 
+static void print_oom(const Style *style, const Result *result) {
+        char limit[FORMAT_MAX];
+
+        print_name(style, "limit");
+        printf("of the %s", oom_owner_to_string(result->oom_owner));
+        if (result->oom_limit != SIZE_INFINITY)
+                printf(", %s", format_size(limit, result->oom_limit));
+        if (result->oom_victim) {
+                _cleanup_free_ char *victim = text_escape(
+                                result->oom_victim, strlen(result->oom_victim));
+
+                printf("; killed: %s", victim ?: "");
+        }
+        putchar('\n');
+}
+
 static void print_end(const Style *style, const Result *result) {
         char memory[FORMAT_MAX];
 
         if (result->memory_peak != SIZE_UNKNOWN) {
                 print_name(style, "memory");
                 printf("%s at most\n", format_size(memory, result->memory_peak));
+        }
+        if (result->oom_owner != OOM_OWNER_UNKNOWN)
+                print_oom(style, result);
+        if (result->tasks_peak != UINT64_MAX) {
+                print_name(style, "tasks");
+                printf("%" PRIu64 " at most\n", result->tasks_peak);
+        }
+        /* A suite's programs are in the page cache, so that many tests do without. */
+        if (result->read_bytes != SIZE_UNKNOWN && result->write_bytes != SIZE_UNKNOWN &&
+            (result->read_bytes > 0 || result->write_bytes > 0)) {
+                print_name(style, "disk");
+                printf("%s read", format_size(memory, result->read_bytes));
+                printf(", %s written\n", format_size(memory, result->write_bytes));
         }
         if (result->signal > 0) {
                 print_name(style, "signal");

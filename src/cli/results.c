@@ -21,6 +21,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/results-sort.h"
 #include "cli/verb.h"
 #include "model/pattern.h"
 #include "record/source.h"
@@ -36,6 +37,7 @@ typedef struct ResultsArguments {
         bool wanted[PTEST_OUTCOME_MAX];
         bool some_wanted; /* else all are */
         bool json;
+        ResultsSort sort;
         int error;
 } ResultsArguments;
 
@@ -59,6 +61,7 @@ static void results_done(Results *results) {
 
 enum {
         OPTION_OUTCOME = 0x100,
+        OPTION_SORT,
         OPTION_JSON,
         OPTION_JOURNAL,
         OPTION_STATE_DIR,
@@ -73,10 +76,11 @@ static const struct argp_option results_options[] = {
          'k', "PATTERN",
          0, "Only tests whose address matches; !PATTERN excludes; repeatable",
          0 },
-        { "json", OPTION_JSON, NULL, 0, "An object with all but the tests' output", 0 },
-        { "journal",                                                                       OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
-        { "state-dir",                                                                      OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
-        {                                                                       },
+        { "sort", OPTION_SORT, "KEY", 0, "The largest first; by time, cpu or memory", 0 },
+        { "json",                                                                       OPTION_JSON, NULL, 0, "An object with all but the tests' output", 0 },
+        { "journal",                                                                      OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
+        { "state-dir",                                                                        OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
+        {                                                                 },
 };
 
 static void arguments_add_outcomes(
@@ -115,6 +119,13 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
                 break;
         case OPTION_OUTCOME:
                 arguments_add_outcomes(arguments, state, value);
+                break;
+        case OPTION_SORT:
+                arguments->sort = results_sort_from_string(value);
+                if (arguments->sort < 0)
+                        argp_error(state,
+                                   "cannot sort by \"%s\"; write time, cpu or memory",
+                                   value);
                 break;
         case OPTION_JSON:
                 arguments->json = true;
@@ -275,12 +286,14 @@ static void print_padded(const Style *style, StyleColor color, const char *s, si
 
 static int print_row(const Result *result, const Style *style, size_t address_columns) {
         _cleanup_free_ char *address = text_escape(result->address, strlen(result->address));
-        char duration[FORMAT_MAX] = "-", memory[FORMAT_MAX] = "-";
+        char duration[FORMAT_MAX] = "-", cpu[FORMAT_MAX] = "-", memory[FORMAT_MAX] = "-";
 
         if (!address)
                 return -ENOMEM;
-        if (result->start_usec > 0)
+        if (result->start_usec > 0) {
                 format_time(duration, result->duration_usec);
+                format_time(cpu, usec_add(result->cpu_user_usec, result->cpu_system_usec));
+        }
         if (result->memory_peak != SIZE_UNKNOWN)
                 format_size(memory, result->memory_peak);
 
@@ -290,7 +303,7 @@ static int print_row(const Result *result, const Style *style, size_t address_co
                      style_get_outcome_color(result->outcome),
                      outcome_to_string(result->outcome),
                      strlen("outcome"));
-        printf("  %10s  %8s", duration, memory);
+        printf("  %10s  %10s  %8s", duration, cpu, memory);
         if (result->reason) {
                 _cleanup_free_ char *reason = text_escape(result->reason, strlen(result->reason));
 
@@ -312,10 +325,11 @@ static int print_table(const Results *results, const Style *style) {
         columns = MIN(columns, ADDRESS_COLUMNS_MAX);
 
         if (results->n_rows > 0)
-                printf("\n%-*s  outcome  %10s  %8s  reason\n",
+                printf("\n%-*s  outcome  %10s  %10s  %8s  reason\n",
                        (int)columns,
                        "address",
                        "duration",
+                       "cpu",
                        "memory");
         for (size_t i = 0; i < results->n_rows; i++) {
                 r = print_row(results->rows[i], style, columns);
@@ -400,7 +414,7 @@ static json_t *json_points(const Result *result) {
 
 static json_t *json_result(const Result *result) {
         return json_pack(
-                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
                         "address",
                         json_text(result->address),
                         "outcome",
@@ -425,6 +439,18 @@ static json_t *json_result(const Result *result) {
                         (json_int_t)result->cpu_system_usec,
                         "memory_peak",
                         json_number(result->memory_peak, SIZE_UNKNOWN),
+                        "tasks_peak",
+                        json_number(result->tasks_peak, UINT64_MAX),
+                        "io_read",
+                        json_number(result->read_bytes, SIZE_UNKNOWN),
+                        "io_write",
+                        json_number(result->write_bytes, SIZE_UNKNOWN),
+                        "oom_owner",
+                        json_text(oom_owner_to_string(result->oom_owner)),
+                        "oom_limit",
+                        json_number(result->oom_limit, SIZE_INFINITY),
+                        "oom_victim",
+                        json_text(result->oom_victim),
                         "exit_status",
                         result->exit_status >= 0 ? json_integer(result->exit_status) : json_null(),
                         "signal",
@@ -576,7 +602,9 @@ static int results_show(const ResultsArguments *arguments) {
                 log_error("No test of %s is selected", source_get_name(source));
                 return 1;
         }
-        r = arguments->json ? print_json(&results) : print_text(&results);
+        r = results_sort(results.rows, results.n_rows, arguments->sort);
+        if (r >= 0)
+                r = arguments->json ? print_json(&results) : print_text(&results);
         if (r < 0) {
                 log_error_errno(r, "Failed to print the results: %m");
                 return 1;

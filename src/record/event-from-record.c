@@ -77,6 +77,12 @@ static int get_size(const Record *record, const char *name, size_t *ret) {
         return r;
 }
 
+static int get_texts(const Record *record, const char *name, char ***texts) {
+        const RecordField *field = record_find(record, name);
+
+        return field ? event_list_parse_texts(field->data, field->size, texts) : 0;
+}
+
 static int get_run_started(const Record *record, Event *event) {
         int r;
 
@@ -193,6 +199,24 @@ static int get_end(const Record *record, Result *result) {
         return 0;
 }
 
+static int get_memory_and_io(const Record *record, Result *result) {
+        const char *owner = record_get(record, PTEST_FIELD_OOM_OWNER);
+        int r;
+
+        r = get_time(record, PTEST_FIELD_MEMORY_PEAK, &result->memory_peak);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_TASKS_PEAK, &result->tasks_peak);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_IO_READ, &result->read_bytes);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_IO_WRITE, &result->write_bytes);
+        if (r >= 0)
+                r = get_time(record, PTEST_FIELD_OOM_LIMIT, &result->oom_limit);
+        if (owner && oom_owner_from_string(owner) >= 0) /* others are of a later version */
+                result->oom_owner = oom_owner_from_string(owner);
+        return r < 0 ? r : get_string(record, PTEST_FIELD_OOM_VICTIM, &result->oom_victim);
+}
+
 static int get_where_and_when(const Record *record, Result *result) {
         int r;
 
@@ -210,14 +234,8 @@ static int get_where_and_when(const Record *record, Result *result) {
         if (r >= 0)
                 r = get_time(record, PTEST_FIELD_CPU_SYSTEM, &result->cpu_system_usec);
         if (r >= 0)
-                r = get_time(record, PTEST_FIELD_MEMORY_PEAK, &result->memory_peak);
+                r = get_memory_and_io(record, result);
         return r;
-}
-
-static int get_texts(const Record *record, const char *name, char ***texts) {
-        const RecordField *field = record_find(record, name);
-
-        return field ? event_list_parse_texts(field->data, field->size, texts) : 0;
 }
 
 static int get_lists(const Record *record, Result *result) {
@@ -363,6 +381,8 @@ int event_from_record(const Record *record, Event **ret) {
                 r = get_tests_found(record, event);
         else
                 r = get_worker(record, &event->worker);
+        if (r >= 0 && (kind == EVENT_RUN_STARTED || kind == EVENT_RUN_FINISHED))
+                r = get_texts(record, PTEST_FIELD_PRESSURE, &event->pressure);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(event);

@@ -174,6 +174,15 @@ static int put_head(Record *record, const Event *event) {
         return r;
 }
 
+static int put_texts(Record *record, const char *name, char *const *texts) {
+        _cleanup_buffer_ Buffer list = {};
+
+        event_list_add_texts(&list, texts);
+        if (buffer_error(&list) < 0)
+                return buffer_error(&list);
+        return list.size > 0 ? record_add(record, name, list.data, list.size) : 0;
+}
+
 static int put_run_started(Record *record, const Event *event) {
         int r;
 
@@ -195,7 +204,7 @@ static int put_run_started(Record *record, const Event *event) {
         strv_for_each(capability, event->run_started.capabilities)
                 if (r >= 0)
                         r = record_add_string(record, PTEST_FIELD_CAPABILITY, *capability);
-        return r;
+        return r < 0 ? r : put_texts(record, PTEST_FIELD_PRESSURE, event->pressure);
 }
 
 static int put_count(Record *record, const char *word, size_t count) {
@@ -228,7 +237,7 @@ static int put_run_finished(Record *record, const Event *event) {
                 r = put_count(record, mark_to_string(PTEST_MARK_LEAKY), tally->marked_leaky);
         if (r >= 0)
                 r = put_count(record, mark_to_string(PTEST_MARK_DIRTY), tally->marked_dirty);
-        return r;
+        return r < 0 ? r : put_texts(record, PTEST_FIELD_PRESSURE, event->pressure);
 }
 
 static int put_output(
@@ -243,15 +252,6 @@ static int put_output(
         if (r >= 0 && output->total != output->size)
                 r = record_addf(record, size_name, "%" PRIu64, output->total);
         return r;
-}
-
-static int put_texts(Record *record, const char *name, char *const *texts) {
-        _cleanup_buffer_ Buffer list = {};
-
-        event_list_add_texts(&list, texts);
-        if (buffer_error(&list) < 0)
-                return buffer_error(&list);
-        return list.size > 0 ? record_add(record, name, list.data, list.size) : 0;
 }
 
 static int put_lists(Record *record, const Result *result) {
@@ -282,6 +282,29 @@ static int put_lists(Record *record, const Result *result) {
         return r;
 }
 
+static int put_known(Record *record, const char *name, uint64_t number, uint64_t unknown) {
+        return number == unknown ? 0 : record_addf(record, name, "%" PRIu64, number);
+}
+
+static int put_memory_and_io(Record *record, const Result *result) {
+        int r;
+
+        r = put_known(record, PTEST_FIELD_MEMORY_PEAK, result->memory_peak, SIZE_UNKNOWN);
+        if (r >= 0)
+                r = put_known(record, PTEST_FIELD_TASKS_PEAK, result->tasks_peak, UINT64_MAX);
+        if (r >= 0)
+                r = put_known(record, PTEST_FIELD_IO_READ, result->read_bytes, SIZE_UNKNOWN);
+        if (r >= 0)
+                r = put_known(record, PTEST_FIELD_IO_WRITE, result->write_bytes, SIZE_UNKNOWN);
+        if (r >= 0)
+                r = put_string(record,
+                               PTEST_FIELD_OOM_OWNER,
+                               oom_owner_to_string(result->oom_owner));
+        if (r >= 0)
+                r = put_known(record, PTEST_FIELD_OOM_LIMIT, result->oom_limit, SIZE_INFINITY);
+        return r < 0 ? r : put_string(record, PTEST_FIELD_OOM_VICTIM, result->oom_victim);
+}
+
 static int put_where_and_when(Record *record, const Result *result) {
         int r;
 
@@ -298,9 +321,7 @@ static int put_where_and_when(Record *record, const Result *result) {
                 r = put_number(record, PTEST_FIELD_CPU_USER, result->cpu_user_usec);
         if (r >= 0)
                 r = put_number(record, PTEST_FIELD_CPU_SYSTEM, result->cpu_system_usec);
-        if (r >= 0 && result->memory_peak != SIZE_UNKNOWN)
-                r = record_addf(record, PTEST_FIELD_MEMORY_PEAK, "%" PRIu64, result->memory_peak);
-        return r;
+        return r < 0 ? r : put_memory_and_io(record, result);
 }
 
 static int put_identity(Record *record, const Event *event) {

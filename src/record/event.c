@@ -73,6 +73,7 @@ Event *event_free(Event *event) {
         free(event->run_started.version);
         free(event->run_started.backend);
         strv_free(event->run_started.capabilities);
+        strv_free(event->pressure);
         free(event->run_started.hostname);
         free(event->run_started.command);
         free(event->run_finished.reason);

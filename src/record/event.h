@@ -41,6 +41,7 @@ typedef struct Event {
         sd_id128_t run_id;
         char *suite;
         uint64_t time_usec; /* CLOCK_REALTIME */
+        char **pressure;    /* of run started and run finished; NULL: the kernel does not tell */
 
         struct {
                 char *description; /* may be NULL */

@@ -80,6 +80,20 @@ void result_pack(Packer *packer, PackerFrame *map, const Result *result) {
         packer_uint_field(packer, map, PTEST_KEY_CPU_USER, result->cpu_user_usec, 0);
         packer_uint_field(packer, map, PTEST_KEY_CPU_SYSTEM, result->cpu_system_usec, 0);
         packer_uint_field(packer, map, PTEST_KEY_MEMORY, result->memory_peak, SIZE_UNKNOWN);
+        packer_uint_field(packer, map, PTEST_KEY_TASKS_PEAK, result->tasks_peak, UINT64_MAX);
+        packer_uint_field(packer, map, PTEST_KEY_READ, result->read_bytes, SIZE_UNKNOWN);
+        packer_uint_field(packer, map, PTEST_KEY_WRITTEN, result->write_bytes, SIZE_UNKNOWN);
+        packer_uint_field(
+                        packer,
+                        map,
+                        PTEST_KEY_OOM_OWNER,
+                        (uint64_t)result->oom_owner,
+                        OOM_OWNER_UNKNOWN);
+        packer_uint_field(packer, map, PTEST_KEY_OOM_LIMIT, result->oom_limit, SIZE_INFINITY);
+        if (result->oom_victim) {
+                packer_key(packer, map, PTEST_KEY_OOM_VICTIM);
+                packer_text(packer, result->oom_victim);
+        }
         if (result->exit_status >= 0) {
                 packer_key(packer, map, PTEST_KEY_EXIT_STATUS);
                 packer_uint(packer, (uint64_t)result->exit_status);
@@ -183,6 +197,13 @@ int result_unpack(Reader *reader, Result **ret) {
         result->cpu_user_usec = reader_uint(reader, PTEST_KEY_CPU_USER, 0, UINT64_MAX, 0);
         result->cpu_system_usec = reader_uint(reader, PTEST_KEY_CPU_SYSTEM, 0, UINT64_MAX, 0);
         result->memory_peak = reader_uint(reader, PTEST_KEY_MEMORY, 0, UINT64_MAX, SIZE_UNKNOWN);
+        result->tasks_peak = reader_uint(reader, PTEST_KEY_TASKS_PEAK, 0, UINT64_MAX, UINT64_MAX);
+        result->read_bytes = reader_uint(reader, PTEST_KEY_READ, 0, UINT64_MAX, SIZE_UNKNOWN);
+        result->write_bytes = reader_uint(reader, PTEST_KEY_WRITTEN, 0, UINT64_MAX, SIZE_UNKNOWN);
+        result->oom_owner = (OomOwner)reader_uint(
+                        reader, PTEST_KEY_OOM_OWNER, 0, OOM_OWNER_MAX - 1, OOM_OWNER_UNKNOWN);
+        result->oom_limit = reader_uint(reader, PTEST_KEY_OOM_LIMIT, 0, UINT64_MAX, SIZE_INFINITY);
+        result->oom_victim = reader_text(reader, PTEST_KEY_OOM_VICTIM);
         if (reader_has(reader, PTEST_KEY_EXIT_STATUS))
                 result->exit_status = (int)reader_uint(
                                 reader, PTEST_KEY_EXIT_STATUS, 0, EXIT_STATUS_MAX, 0);

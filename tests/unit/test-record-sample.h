@@ -94,6 +94,14 @@ static inline Result *sample_result(void) {
         result->cpu_user_usec = sample_number();
         result->cpu_system_usec = sample_number();
         result->memory_peak = sample_random() % 2 == 0 ? SIZE_UNKNOWN : sample_number();
+        if (sample_random() % 2) {
+                result->tasks_peak = sample_number();
+                result->read_bytes = sample_number();
+                result->write_bytes = sample_number();
+                result->oom_owner = (OomOwner)(sample_random() % OOM_OWNER_MAX);
+                result->oom_limit = sample_number();
+                result->oom_victim = sample_string_or_null();
+        }
         result->exit_status = (int)(sample_random() % 257) - 1;
         result->signal = signals[sample_random() % ELEMENTSOF(signals)];
         result->core_dumped = sample_random() % 2;
@@ -148,6 +156,13 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
 
         ck_assert_int_eq(event_new(kind, run_id, "sample", &event), 0);
         event->time_usec = UINT64_C(1795308767837061) + sample_random() % 1000000;
+        if ((kind == EVENT_RUN_STARTED || kind == EVENT_RUN_FINISHED) && sample_random() % 2)
+                for (size_t i = 0; i < 3; i++)
+                        ck_assert_int_ge(
+                                        strv_extendf(&event->pressure,
+                                                     "cpu some avg10=0.%u",
+                                                     (unsigned)sample_random() % 100),
+                                        0);
         if (kind == EVENT_RUN_STARTED) {
                 event->run_started.description = sample_string_or_null();
                 event->run_started.version = sample_string();
@@ -240,6 +255,12 @@ static inline void assert_result(const Result *a, const Result *b) {
         ck_assert_uint_eq(a->cpu_user_usec, b->cpu_user_usec);
         ck_assert_uint_eq(a->cpu_system_usec, b->cpu_system_usec);
         ck_assert_uint_eq(a->memory_peak, b->memory_peak);
+        ck_assert_uint_eq(a->tasks_peak, b->tasks_peak);
+        ck_assert_uint_eq(a->read_bytes, b->read_bytes);
+        ck_assert_uint_eq(a->write_bytes, b->write_bytes);
+        ck_assert_int_eq(a->oom_owner, b->oom_owner);
+        ck_assert_uint_eq(a->oom_limit, b->oom_limit);
+        assert_string(a->oom_victim, b->oom_victim);
         ck_assert_int_eq(a->exit_status, b->exit_status);
         ck_assert_int_eq(a->signal, b->signal);
         ck_assert_int_eq(a->core_dumped, b->core_dumped);
@@ -273,6 +294,7 @@ static inline void assert_event(const Event *a, const Event *b) {
         ck_assert_uint_eq(a->run_started.workers, b->run_started.workers);
         assert_string(a->run_started.backend, b->run_started.backend);
         assert_strv(a->run_started.capabilities, b->run_started.capabilities);
+        assert_strv(a->pressure, b->pressure);
         assert_string(a->run_started.hostname, b->run_started.hostname);
         assert_string(a->run_started.command, b->run_started.command);
         ck_assert_mem_eq(&a->run_finished.tally, &b->run_finished.tally, sizeof(Tally));

@@ -63,6 +63,12 @@ static void assert_result_equal(const Result *a, const Result *b) {
         ck_assert_uint_eq(a->cpu_user_usec, b->cpu_user_usec);
         ck_assert_uint_eq(a->cpu_system_usec, b->cpu_system_usec);
         ck_assert_uint_eq(a->memory_peak, b->memory_peak);
+        ck_assert_uint_eq(a->tasks_peak, b->tasks_peak);
+        ck_assert_uint_eq(a->read_bytes, b->read_bytes);
+        ck_assert_uint_eq(a->write_bytes, b->write_bytes);
+        ck_assert_int_eq(a->oom_owner, b->oom_owner);
+        ck_assert_uint_eq(a->oom_limit, b->oom_limit);
+        ck_assert_pstr_eq(a->oom_victim, b->oom_victim);
         ck_assert_int_eq(a->exit_status, b->exit_status);
         ck_assert_int_eq(a->signal, b->signal);
         ck_assert_int_eq(a->core_dumped, b->core_dumped);

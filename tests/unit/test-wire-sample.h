@@ -159,6 +159,14 @@ static inline Result *random_result(Random *random) {
         result->cpu_system_usec = random_uint(random, UINT64_MAX);
         result->memory_peak = random_below(random, 2) ? random_uint(random, UINT64_MAX) :
                                                         SIZE_UNKNOWN;
+        if (random_below(random, 2)) {
+                result->tasks_peak = random_uint(random, UINT64_MAX);
+                result->read_bytes = random_uint(random, UINT64_MAX);
+                result->write_bytes = random_uint(random, UINT64_MAX);
+                result->oom_owner = (OomOwner)random_below(random, OOM_OWNER_MAX);
+                result->oom_limit = random_uint(random, UINT64_MAX);
+                result->oom_victim = random_text(random, 20);
+        }
         result->exit_status = (int)random_below(random, 257) - 1;
         result->signal = (int)random_below(random, 65);
         result->core_dumped = random_below(random, 2);
