@@ -13,6 +13,7 @@ import broken_workers  # noqa: E402,F401
 import check_suites  # noqa: E402,F401
 import command_line  # noqa: E402,F401
 import contexts  # noqa: E402,F401
+import evidence  # noqa: E402,F401
 import growth  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import modules  # noqa: E402,F401
