@@ -19,12 +19,12 @@ from pathlib import Path
 import results
 from behaviour import add, skip
 from program import process_name
-from rows import COMMON_ROWS
+from rows import COMMON_ROWS, TIMEOUT
 
 # A runner that has not ended then hangs.
 CELL_SEC = 10
-# Tests that may take longer under ptest, with far more to do.
-TIMEOUT_MAX = 8
+# What tests may take that have much to do.
+BUSY_TIMEOUT = 8
 # What is about to die has died.
 SETTLE_SEC = 0.5
 # The first process of the cell's own namespace. It tells how the runner ended, and stays while there is something to see.
@@ -54,7 +54,7 @@ class Cell:
 
     @property
     def timeout(self):
-        return min(self.row.timeout, TIMEOUT_MAX)
+        return BUSY_TIMEOUT if self.row.busy else TIMEOUT
 
     @property
     def environment(self):

@@ -20,7 +20,7 @@ from rows import ROWS
 
 NEIGHBOURS = 4
 # How long a whole cell may take beside its test's own timeout, on the slowest machine.
-SPARE_SEC = 60
+SPARE_SEC = 120
 # The worker has this much beside what it keeps of a test's output.
 WORKER_MEMORY_MAX = 64 << 20
 

@@ -7,8 +7,10 @@ of everything, runners without limits one that the machine survives.
 
 from dataclasses import dataclass, field
 
-# What a test may take, for ptest and for the others.
+# What a test may take that hangs.
 TIMEOUT = 3
+# What it may take that ends by itself, on the slowest machine.
+PATIENCE = 120
 
 
 @dataclass
@@ -31,13 +33,19 @@ class Row:
     # Only where systemd is, with tests of root, who may do more there than ptest's own user.
     root: bool = False
     protocol: str = "exit"
-    timeout: int = TIMEOUT
+    # It goes on until it is ended; or it has much to do, for which the others are given a little more time.
+    hangs: bool = False
+    busy: bool = False
     # $TORTURE_SIZE: for ptest, for ptest in a small machine, for others.
     sizes: dict = field(default_factory=dict)
     # Its temporary directory is this many MiB small.
     tmp: int = 0
     # Names of checks in ptest_cells.py.
     checks: tuple = ()
+
+    @property
+    def timeout(self):
+        return TIMEOUT if self.hangs else PATIENCE
 
     @property
     def name(self):
@@ -49,21 +57,21 @@ ROWS = [
         checks=("one_leak",)),
     Row("setsid-closed", "exits 0; leaves a daemon that closed all", ("pass",), marks=("leaky",),
         checks=("one_leak",)),
-    Row("hangs-in-group", "hangs; a group member ignores SIGTERM", ("timeout",), "ran longer than 3s*",
+    Row("hangs-in-group", "hangs; a group member ignores SIGTERM", ("timeout",), "ran longer than 3s*", hangs=True,
         checks=("both_were_looked_at",)),
-    Row("hangs-in-session", "hangs in a child in its own session", ("timeout",), "ran longer than 3s*",
+    Row("hangs-in-session", "hangs in a child in its own session", ("timeout",), "ran longer than 3s*", hangs=True,
         checks=("both_were_looked_at",)),
     Row("memory-hog", "takes all memory (limit 64M)", ("oom",), "*64M*", memory=True, test="MemoryMax=64M\n",
         degraded=("fail", "exit status 1*"), checks=("memory_was_held",)),
     Row("memory-hog-grandchild", "a grandchild takes all memory; exits 0", ("oom",), "*64M*", memory=True,
         test="MemoryMax=64M\n", degraded=("pass", "*"), checks=("memory_was_held",)),
-    Row("fork-bomb", "fork bomb", ("timeout",), "ran longer than 3s*", limits="TasksMax=50\n",
+    Row("fork-bomb", "fork bomb", ("timeout",), "ran longer than 3s*", hangs=True, limits="TasksMax=50\n",
         checks=("tasks_were_held",)),
     Row("takes-descriptors", "takes all file descriptors", ("fail",), "exit status 1*"),
-    Row("floods-stdout", "10 GB of output (the others: 200 MB)", ("pass",), timeout=120,
+    Row("floods-stdout", "10 GB of output (the others: 200 MB)", ("pass",), busy=True,
         sizes={"ptest": 10240, "vm": 1024, "others": 200}, checks=("flood_was_capped",)),
     Row("prints-no-newline", "8 MiB without a newline", ("pass",), checks=("end_was_kept",)),
-    Row("stops-itself", "stops itself (SIGSTOP)", ("timeout",), "ran longer than 3s*",
+    Row("stops-itself", "stops itself (SIGSTOP)", ("timeout",), "ran longer than 3s*", hangs=True,
         checks=("stop_was_seen",)),
     Row("kills-parent", "kills its parent", ("lost",)),
     Row("kills-group", "kills its process group", ("crash",), "killed by SIGKILL*"),
@@ -73,11 +81,12 @@ ROWS = [
     Row("fills-tmp", "fills `/tmp`", ("pass",), suite="PrivateTmp=yes\n", tmp=48, sizes={"ptest": 64},
         checks=("tmp_was_full", "tmp_is_empty")),
     Row("exits-before-plan", "TAP: exits 0 before its plan", ("fail", "error"), "*plan*", protocol="tap"),
-    Row("thousand-children", "1,000 short-lived children", ("pass",), timeout=20),
+    Row("thousand-children", "1,000 short-lived children", ("pass",), busy=True),
     # Who may trace whom is the kernel's decision. If it is allowed, the worker stands still.
-    Row("traces-worker", "stops its worker by ptrace", ("pass", "timeout", "lost"), checks=("trace_was_told",)),
+    Row("traces-worker", "stops its worker by ptrace", ("pass", "timeout", "lost"), hangs=True,
+        checks=("trace_was_told",)),
     Row("changes-cgroup", "", ("pass",), marks=("leaky",), checks=("one_leak", "it_moved"), root=True),
-    Row("traces-worker", "", ("timeout", "lost"), root=True),
+    Row("traces-worker", "", ("timeout", "lost"), hangs=True, root=True),
     Row("kills-parent", "", ("lost",), root=True),
 ]
 # Those of the table; the others are more of the same for ptest.
