@@ -125,10 +125,13 @@ static void coordinator_start_workers(Coordinator *coordinator) {
                                 (state == SLOT_IDLE && !slot_is_spent(slot));
         }
         for (unsigned i = 0; i < n && coming < waiting; i++) {
-                if (slot_get_state(pool_get_slot(coordinator->pool, i)) != SLOT_EMPTY)
+                const Slot *slot = pool_get_slot(coordinator->pool, i);
+
+                if (slot_get_state(slot) != SLOT_EMPTY)
                         continue;
+                /* One that is given up does not start, and the next one is to. */
                 coordinator_start_worker(coordinator, i);
-                coming++;
+                coming += slot_get_state(slot) != SLOT_EMPTY;
         }
 }
 
