@@ -273,8 +273,16 @@ uint32_t bucket_find_missing(const Schedule *schedule, uint32_t number) {
         return missing;
 }
 
-static bool bucket_is_takeable(const Schedule *schedule, uint32_t number) {
-        if (schedule->buckets[number].n_waiting == 0)
+/* Where each test that waits has a place that was set up for it, no further one is. */
+static bool bucket_is_spoken_for(const Schedule *schedule, uint32_t number, unsigned place) {
+        return number != 0 &&
+                        schedule->buckets[number].n_waiting <= schedule->nodes[number].n_fresh &&
+                        (place == NO_PLACE || schedule_find_instance(schedule, place, number) == 0);
+}
+
+static bool bucket_is_takeable(const Schedule *schedule, uint32_t number, unsigned place) {
+        if (schedule->buckets[number].n_waiting == 0 ||
+            bucket_is_spoken_for(schedule, number, place))
                 return false;
         return !bucket_is_unit(schedule, number) ||
                         (schedule->nodes[number].taken == NO_PLACE &&
@@ -323,7 +331,7 @@ static Candidate schedule_pick_now(Schedule *schedule, unsigned place, uint32_t 
                 Candidate candidate;
                 uint32_t lacks;
 
-                if (!bucket_is_takeable(schedule, i))
+                if (!bucket_is_takeable(schedule, i, place))
                         continue;
                 candidate = candidate_make(schedule, i, place);
                 lacks = bucket_find_missing(schedule, i);
@@ -367,7 +375,7 @@ size_t schedule_count_startable(Schedule *schedule, size_t max) {
                 n += instance_is_due(schedule, get_instance(schedule, schedule->orphans[i]));
         (void)schedule_pick(schedule, NO_PLACE);
         for (uint32_t i = 0; i <= schedule->suite->n_contexts && n < max; i++)
-                if (bucket_is_takeable(schedule, i) &&
+                if (bucket_is_takeable(schedule, i, NO_PLACE) &&
                     bucket_find_missing(schedule, i) == CONTEXT_NONE)
                         n += bucket_is_unit(schedule, i) ? 1 : schedule->buckets[i].n_waiting;
         return MIN(n, max);

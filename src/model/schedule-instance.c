@@ -76,9 +76,26 @@ int instance_new(Schedule *schedule, unsigned place, uint32_t context, uint32_t 
         return 0;
 }
 
+void instance_settle(Schedule *schedule, uint32_t number) {
+        Instance *instance = get_instance(schedule, number);
+
+        if (!instance->fresh)
+                return;
+        instance->fresh = false;
+        schedule->nodes[instance->context].n_fresh--;
+        schedule->changed = true;
+}
+
+void place_settle(Schedule *schedule, unsigned place) {
+        for (size_t i = 0; i < schedule->places[place].n_active; i++)
+                instance_settle(schedule, schedule->places[place].active[i]);
+}
+
 void instance_drop(Schedule *schedule, uint32_t number) {
         Instance *instance = get_instance(schedule, number);
         Node *node = &schedule->nodes[instance->context];
+
+        instance_settle(schedule, number);
 
         assert(instance->state != INSTANCE_GONE);
         assert(instance->n_children == 0);
@@ -139,6 +156,8 @@ void schedule_on_set_up(Schedule *schedule, uint32_t number, ScheduleSetUp how, 
         instance->state = how == SCHEDULE_SET_UP_GOOD ? INSTANCE_UP : INSTANCE_FAILED;
         instance->failed = how != SCHEDULE_SET_UP_GOOD;
         schedule->nodes[instance->context].failed |= instance->failed;
+        if (instance->failed)
+                instance_settle(schedule, number);
         if (how == SCHEDULE_SET_UP_SKIPPED)
                 instance_drop(schedule, number);
 }
@@ -164,6 +183,7 @@ static void instance_orphan(Schedule *schedule, uint32_t number) {
         Node *node = &schedule->nodes[instance->context];
 
         instance->place = NO_PLACE;
+        instance_settle(schedule, number);
         if (node->unit != CONTEXT_NONE)
                 schedule->nodes[node->unit].n_orphans++;
         if (is_shared(schedule, instance->context))

@@ -40,6 +40,7 @@ typedef struct Node {
         uint32_t instance; /* shared: the one that there is */
         unsigned taken;    /* unit: the place that runs it */
         size_t n_orphans;  /* unit: of it and of what is nested in it */
+        size_t n_fresh;    /* such instances */
 } Node;
 
 typedef enum InstanceState {
@@ -55,6 +56,7 @@ typedef struct Instance {
         uint32_t parent; /* the instance that it is nested in, 0: none */
         InstanceState state;
         bool failed;    /* its set-up did */
+        bool fresh;     /* set up, or about to be, for tests that its place was not given yet */
         unsigned place; /* where it is active; NO_PLACE: an orphan */
         size_t n_children;
         char **exports;
@@ -142,5 +144,9 @@ uint32_t schedule_find_instance(const Schedule *schedule, unsigned place, uint32
 
 int instance_new(Schedule *schedule, unsigned place, uint32_t context, uint32_t *ret);
 void instance_drop(Schedule *schedule, uint32_t number);
+/* It is there for tests now, or will not be: others may be asked for those. */
+void instance_settle(Schedule *schedule, uint32_t number);
+/* All at a place. */
+void place_settle(Schedule *schedule, unsigned place);
 bool instance_needs_tear_down(const Schedule *schedule, const Instance *instance);
 bool instance_is_due(const Schedule *schedule, const Instance *instance);

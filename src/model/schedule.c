@@ -106,6 +106,10 @@ static void give_fixture(
         Instance *instance = get_instance(schedule, number);
 
         instance->state = action == SCHEDULE_SET_UP ? INSTANCE_SETTING_UP : INSTANCE_TEARING_DOWN;
+        if (action == SCHEDULE_SET_UP && !is_shared(schedule, instance->context)) {
+                instance->fresh = true;
+                schedule->nodes[instance->context].n_fresh++;
+        }
         schedule->places[place].fixture = number;
         schedule->n_fixtures++;
         *ret = (ScheduleStep){ .action = action, .instance = number, .context = instance->context };
@@ -218,6 +222,7 @@ static void give_tests(
         }
         if (n == 0)
                 return;
+        place_settle(schedule, place);
         schedule->n_waiting -= n;
         schedule->places[place].n_tests += n;
         *ret = (ScheduleStep){ .action = SCHEDULE_TESTS,
@@ -433,4 +438,5 @@ void schedule_on_returned(Schedule *schedule, uint32_t test) {
 
 void schedule_close(Schedule *schedule, unsigned place) {
         schedule->places[place].closing = true;
+        place_settle(schedule, place);
 }

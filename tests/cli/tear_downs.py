@@ -55,7 +55,8 @@ def tear_downs_run_when_the_run_is_stopped():
         it.wait()
         assert it.status == 5 and not failed(it), (it.status, failed(it))
         assert set(it.outcomes.values()) == {"not-run"}, it.outcomes
-        assert (it.scratch / "log").read_text().split() == ["down"] * 3
+        log = (it.scratch / "log").read_text().split()
+        assert log == ["down"] * 3, log
         it.assert_whole()
 
 
