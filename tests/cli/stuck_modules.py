@@ -33,7 +33,7 @@ def what_comes_after_a_stuck_test_is_run_by_the_next_worker():
 
 
 @behaviour
-def backtrace_of_a_crash_names_the_function():
+def backtrace_of_a_crash_names_the_module():
     with stories.StoryRun("crashes") as it:
         it.wait()
         backtrace = text(it.results["crashes::server::segv"], "PTEST_BACKTRACE")
