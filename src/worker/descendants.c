@@ -69,34 +69,3 @@ void descendants_kill(const Keep *keep) {
         }
         pids_signal(pids, count, SIGKILL);
 }
-
-int descendants_describe(const Keep *keep, char ***ret) {
-        _cleanup_strv_ char **texts = NULL;
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t count = 0;
-        int r;
-
-        r = descendants_list(keep, &pids, &count);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < count; i++) {
-                _cleanup_free_ char *command = NULL;
-
-                if (strv_length(texts) == DESCENDANTS_NAMED_MAX) {
-                        r = strv_extendf(&texts, "and %zu more", count - i);
-                        if (r < 0)
-                                return r;
-                        break;
-                }
-                r = process_get_command(pids[i], &command);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0) /* gone since, or hidden from us */
-                        continue;
-                r = strv_extendf(&texts, "%d %s", (int)pids[i], command);
-                if (r < 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(texts);
-        return 0;
-}

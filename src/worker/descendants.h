@@ -14,9 +14,6 @@
 /* More than this are not seen at once: they are met in the next round. Above any sensible TasksMax. */
 #define DESCENDANTS_MAX 32768U
 
-/* Leaks named in a result; the rest is counted in its last line. */
-#define DESCENDANTS_NAMED_MAX 32U
-
 /* *ret_pids is the caller's. */
 int descendants_list(const Keep *keep, pid_t **ret_pids, size_t *ret_count);
 
@@ -28,9 +25,6 @@ void descendants_signal(const Keep *keep, int signo);
  * They are dead some time after: reap until -ECHILD, and call again while others appear.
  */
 void descendants_kill(const Keep *keep);
-
-/* "pid command line" of each */
-int descendants_describe(const Keep *keep, char ***ret);
 
 /* None is there. */
 bool descendants_are_gone(const Keep *keep);

@@ -24,6 +24,7 @@
 #include "worker/exports.h"
 #include "worker/judge.h"
 #include "worker/keep.h"
+#include "worker/leak.h"
 #include "worker/oom.h"
 #include "worker/output.h"
 #include "worker/private.h"
@@ -471,18 +472,48 @@ static int run_end(Run *run) {
         return output_close(&run->output);
 }
 
-/* Who was asked to end, by the clock or a user, was not left the time to clean up: that is no leak. */
-static int run_note_leaks(Run *run) {
+/* All of the test that is there: what it left in its cgroup, and what left that. */
+static int run_list_processes(const Run *run, pid_t **ret_pids, size_t *ret_count) {
+        _cleanup_free_ pid_t *inside = NULL;
+        size_t n_inside = 0, n = 0;
+        pid_t *pids = NULL, *grown;
         int r;
 
-        if (escalation_has_begun(&run->escalation))
+        r = descendants_list(run->runner->keep, &pids, &n);
+        if (r >= 0 && run->cell)
+                r = cell_list(run->cell, DESCENDANTS_MAX, &inside, &n_inside);
+        grown = r < 0 ? NULL : reallocarray(pids, n + n_inside + 1, sizeof(pid_t));
+        if (!grown) {
+                free(pids);
+                return r < 0 ? r : -ENOMEM;
+        }
+        for (size_t i = 0; i < n_inside; i++) {
+                bool known = false;
+
+                for (size_t j = 0; j < n && !known; j++)
+                        known = grown[j] == inside[i];
+                if (!known)
+                        grown[n++] = inside[i];
+        }
+        *ret_pids = grown;
+        *ret_count = n;
+        return 0;
+}
+
+/* Who was asked to end, by the clock or a user, was not left the time to clean up: that is no leak. */
+static int run_note_leaks(Run *run) {
+        _cleanup_free_ pid_t *pids = NULL;
+        const LeakPipes pipes = { .out_fd = run->output.out_fd, .err_fd = run->output.err_fd };
+        size_t n = 0;
+        int r;
+
+        if (escalation_has_begun(&run->escalation) ||
+            (run->test->limits.leaks == LEAKS_IGNORE && run->spec.role == PTEST_ROLE_TEST))
                 return 0;
-        r = descendants_describe(run->runner->keep, &run->result->leaks);
-        if (r < 0 && r != -ENOMEM) /* no /proc: they are killed by their group, unnamed */
-                r = 0;
-        if (strv_length(run->result->leaks) > 0)
-                run->result->marks |= PTEST_MARK_LEAKY;
-        return r;
+        r = run_list_processes(run, &pids, &n);
+        if (r < 0) /* no /proc: they are killed by their group, unnamed */
+                return r == -ENOMEM ? r : 0;
+        return leaks_describe(pids, n, &pipes, &run->result->leaks);
 }
 
 /* What a set-up leaves running stays, unless it skipped: then there is nothing to be torn down. */
@@ -869,6 +900,11 @@ int run_finish(Run *run, Result **ret, char ***ret_exported) {
                 return r;
         run_fill_usage(run);
         r = run_judge(run, r > 0 ? &report : NULL);
+        if (r >= 0)
+                r = leaks_judge(run->spec.role == PTEST_ROLE_TEST ?
+                                                (LeakPolicy)run->test->limits.leaks :
+                                                LEAKS_MARK,
+                                run->result);
         if (r < 0)
                 return r;
         r = run_explain_fixture(run);

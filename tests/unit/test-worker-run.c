@@ -393,9 +393,107 @@ START_TEST(daemon_in_a_session_of_its_own_is_a_leak)
         assert_outcome(result, PTEST_OUTCOME_PASS, NULL);
         ck_assert(result->marks & PTEST_MARK_LEAKY);
         leaks = strv_join(result->leaks, "|");
-        ck_assert_msg(fnmatch("*[0-9] sleep 60[12]|*[0-9] sleep 60[12]", leaks, 0) == 0,
+        ck_assert_msg(fnmatch("*[0-9] sleep 60[12] (* old)|*[0-9] sleep 60[12] (* old)",
+                              leaks,
+                              0) == 0,
                       "%s",
                       leaks);
+}
+END_TEST
+
+START_TEST(leak_is_told_with_what_it_holds)
+{
+        _cleanup_(result_freep) Result *result = script_to_end(
+                        "exec python3 -c 'import os, socket, time\n"
+                        "zero = open(\"/dev/zero\")\n"
+                        "r, w = os.pipe()\n"
+                        "if os.fork() == 0:\n"
+                        "    s = socket.socket(); s.bind((\"127.0.0.1\", 0)); s.listen()\n"
+                        "    os.write(w, b\"x\"); time.sleep(600)\n"
+                        "os.read(r, 1)\n"
+                        "os._exit(0)'");
+
+        assert_outcome(result, PTEST_OUTCOME_PASS, NULL);
+        ck_assert_uint_eq(strv_length(result->leaks), 1);
+        ck_assert_msg(fnmatch("[0-9]* python3 * (*s old; listens: tcp listening on 127.0.0.1:[0-9]*; open: *)",
+                              result->leaks[0],
+                              0) == 0,
+                      "%s",
+                      result->leaks[0]);
+        ck_assert_ptr_nonnull(strstr(result->leaks[0], "the test's stdout"));
+        ck_assert_ptr_nonnull(strstr(result->leaks[0], "the test's stderr"));
+        ck_assert_ptr_nonnull(strstr(result->leaks[0], "/dev/zero"));
+        ck_assert_ptr_null(strstr(result->leaks[0], "/dev/null"));
+}
+END_TEST
+
+static Result *leaky_script(LeakPolicy policy, const char *script) {
+        _cleanup_(test_freep) Test *test = test_of_script(script);
+
+        test->limits.leaks = policy;
+        return run_to_end(test);
+}
+
+START_TEST(leaks_mean_what_their_policy_says)
+{
+        static const char sleeps[] = "sleep 604 >/dev/null 2>&1 & exit 0";
+        _cleanup_(result_freep)
+                        Result *fail = leaky_script(LEAKS_FAIL, sleeps),
+                               *ignore = leaky_script(LEAKS_IGNORE, sleeps),
+                               *bad = leaky_script(LEAKS_FAIL, "sleep 605 & exit 3"),
+                               *skip = leaky_script(LEAKS_FAIL, "sleep 606 & echo no tea; exit 77"),
+                               *tidy = leaky_script(LEAKS_FAIL, "exit 0");
+
+        ck_assert_int_eq(fail->outcome, PTEST_OUTCOME_FAIL);
+        ck_assert_msg(fnmatch("left something running: [0-9]* sleep 604 (*)", fail->reason, 0) == 0,
+                      "%s",
+                      fail->reason);
+        ck_assert(fail->marks & PTEST_MARK_LEAKY);
+
+        assert_outcome(ignore, PTEST_OUTCOME_PASS, NULL);
+        ck_assert(!(ignore->marks & PTEST_MARK_LEAKY));
+        ck_assert_uint_eq(strv_length(ignore->leaks), 0);
+
+        assert_outcome(bad, PTEST_OUTCOME_FAIL, "exit status 3");
+        ck_assert(bad->marks & PTEST_MARK_LEAKY);
+
+        ck_assert_int_eq(skip->outcome, PTEST_OUTCOME_FAIL);
+        ck_assert_msg(fnmatch("no tea; and left something running: *", skip->reason, 0) == 0,
+                      "%s",
+                      skip->reason);
+        assert_outcome(tidy, PTEST_OUTCOME_PASS, NULL);
+}
+END_TEST
+
+START_TEST(grace_for_leaks_is_the_tests)
+{
+        _cleanup_(test_freep) Test *test = test_of_script("(sleep 0.6; echo late) & exit 0");
+
+        test->limits.leak_grace_usec = 60 * USEC_PER_SEC;
+        _cleanup_(result_freep) Result *patient = run_to_end(test);
+
+        assert_outcome(patient, PTEST_OUTCOME_PASS, NULL);
+        ck_assert_uint_eq(patient->marks, 0);
+        assert_output(&patient->out, "late\n");
+
+        test->limits.leak_grace_usec = 0;
+        _cleanup_(result_freep) Result *harsh = run_to_end(test);
+
+        ck_assert(harsh->marks & PTEST_MARK_LEAKY);
+}
+END_TEST
+
+START_TEST(memory_that_no_cgroup_limits_is_limited_for_each_process)
+{
+        _cleanup_(test_freep)
+                        Test *test = test_of_script("exec python3 -c 'x = bytearray(300 << 20)'");
+
+        test->limits.memory_max = 100 * MIB;
+        _cleanup_(result_freep) Result *result = run_to_end(test);
+
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_FAIL);
+        ck_assert_ptr_nonnull(result->err.data);
+        ck_assert_ptr_nonnull(memmem(result->err.data, result->err.size, "MemoryError", 11));
 }
 END_TEST
 
@@ -536,6 +634,10 @@ static Suite *suite_make(void) {
         tcase_add_test(time, interrupted_test_is_not_run);
         tcase_add_test(time, freed_run_leaves_nothing);
         tcase_add_test(containment, daemon_in_a_session_of_its_own_is_a_leak);
+        tcase_add_test(containment, leak_is_told_with_what_it_holds);
+        tcase_add_test(containment, leaks_mean_what_their_policy_says);
+        tcase_add_test(containment, grace_for_leaks_is_the_tests);
+        tcase_add_test(containment, memory_that_no_cgroup_limits_is_limited_for_each_process);
         tcase_add_test(containment, held_pipe_does_not_hold_the_test);
         tcase_add_test(containment, child_that_ends_at_once_is_no_leak);
         tcase_add_test(containment, family_that_forks_on_is_ended);
