@@ -31,7 +31,8 @@ typedef struct HelperSpec {
 static void __attribute__((noreturn, noinline)) child_run(const HelperSpec *spec) {
         sigset_t none;
 
-        if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
+        /* Not a session: a coordinator knows its own children by the one that they are in. */
+        if (setpgid(0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
                 _exit(127);
         if (dup2(spec->null_fd, STDIN_FILENO) < 0 || dup2(spec->output_fd, STDOUT_FILENO) < 0 ||
             dup2(spec->null_fd, STDERR_FILENO) < 0)
@@ -127,7 +128,7 @@ uint64_t helper_get_deadline(const Helper *helper) {
 void helper_kill(Helper *helper) {
         if (helper->pid <= 0)
                 return;
-        /* It is not reaped, so neither is its number another's; setsid() made it the group's. */
+        /* It is not reaped, so neither is its number another's; setpgid() made it the group's. */
         (void)kill(-helper->pid, SIGKILL);
         (void)kill(helper->pid, SIGKILL);
         helper->deadline_usec = USEC_INFINITY;

@@ -12,7 +12,7 @@
  *
  * For what may take long or hang, such as looking at a process that is stuck in the kernel. Its stdout is a memfd, so
  * that its owner need not read while it runs, and has what it wrote so far if it must be killed. stdin and stderr are
- * /dev/null. It is in a session of its own, and is killed by the kernel when its owner dies.
+ * /dev/null. It is in a process group of its own, and is killed by the kernel when its owner dies.
  *
  * The owner waits for it as for its other children: helper_on_reaped() says that this was done.
  */
@@ -30,7 +30,7 @@ pid_t helper_get_pid(const Helper *helper);
 /* CLOCK_MONOTONIC; when it is to be killed; USEC_INFINITY once it was, or was reaped */
 uint64_t helper_get_deadline(const Helper *helper);
 
-/* It and the processes of its session. Those that left it are not known. */
+/* It and the processes of its group. Those that left it are not known. */
 void helper_kill(Helper *helper);
 void helper_on_reaped(Helper *helper);
 

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "basic/helper.h"
 #include "coordinator/outbox.h"
 #include "coordinator/slot.h"
 
 /*
  * What the files of a slot share: slot.c (states and the end), slot-start.c, slot-message.c, slot-task.c
  */
+
+/* See slot-look.h. */
+typedef struct SlotLook {
+        Helper *helper; /* NULL: none */
+        sd_event_source *ended;
+        sd_event_source *timer;
+        char *why;
+        char *at;
+        char **lines; /* what was found */
+} SlotLook;
 
 struct Slot {
         const SlotContext *context; /* weak: owned by the pool */
@@ -36,6 +47,7 @@ struct Slot {
 
         InFlight in_flight;
         uint64_t active_usec; /* when it last said something or was given something */
+        SlotLook look;
         sd_event_source *deadline;
         sd_event_source *finish; /* settles outside of the backend's callback */
 };

@@ -9,6 +9,7 @@
  */
 
 #include "coordinator/slot-internal.h"
+#include "coordinator/slot-look.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -177,13 +178,19 @@ void slot_fail_at(Slot *slot, SlotCause cause, const char *why, const char *at) 
         if (slot->state == SLOT_EMPTY || slot->state == SLOT_LOST)
                 return;
         if (slot->state == SLOT_STOPPING && slot->cause != SLOT_CAUSE_OVER &&
-            slot->cause != SLOT_CAUSE_INTERRUPTED)
+            slot->cause != SLOT_CAUSE_INTERRUPTED) {
+                slot_end_look(slot, true);
                 return;
-        if (cause == SLOT_CAUSE_STUCK)
-                slot_emit(slot, EVENT_WORKER_STUCK, why, at ?: is_running ? running.address : NULL);
+        }
         slot_set_cause(slot, cause, why);
         slot_set_state(slot, SLOT_STOPPING);
         slot_arm(slot, USEC_INFINITY);
+        if (cause == SLOT_CAUSE_STUCK && !at) {
+                slot_begin_look(slot, why, is_running ? running.address : NULL);
+                return;
+        }
+        if (cause == SLOT_CAUSE_STUCK)
+                slot_emit(slot, EVENT_WORKER_STUCK, why, at);
         backend_worker_begin_stop(slot->worker);
 }
 
@@ -233,6 +240,7 @@ void slot_begin_stop(Slot *slot, SlotCause cause) {
 /* ---- The end ---- */
 
 void slot_clear(Slot *slot) {
+        slot_drop_look(slot);
         slot->finish = sd_event_source_disable_unref(slot->finish);
         slot->outbox = outbox_free(slot->outbox);
         slot->worker = backend_worker_free(slot->worker);
@@ -294,6 +302,7 @@ void slot_try_finish(Slot *slot) {
 void slot_on_gone(BackendWorker *worker, const BackendWorkerEnd *end, void *userdata) {
         Slot *slot = userdata;
 
+        slot_end_look(slot, false);
         slot->gone = true;
         slot->end = *end;
         slot->end.error = end->error ? strdup(end->error) : NULL;
@@ -312,6 +321,7 @@ void slot_on_lost(BackendWorker *worker, const char *why, void *userdata) {
                 slot_set_cause(slot, SLOT_CAUSE_DIED, why);
                 slot_set_state(slot, SLOT_STOPPING);
         }
+        slot_end_look(slot, false);
         /* With its gate closed it ends itself, should it ever run again. */
         slot->gate_fd = fd_close(slot->gate_fd);
         slot_settle(slot);
@@ -421,6 +431,10 @@ SlotState slot_get_state(const Slot *slot) {
 
 unsigned slot_get_number(const Slot *slot) {
         return slot->number;
+}
+
+char *const *slot_get_stuck(const Slot *slot) {
+        return slot->look.lines;
 }
 
 unsigned slot_get_generation(const Slot *slot) {

@@ -121,8 +121,8 @@ typedef struct SlotContext {
 
 /* A worker that was released and says nothing is stuck. Starting takes milliseconds; a loaded VM needs seconds. */
 #define SLOT_HELLO_TIMEOUT     (30 * USEC_PER_SEC)
-/* On top of a test's timeout and grace: the worker's own ways to end it (2 s), its leak grace, a loaded machine. */
-#define SLOT_MARGIN            (5 * USEC_PER_SEC)
+/* On top of a test's timeout and grace: its stuck report (3 s), the worker's own ways to end it (2 s), its leak grace, load */
+#define SLOT_MARGIN            (8 * USEC_PER_SEC)
 /* A worker that has tasks and starts none. */
 #define SLOT_IDLE_TIMEOUT      (20 * USEC_PER_SEC)
 /* How often a busy worker is looked at: it goes from test to test without a word. */
@@ -138,6 +138,8 @@ DEFINE_CLEANUP(Slot, slot_free);
 
 SlotState slot_get_state(const Slot *slot);
 unsigned slot_get_number(const Slot *slot);
+/* What it was doing when it was found to be stuck; NULL: nothing is known */
+char *const *slot_get_stuck(const Slot *slot);
 unsigned slot_get_generation(const Slot *slot);
 pid_t slot_get_pid(const Slot *slot);
 const char *slot_get_unit(const Slot *slot);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "basic/macros.h"
+#include "ptest/protocol.h"
 
 /*
  * Stuck report: what processes are doing that should have ended by now
@@ -21,17 +22,17 @@
  * Lines that do not begin with a space are the short form: the tree of processes, and the innermost functions of threads.
  */
 
-#define STUCK_REPORT_OPTION "--stuck-report"
-#define STUCK_REPORT_BELOW  "--below" /* also all descendants of those named */
+#define STUCK_REPORT_OPTION PTEST_STUCK_REPORT_OPTION
+#define STUCK_REPORT_BELOW  PTEST_STUCK_REPORT_BELOW /* also all descendants of those named */
 #define STUCK_REPORT_FREEZE "--freeze="
 #define STUCK_REPORT_MORE   "--more=" /* so many processes are not named */
 
 /* Bytes of a report; its head is kept. */
-#define STUCK_REPORT_SIZE_MAX ((size_t)64 * 1024)
+#define STUCK_REPORT_SIZE_MAX ((size_t)PTEST_STUCK_REPORT_SIZE_MAX)
 
 /* When it stops looking by itself, and when it is to be killed. */
 #define STUCK_REPORT_LOOK_USEC (2500 * USEC_PER_MSEC)
-#define STUCK_REPORT_MAX_USEC  (3 * USEC_PER_SEC)
+#define STUCK_REPORT_MAX_USEC  ((uint64_t)PTEST_STUCK_REPORT_MAX)
 
 /* Processes that are named; what their number is beyond is said. */
 #define STUCK_REPORT_PROCESSES_MAX 64U

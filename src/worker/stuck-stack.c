@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +43,20 @@ char *debugger_find(void) {
 /* ---- Running it ---- */
 
 /* No settings of a user, no look at a network, nothing that the program's directory may tell it to run. */
+/* Root reads the memory and the files of a process as who owns it: they could be made to deceive. */
+static bool privileges_drop(const char *pid) {
+        _cleanup_free_ char *path = NULL;
+        struct stat st;
+
+        if (geteuid() != 0)
+                return true;
+        if (asprintf(&path, "/proc/%s", pid) < 0 || stat(path, &st) < 0)
+                return false;
+        return (st.st_uid == 0 && st.st_gid == 0) ||
+                        (setgroups(0, NULL) == 0 && setgid(st.st_gid) == 0 &&
+                         setuid(st.st_uid) == 0);
+}
+
 static void __attribute__((noreturn))
 child_run(const char *debugger, const char *pid, int output_fd) {
         char *const gdb[] = {
@@ -69,8 +85,9 @@ child_run(const char *debugger, const char *pid, int output_fd) {
         const char *name = path_basename(debugger);
         int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
-            dup2(output_fd, STDOUT_FILENO) < 0 || dup2(null_fd, STDERR_FILENO) < 0)
+        if (!privileges_drop(pid) || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+            dup2(null_fd, STDIN_FILENO) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 ||
+            dup2(null_fd, STDERR_FILENO) < 0)
                 _exit(127);
         execve(debugger, strcmp(name, "gdb") == 0 ? gdb : eu_stack, environment);
         _exit(127);

@@ -293,3 +293,21 @@ def a_limit_of_the_slice_is_not_taken_where_there_is_none():
         assert it.status == 2 and "SliceMemoryMax=" in it.stderr, (it.status, it.stderr)
     with run(suite=suite, options=["--allow-degraded"]) as it:
         assert it.status == 0, it.stderr
+
+
+# ---- A stuck worker ----
+
+@behaviour
+def a_stuck_worker_is_looked_at_before_it_is_stopped():
+    suite = "[Suite]\nTimeoutSec=1\nGraceSec=0\nStopSec=1\n" + shell("t", "exec sleep 1000")
+    with Run(suite=suite) as it:
+        worker = it.until(lambda: [pid for pid in it.workers() if Path(f"/proc/{pid}/task/{pid}/children").read_text()],
+                          "that the test runs")[0]
+        os.kill(worker, signal.SIGSTOP)
+        it.wait()
+        record, = it.records_of("WORKER_STUCK")
+        lines = text(record, "PTEST_STUCK_REPORT").splitlines()
+        assert any(line.startswith(f"{worker} ") and "stopped by a signal" in line for line in lines), lines
+        assert any(line.startswith("└─") and "sleep 1000: sleeping" in line for line in lines), lines
+        assert it.outcomes == {"t": "timeout"}, it.outcomes
+        it.assert_nothing_is_left()
