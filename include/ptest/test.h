@@ -127,7 +127,7 @@ typedef struct PtestOptions {
 } PtestOptions;
 
 /* An option: the test passes if its process ends with this exit status before the test returns. Implies its own process. */
-#define PTEST_EXITS(status) .expect_exit_ = (status) + 1
+#define PTEST_EXITS(status)   .expect_exit_ = (status) + 1
 /* For other frameworks: it passes if it returns, and also if its process exits with status 0 before. Its own process. */
 #define PTEST_EXIT_OR_RETURN_ (-1)
 
@@ -438,11 +438,19 @@ PTEST_UNUSED_ static void ptest_guard_(const PtestContext *context, PtestFunctio
 
 /* ---- Defining contexts and tests ---- */
 
+/* Before C++20, designated initialisers are an extension; GCC has had its own word for that since 12. */
+#if defined(__cplusplus) && __cplusplus < 202002L && !defined(__clang__) && __GNUC__ >= 12
+#        define PTEST_QUIET_MORE_ _Pragma("GCC diagnostic ignored \"-Wc++20-extensions\"")
+#else
+#        define PTEST_QUIET_MORE_
+#endif
+
 /* Options that are not given are 0: what -Wextra says to that is silenced here and nowhere else. */
 #define PTEST_QUIET_                                                                       \
         _Pragma("GCC diagnostic push")                                                     \
                         _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"") \
-                                        _Pragma("GCC diagnostic ignored \"-Wpedantic\"")
+                                        _Pragma("GCC diagnostic ignored \"-Wpedantic\"")   \
+                                                        PTEST_QUIET_MORE_
 #define PTEST_LOUD_ _Pragma("GCC diagnostic pop")
 
 #define PTEST_CONTEXT_VARIABLE_(name_) \

@@ -92,9 +92,6 @@ static void text_add_value(Text *text, const PtestFailure *failure, const PtestV
         case PTEST_VALUE_STRING:
                 text_add_string(text, value->p, 0, SHOWN_MAX);
                 break;
-        case PTEST_VALUE_BOOL:
-                text_add(text, "%s", value->i ? "true" : "false");
-                break;
         case PTEST_VALUE_ERRNO:
                 text_add_errno(text, value->i);
                 break;
@@ -135,7 +132,7 @@ static void reason_add_memory(Text *text, const PtestFailure *failure) {
 }
 
 static void reason_add_values(Text *text, const PtestFailure *failure) {
-        if (failure->kind == PTEST_VALUE_NONE)
+        if (failure->kind == PTEST_VALUE_NONE || failure->kind == PTEST_VALUE_BOOL)
                 return;
         if (failure->kind == PTEST_VALUE_MEMORY) {
                 reason_add_memory(text, failure);
@@ -143,8 +140,7 @@ static void reason_add_values(Text *text, const PtestFailure *failure) {
         }
         text_add(text, ": ");
         text_add_value(text, failure, &failure->left);
-        if (failure->kind == PTEST_VALUE_BOOL ||
-            (failure->kind == PTEST_VALUE_ERRNO && failure->right.i == 0))
+        if (failure->kind == PTEST_VALUE_ERRNO && failure->right.i == 0)
                 return;
         text_add(text, ", ");
         text_add_value(text, failure, &failure->right);
@@ -160,7 +156,9 @@ static void reason_write(Text *text, const PtestFailure *failure, const char *me
                 text_add(text, "%s:%u: ", failure->file, failure->line);
         if (failure->left_text) {
                 text_add_words(text, failure->left_text, 2 * SHOWN_MAX);
-                if (failure->operation) {
+                if (failure->kind == PTEST_VALUE_BOOL)
+                        text_add(text, " is %s", failure->left.i ? "true" : "false");
+                else if (failure->operation) {
                         text_add(text, " %s ", failure->operation);
                         text_add_words(text, failure->right_text ?: "", 2 * SHOWN_MAX);
                 } else
@@ -171,7 +169,8 @@ static void reason_write(Text *text, const PtestFailure *failure, const char *me
                 if (failure->left_text)
                         text_add(text, "; ");
                 text_add_words(text, message, 1024);
-        }
+        } else if (!failure->left_text)
+                text_add(text, "failed");
 }
 
 /* ---- The details ---- */

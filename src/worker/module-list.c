@@ -181,7 +181,7 @@ static int step_prepare(ModuleArea *area) {
         return step_init(&(StepOptions){
                         .area = area,
                         .err_fd = STDERR_FILENO,
-                        .trace_fd = STDERR_FILENO,
+                        .trace_fd = -1,
                         .on_found = found_refuse,
         });
 }

@@ -2,6 +2,7 @@
 
 #include "worker/module-step.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -248,6 +249,31 @@ const PtestRunner *step_get_runner(void) {
 
 /* ---- Signals ---- */
 
+static bool frame_is_ours(void *frame) {
+        Dl_info own, info;
+
+        return dladdr(crash_signals, &own) != 0 && dladdr(frame, &info) != 0 &&
+                        info.dli_fbase == own.dli_fbase;
+}
+
+/* Of the test: without this program's functions, and what called these. In another thread all of it is the test's. */
+static void backtrace_write(void *const *frames, int n) {
+        bool written = false;
+        int end = n - 1;
+
+        if (step.options.trace_fd < 0)
+                return;
+        while (end > 0 && !frame_is_ours(frames[end]))
+                end--;
+        for (int i = 0; i < end; i++)
+                if (!frame_is_ours(frames[i])) {
+                        backtrace_symbols_fd(frames + i, 1, step.options.trace_fd);
+                        written = true;
+                }
+        if (!written)
+                backtrace_symbols_fd(frames, n, step.options.trace_fd);
+}
+
 /*
  * Async-signal-safe but for backtrace(), which step_init() has called once, so that it loads nothing, and for the
  * names, which come last: the numbers are in the area by then. The first one of a step counts.
@@ -274,7 +300,7 @@ static void crash_note(const siginfo_t *info, bool interrupted) {
         for (int i = 0; i < n; i++)
                 crash->frames[i] = (uint64_t)(uintptr_t)frames[i];
         crash->n_frames = (uint32_t)MAX(n, 0);
-        backtrace_symbols_fd(frames, n, step.options.trace_fd);
+        backtrace_write(frames, n);
 }
 
 /* The test's own doing, and not the kill() of somebody else, who wants this process to end. */

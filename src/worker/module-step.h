@@ -43,7 +43,7 @@ typedef int (*StepFound)(const PtestTest *test, const char *argument, void *user
 typedef struct StepOptions {
         ModuleArea *area;
         int err_fd;         /* for details; borrowed */
-        int trace_fd;       /* for a backtrace in words; borrowed */
+        int trace_fd;       /* for a backtrace in words; borrowed; -1: none is wanted */
         StepFound on_found; /* -EINVAL: not an argument for a test */
         void *userdata;
 } StepOptions;

@@ -198,7 +198,7 @@ static const struct {
         { "fails_float",           "fail",  "1.0 near 1.5: 1, 1.5, off by -0.5, tolerance 0.25",                     NULL,                        ""                },
         { "fails_pointer",         "fail",  "NULL != NULL: NULL",                                                    NULL,                        ""                },
         { "fails_condition",       "fail",  "1 > 2 is false",                                                        NULL,                        ""                },
-        { "fails_bool",            "fail",  "1 > 2 == true: false",                                                  NULL,                        ""                },
+        { "fails_bool",            "fail",  "1 > 2 is false",                                                        NULL,                        ""                },
         { "fails_ok",              "fail",  "-ENOENT >= 0: -2 (-ENOENT: No such file or directory)",                 NULL,                        ""                },
         { "fails_errno",           "fail",  "(-EBADF: Bad file descriptor)",                                         NULL,                        ""                },
         { "fails_error",           "fail",  "0 == -EPERM: 0, -1 (-EPERM: Operation not permitted)",                  NULL,                        ""                },
