@@ -211,24 +211,24 @@ static size_t traits_get_size(const Test *test) {
 static void traits_put(TestTraits *traits, const Test *test) {
         char *to = traits->strings;
 
-        *traits = (TestTraits){
-                .timeout_usec = test->timeout_usec,
-                .grace_usec = test->grace_usec,
-                .output_max = test->output_max,
-                .limits = test->limits,
-                .timeout_signal = test->timeout_signal,
-                .n_env = (uint32_t)test->n_env,
-                .n_tags = (uint32_t)strv_length(test->tags),
-                .context = test->context,
-                .protocol = (uint8_t)test->protocol,
-                .should_fail = test->should_fail,
-                .has_workdir = test->workdir != NULL,
-                .isolate = test->isolate,
-                .finds = test->finds,
-                .keep_failed = test->keep_failed,
-                .private_places = (uint8_t)test->private_places,
-                .n_found_argv = (uint32_t)strv_length(test->found_argv),
-        };
+        /* Compared and hashed by its bytes, so none between the members may be what it happened to be. */
+        memset(traits, 0, offsetof(TestTraits, strings));
+        traits->timeout_usec = test->timeout_usec;
+        traits->grace_usec = test->grace_usec;
+        traits->output_max = test->output_max;
+        traits->limits = test->limits;
+        traits->timeout_signal = test->timeout_signal;
+        traits->n_env = (uint32_t)test->n_env;
+        traits->n_tags = (uint32_t)strv_length(test->tags);
+        traits->context = test->context;
+        traits->protocol = (uint8_t)test->protocol;
+        traits->should_fail = test->should_fail;
+        traits->has_workdir = test->workdir != NULL;
+        traits->isolate = test->isolate;
+        traits->finds = test->finds;
+        traits->keep_failed = test->keep_failed;
+        traits->private_places = (uint8_t)test->private_places;
+        traits->n_found_argv = (uint32_t)strv_length(test->found_argv);
         for (size_t i = 0; i < test->n_env; i++) {
                 *to++ = env_op_get_tag(&test->env[i]);
                 to = string_put(to, test->env[i].name);
