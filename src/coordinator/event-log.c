@@ -11,6 +11,7 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "coordinator/pressure.h"
 
 void event_log_done(EventLog *log) {
         free(log->error);
@@ -67,6 +68,7 @@ void event_log_start(EventLog *log) {
         event->run_started.capabilities = strv_copy(config->capabilities);
         event->run_started.hostname = strdup(hostname);
         event->run_started.command = strdup(config->command);
+        (void)pressure_read(&event->pressure);
         event_log_emit(log, event);
 }
 
@@ -153,5 +155,6 @@ void event_log_finish(EventLog *log, const EventLogEnd *end) {
         event->run_finished.reason = end->reason ? strdup(end->reason) : NULL;
         event->run_finished.duration_usec = end->duration_usec;
         event->run_finished.journal_lost = recorder_get_journal_lost(log->recorder);
+        (void)pressure_read(&event->pressure);
         event_log_emit(log, event);
 }

@@ -17,6 +17,7 @@
 #include "worker/found.h"
 #include "worker/growth.h"
 #include "worker/keep.h"
+#include "worker/leak.h"
 #include "worker/modules.h"
 #include "worker/outbox.h"
 #include "worker/page.h"
@@ -372,7 +373,12 @@ static int worker_on_module_finished(ModulesResult *finished, void *userdata) {
 
         /* They come in the order in which they were submitted: anything else is our own mistake. */
         assert(worker->tasks.n_begun > 0);
-        assert(tasks_get(&worker->tasks, 0)->id == finished->id);
+        assert(task->id == finished->id);
+        if (task->role == PTEST_ROLE_TEST) {
+                r = leaks_judge((LeakPolicy)task->test->limits.leaks, finished->result);
+                if (r < 0)
+                        return r;
+        }
         if (finished->unstarted)
                 page_note_unstarted(worker->page, finished->id);
         worker_say_result(worker, finished->result, finished->exported, finished->unfit);
