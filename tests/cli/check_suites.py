@@ -15,8 +15,9 @@ NAMESPACE = "{http://check.sourceforge.net/ns}"
 BUILD = Path(os.environ.get("PTEST_TESTS_MESON") or Path(PTEST).resolve().parents[2])
 MODULES = BUILD / "tests" / "unit" / "check-suites"
 
-# As tests/unit/meson.build gives it to them.
+# As tests/unit/meson.build gives it to them. A sanitizer is not to make an exit of what is a crash.
 ENVIRONMENT = {"PTEST_TEST_DATA": str(SOURCE / "tests" / "data"),
+               "ASAN_OPTIONS": ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "handle_segv=0"))),
                "PTEST_TEST_MODULES": str(BUILD / "tests" / "unit" / "modules")}
 
 KINDS = {"success": "pass", "failure": "fail", "error": "error",
