@@ -377,12 +377,13 @@ static int terminal_on_run_started(Terminal *terminal, const Event *event) {
                 return 0;
         add_safe(terminal, STYLE_BOLD, event->suite);
         buffer_addf(text,
-                    ": %zu %s, %u %s, %s backend\n",
+                    ": %zu %s, %u %s, ",
                     event->run_started.planned,
                     event->run_started.planned == 1 ? "test" : "tests",
                     event->run_started.workers,
-                    event->run_started.workers == 1 ? "worker" : "workers",
-                    event->run_started.backend ?: "unknown");
+                    event->run_started.workers == 1 ? "worker" : "workers");
+        add_safe(terminal, STYLE_PLAIN, event->run_started.backend ?: "unknown");
+        buffer_add_string(text, " backend\n");
         return terminal_flush(terminal);
 }
 
