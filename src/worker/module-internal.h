@@ -3,6 +3,7 @@
 
 #include "worker/module-memory.h"
 #include "worker/module.h"
+#include "worker/stuck.h"
 
 /*
  * What module.c, module-start.c and module-end.c share: one object in three files
@@ -39,6 +40,8 @@ struct ModuleHost {
         int code, status; /* how the last one ended */
         uint64_t leave_usec;
         uint64_t interrupted_sequence, interrupted_usec; /* the step that was, and when */
+        Stuck *report;            /* of the step at its time limit; NULL: none */
+        uint64_t looked_sequence; /* the step that one was begun of */
         unsigned n_starts, n_idle_deaths;
         uint64_t n_written; /* requests to this process so far */
         bool left_in_order; /* the last one had torn down what was set up in it */
@@ -76,6 +79,10 @@ int module_host_take_results(ModuleHost *host);
 int module_host_start(ModuleHost *host);
 
 /* Whether it has ended; what it was at gets its outcome then. */
+/* module-look.c: true: the interruption of that step has to wait until the report is made; and into its result */
+bool module_host_look(ModuleHost *host, uint64_t sequence, uint64_t now);
+int module_host_take_report(ModuleHost *host, Result *result);
+
 int module_host_reap(ModuleHost *host);
 /* Until nothing is left of it. */
 void module_host_sweep(ModuleHost *host);

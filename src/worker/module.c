@@ -64,6 +64,7 @@ ModuleHost *module_host_free(ModuleHost *host) {
         }
         for (size_t i = 0; i < host->n_pending; i++)
                 pending_done(&host->pending[host->first + i]);
+        stuck_free(host->report);
         free(host->pending);
         fd_close(host->socket_fd);
         fd_close(host->pid_fd);
@@ -238,6 +239,8 @@ int module_host_take_record(
                 return -EBADMSG;
         if (record->kind != MODULE_RESULT_FOUND)
                 r = record_to_result(host, record, texts, &event.result);
+        if (r >= 0 && event.result)
+                r = module_host_take_report(host, event.result);
         if (r >= 0 && record->trace_end > 0)
                 r = module_memory_take_trace(&host->memory, record->trace_end, &backtrace);
         if (r >= 0 && texts->dirty[0])
@@ -444,6 +447,8 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
         }
         if ((now < usec_add(started, timeout) && !host->interrupting) ||
             atomic_load(&current->sequence) != sequence)
+                return;
+        if (module_host_look(host, sequence, now))
                 return;
         host->interrupting = false;
         host->interrupted_sequence = sequence;

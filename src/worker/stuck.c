@@ -95,6 +95,10 @@ bool stuck_note_end(Stuck *stuck, pid_t pid) {
         return true;
 }
 
+pid_t stuck_get_pid(const Stuck *stuck) {
+        return helper_get_pid(stuck->helper);
+}
+
 bool stuck_is_made(const Stuck *stuck) {
         return helper_get_pid(stuck->helper) == 0;
 }

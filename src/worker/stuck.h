@@ -29,6 +29,8 @@ DEFINE_CLEANUP(Stuck, stuck_free);
 
 /* True: that child was its helper */
 bool stuck_note_end(Stuck *stuck, pid_t pid);
+/* Of the helper; 0: it was reaped */
+pid_t stuck_get_pid(const Stuck *stuck);
 bool stuck_is_made(const Stuck *stuck);
 /* When to call stuck_dispatch() at the latest */
 uint64_t stuck_get_deadline(const Stuck *stuck);

@@ -8,7 +8,7 @@ import sys
 import xml.etree.ElementTree
 from pathlib import Path
 
-from behaviour import behaviour
+from behaviour import behaviour, skip
 from program import ptest, run, shell, text, Run
 
 LISTENER = (
@@ -310,4 +310,16 @@ def a_stuck_worker_is_looked_at_before_it_is_stopped():
         assert any(line.startswith(f"{worker} ") and "stopped by a signal" in line for line in lines), lines
         assert any(line.startswith("└─") and "sleep 1000: sleeping" in line for line in lines), lines
         assert it.outcomes == {"t": "timeout"}, it.outcomes
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def a_stuck_test_of_a_module_is_looked_at_in_its_process():
+    module = Path(os.environ.get("PTEST", "ptest")).resolve().parents[2] / "tests/data/modules/deadlock.so"
+    if not module.exists():
+        skip("the module of a deadlock was not built")
+    with run(module) as it:
+        lines = stuck(it, "deadlock::server::stuck")
+        assert any("--module-host" in line and "sleeping in futex" in line for line in lines), lines
+        assert sum(bool(stuck(it, address)) for address in it.outcomes) == 1, it.outcomes
         it.assert_nothing_is_left()
