@@ -16,6 +16,7 @@ import contexts  # noqa: E402,F401
 import evidence  # noqa: E402,F401
 import growth  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
+import limits_of_tests  # noqa: E402,F401
 import modules  # noqa: E402,F401
 import reports  # noqa: E402,F401
 import stuck_modules  # noqa: E402,F401

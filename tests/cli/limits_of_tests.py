@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Limits of tests, and what they leave running, where there are no cgroups for them."""
+
+import json
+import subprocess
+
+from behaviour import behaviour
+from program import PTEST, run, shell, text
+
+HOG = '[Test hog]\nExec=python3 -c "x = bytearray(400 << 20)"\n'
+FINE = "[Test fine]\nExec=/bin/true\n"
+SETSID = '(setsid sleep 300 </dev/null >/dev/null 2>&1 &); exit 0'
+
+
+@behaviour
+def limits_of_tests_are_refused_by_name_wherever_they_stand():
+    for suite, name in (("[Suite]\nMemoryMax=64M\n" + FINE, "MemoryMax="),
+                        (FINE + "TasksMax=20\n", "TasksMax="),
+                        (FINE + "[Match *]\nCPUQuota=50%\n", "CPUQuota="),
+                        (FINE + "Context=c\n[Context c]\nMemoryHigh=10M\n", "MemoryHigh="),
+                        (FINE + "[Context c]\nSetUp=true\nMemoryMax=10M\n[Test t]\nExec=true\nContext=c\n", "MemoryMax=")):
+        with run(suite=suite) as it:
+            assert it.status == 2, (suite, it.status)
+            assert name in it.stderr and "of tests" in it.stderr and "--allow-degraded" in it.stderr, it.stderr
+
+
+@behaviour
+def limit_of_memory_is_the_next_best_with_allow_degraded():
+    suite = "[Suite]\nMemoryMax=100M\n" + HOG + FINE + HOG.replace("hog", "free") + "MemoryMax=infinity\n"
+    with run(suite=suite, options=["--allow-degraded"]) as it:
+        assert it.outcomes == {"hog": "fail", "fine": "pass", "free": "pass"}, it.outcomes
+        assert "MemoryError" in text(it.results["hog"], "PTEST_STDERR"), it.results["hog"]
+        assert "does not hold MemoryMax= of tests" in it.stdout, it.stdout
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def daemon_is_a_leak_and_Leaks_says_what_that_means():
+    suite = (shell("marked", SETSID) + shell("failed", SETSID) + "Leaks=fail\n" +
+             shell("ignored", SETSID) + "Leaks=ignore\n" + shell("tidy", "exit 0") + "Leaks=fail\n")
+    with run(suite=suite) as it:
+        assert it.outcomes == {"marked": "pass", "failed": "fail", "ignored": "pass", "tidy": "pass"}, it.outcomes
+        assert text(it.results["marked"], "PTEST_MARK") == "leaky", it.results["marked"]
+        assert "sleep 300" in text(it.results["marked"], "PTEST_LEAKS"), it.results["marked"]
+        assert " old" in text(it.results["marked"], "PTEST_LEAKS"), it.results["marked"]
+        assert "sleep 300" in it.reason("failed"), it.reason("failed")
+        assert "PTEST_MARK" not in it.results["ignored"] and "PTEST_LEAKS" not in it.results["ignored"]
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def grace_for_leaks_can_be_longer():
+    suite = shell("late", "(sleep 1) & exit 0") + "LeakGraceSec=1min\n" + shell("soon", "(sleep 30) & exit 0") + "LeakGraceSec=0\n"
+    with run(suite=suite) as it:
+        assert "PTEST_MARK" not in it.results["late"], it.results["late"]
+        assert text(it.results["soon"], "PTEST_MARK") == "leaky", it.results["soon"]
+
+
+@behaviour
+def results_are_sorted_by_what_tests_needed():
+    suite = (shell("quick", "exit 0") + shell("slow", "sleep 1") +
+             '[Test busy]\nExec=python3 -c "x = bytearray(100 << 20)"\n')
+    with run(suite=suite) as it:
+        def order(key):
+            answer = subprocess.run([PTEST, "results", f"--sort={key}", "--json", str(it.run_file)], check=True,
+                                    stdout=subprocess.PIPE, text=True).stdout
+            return [test["address"] for test in json.loads(answer)["tests"]]
+        assert order("time")[0] == "slow", order("time")
+        assert order("memory")[0] == "busy", order("memory")
+        assert order("cpu")[0] == "busy", order("cpu")
+        wrong = subprocess.run([PTEST, "results", "--sort=colour", str(it.run_file)], check=False,
+                               stderr=subprocess.PIPE, text=True)
+        assert wrong.returncode == 2 and "time, cpu or memory" in wrong.stderr, wrong
