@@ -21,8 +21,8 @@ from behaviour import add, skip
 from program import process_name
 from rows import COMMON_ROWS, TIMEOUT
 
-# A runner that has not ended then hangs.
-CELL_SEC = 10
+# A runner that has not ended so long after its test's time is not waited for any longer.
+SPARE_SEC = 7
 # What tests may take that have much to do.
 BUSY_TIMEOUT = 8
 # What is about to die has died.
@@ -81,7 +81,7 @@ class Cell:
             self.init = subprocess.Popen([*NAMESPACE, INIT, "init", *argv], cwd=self.directory, env=environment,
                                          stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
         status = self.directory / "status"
-        while not status.exists() and time.monotonic() < began + CELL_SEC:
+        while not status.exists() and time.monotonic() < began + self.timeout + SPARE_SEC:
             time.sleep(0.02)
         self.seconds = time.monotonic() - began
         self.status = int(status.read_text()) if status.exists() else None
