@@ -185,6 +185,8 @@ int module_host_main(int argc, char **argv) {
         r = fds_take(&fds);
         if (r < 0)
                 return WORKER_STATUS_USAGE;
+        /* Our program is a link to nothing that says who we are: "exe". */
+        (void)prctl(PR_SET_NAME, "ptest-module");
         /* What a test leaves behind comes to us, and is seen. */
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 return WORKER_STATUS_MACHINE;

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * How a worker carries out its tasks: programs one by one, tests of modules many at a time, and what it says of them
+ */
+
+#include "worker/worker-internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/strv.h"
+#include "worker/leak.h"
+#include "worker/page.h"
+
+/* ---- Results ---- */
+
+void worker_withdraw(Worker *worker) {
+        Tasks *tasks = &worker->tasks;
+
+        for (size_t n = modules_withdraw(worker->modules); n > 0; n--)
+                page_undo_start(worker->page, tasks_get(tasks, --tasks->n_begun)->id);
+}
+
+/*
+ * Nothing may be started after a result that says so; nor may anything run then, be it because its host was faster. It
+ * is said once, and of a tear-down that did not end: the worker may be ended then.
+ */
+static bool worker_is_spent_with(
+                Worker *worker, const Task *task, const Result *result, bool unfit) {
+        const unsigned recycle_after = worker->options->recycle_after;
+
+        if (worker->spent)
+                return unfit && result->outcome == PTEST_OUTCOME_TIMEOUT;
+        if (task->role == PTEST_ROLE_TEST)
+                worker->n_tests++;
+        if (unfit || (recycle_after > 0 && worker->n_tests >= recycle_after))
+                worker->exhausted = true;
+        if (!worker->exhausted)
+                return false;
+        worker_withdraw(worker);
+        return modules_count_pending(worker->modules) == 0;
+}
+
+/* A test may well need memory that it gives back: what it was before any of them ran says nothing. */
+static void worker_look_at_memory(Worker *worker) {
+        if (worker->options->recycle_memory == SIZE_INFINITY)
+                return;
+        if (!growth_has_begun(&worker->growth, getpid())) {
+                if (worker->n_tests > 0)
+                        growth_begin(&worker->growth, getpid());
+                return;
+        }
+        if (growth_look(&worker->growth) + modules_get_growth(worker->modules) >=
+            worker->options->recycle_memory)
+                worker->exhausted = true;
+}
+
+/* The result of the first task. Takes nothing. */
+static void worker_say_result(Worker *worker, Result *result, char **exported, bool unfit) {
+        const Task *task = tasks_get(&worker->tasks, 0);
+        const uint64_t timeout = task->test->timeout_usec;
+        Message message = {
+                .kind = MESSAGE_FINISHED,
+                .finished = {.id = task->id, .exported = exported, .result = result},
+        };
+        int r;
+
+        if (timeout != USEC_INFINITY && result->duration_usec > timeout / 2)
+                result->marks |= PTEST_MARK_SLOW;
+        message.finished.spent = worker_is_spent_with(worker, task, result, unfit);
+        r = outbox_send_found(&worker->outbox, task->id, &worker->found);
+        if (r < 0) {
+                worker_end_by_error(
+                                worker,
+                                WORKER_STATUS_CHANNEL,
+                                r,
+                                "tell the coordinator what a test found");
+                return;
+        }
+        worker_send(worker, &message);
+        tasks_drop_first(&worker->tasks);
+        if (!message.finished.spent)
+                return;
+        worker->spent = true;
+        tasks_drop_but_tear_downs(&worker->tasks);
+}
+
+/* ---- Tests that are programs ---- */
+
+static void worker_start_run(Worker *worker) {
+        Task *task = tasks_get(&worker->tasks, 0);
+        RunSpec spec = {
+                .test = task->test,
+                .exports = task->exports,
+                .role = task->role,
+                .instance = task->instance,
+                .exports_path = task->role == PTEST_ROLE_SET_UP ? worker->exports_path : NULL,
+                .found_path = task->role == PTEST_ROLE_TEST && task->test->finds ?
+                                worker->found_path :
+                                NULL,
+        };
+        int r;
+
+        worker->tasks.n_begun = 1;
+        page_note_start(worker->page, task->id, clock_monotonic());
+        r = run_start(worker->runner, &spec, &worker->run);
+        if (r < 0) {
+                worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "start a test");
+                return;
+        }
+        page_note_leader(worker->page, run_get_pid(worker->run));
+}
+
+static bool outcome_can_become_error(Outcome outcome) {
+        switch (outcome) {
+        case PTEST_OUTCOME_PASS:
+        case PTEST_OUTCOME_FAIL:
+        case PTEST_OUTCOME_SKIP:
+        case PTEST_OUTCOME_XFAIL:
+        case PTEST_OUTCOME_XPASS:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* A line that cannot be understood is a test that nobody would miss otherwise. */
+static int worker_read_found(Worker *worker, Result *result) {
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        if (!tasks_get(&worker->tasks, 0)->test->finds)
+                return 0;
+        r = found_read(&worker->found, worker->found_path, &problem);
+        if (r < 0 || !problem || !outcome_can_become_error(result->outcome))
+                return r;
+        result->outcome = PTEST_OUTCOME_ERROR;
+        return result_set_reason(result, "%s", problem);
+}
+
+void worker_finish_run(Worker *worker) {
+        _cleanup_(result_freep) Result *result = NULL;
+        _cleanup_strv_ char **exported = NULL;
+        bool stuck = run_is_stuck(worker->run);
+        int r;
+
+        r = run_finish(worker->run, &result, &exported);
+        if (r >= 0)
+                r = worker_read_found(worker, result);
+        if (r < 0) {
+                worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "judge a test");
+                return;
+        }
+        worker->run = run_free(worker->run);
+        worker_look_at_memory(worker);
+        worker_say_result(worker, result, exported, false);
+        worker_flush(worker);
+        if (worker->state == WORKER_ENDED)
+                return;
+
+        page_note_end(worker->page);
+        if (stuck)
+                worker_end_by_error(
+                                worker,
+                                WORKER_STATUS_STUCK,
+                                -EBUSY,
+                                "end what a test left behind, so this worker makes room");
+}
+
+/* ---- Tests of modules ---- */
+
+static int worker_on_module_found(uint64_t id, const char *name, void *userdata) {
+        Worker *worker = userdata;
+        int r;
+
+        r = found_add(&worker->found, name);
+        if (r < 0 || worker->found.n_items < PTEST_FOUND_MAX)
+                return r;
+        return outbox_send_found(&worker->outbox, id, &worker->found);
+}
+
+static int worker_on_module_finished(ModulesResult *finished, void *userdata) {
+        Worker *worker = userdata;
+        const Task *task = tasks_get(&worker->tasks, 0);
+        int r;
+
+        /* They come in the order in which they were submitted: anything else is our own mistake. */
+        assert(worker->tasks.n_begun > 0);
+        assert(task->id == finished->id);
+        if (task->role == PTEST_ROLE_TEST) {
+                r = leaks_judge((LeakPolicy)task->test->limits.leaks, finished->result);
+                if (r < 0)
+                        return r;
+        }
+        if (finished->unstarted)
+                page_note_unstarted(worker->page, finished->id);
+        worker_say_result(worker, finished->result, finished->exported, finished->unfit);
+        page_note_sent(worker->page);
+        return 0;
+}
+
+int worker_open_modules(Worker *worker) {
+        return modules_new(
+                        &(ModulesOptions){
+                                        .environment = worker->options->environment,
+                                        .worker_set_up = worker->options->worker_set_up,
+                                        .exports_path = worker->exports_path,
+                                        .page_fd = worker->options->page_fd,
+                                        .page = worker->page,
+                                        .keep = runner_get_keep(worker->runner),
+                                        .oom = runner_get_oom(worker->runner),
+                                        .on_found = worker_on_module_found,
+                                        .on_finished = worker_on_module_finished,
+                                        .userdata = worker,
+                        },
+                        &worker->modules);
+}
+
+/* As many as may run before somebody has to look at them. */
+static bool worker_may_submit(const Worker *worker, const Task *task) {
+        const WorkerOptions *options = worker->options;
+
+        if (task->role != PTEST_ROLE_TEST)
+                return true;
+        if (options->recycle_after > 0 &&
+            worker->n_tests + worker->tasks.n_begun >= options->recycle_after)
+                return false;
+        return options->recycle_memory == SIZE_INFINITY || worker->tasks.n_begun == 0 ||
+                        modules_growth_has_begun(worker->modules);
+}
+
+/* Gives the next task to a module's host. False: it has to wait */
+static bool worker_submit(Worker *worker) {
+        const Task *task = tasks_get(&worker->tasks, worker->tasks.n_begun);
+        int r;
+
+        if (!worker_may_submit(worker, task))
+                return false;
+        /* It may have its answer before this returns. */
+        worker->tasks.n_begun++;
+        r = modules_submit(worker->modules, task);
+        if (r >= 0)
+                return worker->state != WORKER_ENDED;
+        worker->tasks.n_begun--;
+        if (r != -EAGAIN)
+                worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "start a test of a module");
+        return false;
+}
+
+void worker_dispatch_modules(Worker *worker, const struct pollfd *fds, size_t n_fds) {
+        int r;
+
+        if (worker->state == WORKER_ENDED)
+                return;
+        /* Before the results are taken: then there is one to say it with. */
+        if (modules_count_pending(worker->modules) > 0) {
+                worker_look_at_memory(worker);
+                if (worker->exhausted && !worker->spent)
+                        worker_withdraw(worker);
+        }
+        r = modules_dispatch(worker->modules, fds, n_fds);
+        if (r < 0)
+                worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "run tests of a module");
+}
+
+/* ---- What is next ---- */
+
+static bool task_is_of_module(const Task *task) {
+        return task->test->protocol == TEST_PROTOCOL_MODULE && strv_length(task->test->argv) >= 2;
+}
+
+/* Programs run one by one, tests of a module are with its host, many at once; never both. */
+void worker_start_tasks(Worker *worker) {
+        Tasks *tasks = &worker->tasks;
+        bool submitted = false;
+
+        while (!worker->run && worker->state == WORKER_WORKING && tasks->n_begun < tasks->n_items) {
+                if (worker->exhausted && !worker->spent && tasks->n_begun > 0)
+                        break;
+                if (task_is_of_module(tasks_get(tasks, tasks->n_begun))) {
+                        if (!worker_submit(worker))
+                                break;
+                        submitted = true;
+                } else if (tasks->n_begun == 0 && modules_are_quiet(worker->modules))
+                        worker_start_run(worker);
+                else
+                        break;
+        }
+        if (submitted)
+                worker_dispatch_modules(worker, NULL, 0);
+}
