@@ -66,7 +66,9 @@ int suite_load(char *const *targets,
                 suite_free(suites[i]);
         if (r < 0)
                 return r;
-        suite_select(suite, patterns);
+        r = suite_select(suite, patterns);
+        if (r < 0)
+                return log_error_errno(r, "Failed to select tests: %m");
         *ret = TAKE_PTR(suite);
         return 0;
 }

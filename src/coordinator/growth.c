@@ -11,6 +11,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "model/address.h"
+#include "model/pattern.h"
 
 /* ---- Problems ---- */
 
@@ -178,7 +179,7 @@ static int growth_prepare(Growth *growth) {
         return MIN(r, 0);
 }
 
-/* Takes the test. 1: there is one with its address. On failure nothing has changed. */
+/* Takes the test. 1: there is one with its address, or it is excluded. On failure nothing has changed. */
 static int growth_take(Growth *growth, Test *test) {
         _cleanup_(test_freep) Test *owned = test;
         Suite *suite = growth->suite;
@@ -189,6 +190,9 @@ static int growth_take(Growth *growth, Test *test) {
         if (!address_is_valid(owned->address))
                 return -EINVAL;
         if (address_table_contains(&growth->addresses, suite, owned->address))
+                return 1;
+        /* Nobody wants it: whoever runs a finder wants what it finds, but for what was said not to be run. */
+        if (suite->excluded && !pattern_selects(suite->excluded, owned->address))
                 return 1;
         r = address_table_reserve(&growth->addresses, suite, n + 1);
         if (r >= 0)

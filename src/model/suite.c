@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/strv.h"
 #include "model/address-table.h"
 #include "model/pattern.h"
 
@@ -48,6 +49,7 @@ Suite *suite_free(Suite *suite) {
                 context_free(suite->contexts[i]);
         free(suite->contexts);
         free(suite->templates);
+        strv_free(suite->excluded);
         free(suite->settings.worker_user);
         free(suite->settings.worker_set_up);
         free(suite->name);
@@ -186,11 +188,18 @@ int suite_find_duplicate(
         return r;
 }
 
-void suite_select(Suite *suite, char *const *patterns) {
+int suite_select(Suite *suite, char *const *patterns) {
         size_t n = 0;
+        int r = 0;
 
+        strv_for_each(pattern, patterns)
+                if (r >= 0 && **pattern == '!')
+                        r = strv_extend(&suite->excluded, *pattern);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < suite->n_tests; i++)
                 if (pattern_selects(patterns, suite->tests[i]->address))
                         suite->tests[n++] = suite->tests[i];
         suite_truncate(suite, n);
+        return 0;
 }

@@ -40,6 +40,7 @@ typedef struct Suite {
         size_t n_allocated;
         PackedTest **templates; /* not run; what tests found under that address are like; weak: owned by the store */
         size_t n_templates;
+        char **excluded;    /* patterns, that hold for what is found, too; NULL: none */
         Context **contexts; /* number n is at n - 1 */
         size_t n_contexts;
 } Suite;
@@ -85,4 +86,4 @@ int suite_find_duplicate(
                 const Suite *suite, const PackedTest **ret_first, const PackedTest **ret_second);
 
 /* Drops the tests that the patterns do not select. */
-void suite_select(Suite *suite, char *const *patterns);
+int suite_select(Suite *suite, char *const *patterns);

@@ -44,6 +44,14 @@ def lines_that_a_program_writes_are_tests():
 
 
 @behaviour
+def what_is_excluded_is_not_run_when_it_is_found():
+    with run(suite="[Test lister]\n" + LISTER, env=LINES, options=["-k", "!*two*"]) as it:
+        assert it.status == 0, it.stdout
+        it.assert_whole()
+        assert sorted(it.outcomes) == ["lister", "lister::one", "lister::three four[x y]"], it.outcomes
+
+
+@behaviour
 def found_tests_are_not_run_after_an_early_failure():
     with run(suite="[Test lister]\n" + LISTER, env={**LINES, "STATUS": "1"}, options=["--fail-fast", "-j1"]) as it:
         assert it.status == 1, it.stdout
