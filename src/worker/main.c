@@ -204,9 +204,7 @@ static bool gate_wait(void) {
 
 /* ---- What it becomes ---- */
 
-static int process_prepare(const Politeness *politeness) {
-        politeness_take(politeness);
-
+static int process_prepare(void) {
         /* A test of the same user must not be able to look into its worker, or to write there. */
         if (prctl(PR_SET_DUMPABLE, 0) < 0)
                 return -errno;
@@ -234,6 +232,8 @@ static WorkerStatus run(const Arguments *arguments) {
         /* As who we are started: others may not read it. */
         int r, signal_fd, log_fd = oom_log_open();
 
+        /* As who we are started: the files of a process that became another user belong to root. */
+        politeness_take(&arguments->politeness);
         if (arguments->user) {
                 r = identity_become(arguments->user);
                 if (r < 0) {
@@ -247,7 +247,7 @@ static WorkerStatus run(const Arguments *arguments) {
                 return WORKER_STATUS_USER;
         }
 
-        r = process_prepare(&arguments->politeness);
+        r = process_prepare();
         signal_fd = r < 0 ? r : signal_fd_new();
         if (signal_fd < 0) {
                 log_error_errno(signal_fd, "Failed to prepare the worker: %m");
