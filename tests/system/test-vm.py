@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import machine_is_real  # noqa: E402,F401
 import machine_has_limits  # noqa: E402,F401
 import limits  # noqa: E402,F401
+import limits_of_tests  # noqa: E402,F401
 from behaviour import main  # noqa: E402
 
 main()
