@@ -211,6 +211,9 @@ typedef enum PtestRole {
  * One page that a worker writes and the coordinator reads, so that it is known what a worker was doing
  * when it died, without a message for each start. All fields are written and read with C11 atomics
  * (release and acquire). task_id 0 is no task: ids start at 1.
+ *
+ * What runs of a module its host writes here itself, so that it is true also when the worker is killed in the middle of a batch. Tests
+ * share that process: one that writes wherever it likes can change what is believed of its own worker, and of no other.
  */
 typedef struct PtestPage {
         uint64_t task_id; /* the task that runs now; written last at its start, 0 first at its end */

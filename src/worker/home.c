@@ -50,13 +50,6 @@ static bool context_is_up(const Home *home, const HomeContext *context) {
                         context->life == module_host_count_starts(home->host);
 }
 
-bool home_holds_context(const Home *home) {
-        for (size_t i = 0; i < home->n_contexts; i++)
-                if (context_is_up(home, &home->contexts[i]))
-                        return true;
-        return false;
-}
-
 static int home_export(Home *home, const char *assignment) {
         return module_host_submit(
                         home->host, &(ModuleRequest){ .op = MODULE_OP_EXPORT, .name = assignment });

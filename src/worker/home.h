@@ -61,5 +61,3 @@ int home_submit(Home *home, const Task *task);
 bool home_is_reserved(const Home *home);
 
 bool home_has_context(const Home *home, uint32_t instance);
-/* There is something that only its process can tear down. */
-bool home_holds_context(const Home *home);

@@ -110,7 +110,7 @@ static int modules_make_room(Modules *modules) {
         if (modules->n_homes < HOMES_KEPT)
                 return 1;
         for (size_t i = 0; i < modules->n_homes; i++)
-                if (!home_holds_context(modules->homes[i]) && modules->homes[i]->n_contexts == 0 &&
+                if (modules->homes[i]->n_contexts == 0 &&
                     (found == modules->n_homes ||
                      modules->homes[i]->used < modules->homes[found]->used))
                         found = i;
