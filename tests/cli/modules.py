@@ -202,6 +202,12 @@ def settings_of_the_suite_reach_the_tests():
 
 
 @behaviour
+def a_match_says_which_tests_of_a_module_should_fail():
+    with run(suite=suite_of("everyday", "", "[Match everyday::fails]\nShouldFail=yes\n"), options=["-kfails"]) as it:
+        assert it.status == 0 and it.outcomes == {"everyday::fails": "xfail"}, (it.outcomes, it.stdout)
+
+
+@behaviour
 def a_match_reaches_what_is_found_later():
     suite = suite_of("everyday", "", "[Match everyday::sleeps]\nTimeoutSec=1\n")
     with run(suite=suite, options=["-kfinds", "-j2"]) as it:
