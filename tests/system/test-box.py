@@ -16,6 +16,7 @@ import orphans  # noqa: E402,F401
 import services  # noqa: E402,F401
 import users  # noqa: E402,F401
 import bus_trouble  # noqa: E402,F401
+import politeness  # noqa: E402,F401
 import real_suites  # noqa: E402,F401
 from behaviour import main  # noqa: E402
 

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The limit of all workers together, where the kernel keeps one."""
+
+from behaviour import behaviour
+from program import run, shell, text
+from systemd import assert_nothing_is_left_of
+
+EATER = 'python3 -c "x = bytearray(%d << 20); import time; time.sleep(8)"'
+
+
+@behaviour(seconds=300)
+def a_slice_has_the_limit_that_was_asked_for():
+    script = "systemctl show -p MemoryMax -p MemorySwapMax ptest-sliced.slice"
+    with run(suite="[Suite]\nSliceMemoryMax=300M\n" + shell("t", script), backend="system", name="sliced", seconds=200) as it:
+        assert it.status == 0 and not it.stderr, (it.status, it.stderr)
+        assert sorted(text(it.results["t"], "PTEST_STDOUT").split()) == [
+            f"MemoryMax={300 << 20}", "MemorySwapMax=0"], it.results["t"]
+    assert_nothing_is_left_of("sliced")
+
+
+@behaviour(seconds=300)
+def tests_over_the_limit_of_the_slice_are_oom_together():
+    suite = "[Suite]\nSliceMemoryMax=150M\n" + "".join(
+        f"[Test eater{i}]\nExec={EATER % 90}\n" for i in (1, 2)) + shell("small", "true")
+    with run(suite=suite, backend="system", options=["-j2"], name="crowded", seconds=250) as it:
+        outcomes = it.outcomes
+        assert outcomes.pop("small") == "pass", it.outcomes
+        assert "oom" in outcomes.values() or any("again" in it.reason(a) for a in outcomes), (outcomes, it.stdout)
+        it.assert_whole()
+        it.assert_nothing_is_left()
+    assert_nothing_is_left_of("crowded")
