@@ -10,6 +10,7 @@
 #include "coordinator/fixture.h"
 #include "coordinator/growth.h"
 #include "coordinator/places.h"
+#include "coordinator/retry.h"
 
 /*
  * What the files of the coordinator share: coordinator.c (its life, signals, display), coordinator-outcome.c (who gets
@@ -60,6 +61,7 @@ struct Coordinator {
         Fixtures fixtures;
         Dispatch dispatch;
         Growth growth;
+        Retry retry;
         uint64_t last_id;
 
         RunPhase phase;

@@ -40,6 +40,8 @@ void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *resul
         unsigned limit = coordinator->config.fail_fast;
         int r;
 
+        if (plan_get_state(coordinator->plan, test) != PLAN_DONE)
+                retry_tell(&coordinator->retry, test, result);
         r = plan_complete(coordinator->plan, test, result->outcome, result->marks);
         if (r < 0) {
                 log_debug("%s: late result ignored", result->address);

@@ -292,6 +292,9 @@ static int coordinator_new_dispatch(Coordinator *coordinator) {
                         &coordinator->dispatch.schedule);
         if (r < 0)
                 return r;
+        coordinator->retry = (Retry){ .suite = coordinator->suite,
+                                      .plan = coordinator->plan,
+                                      .schedule = coordinator->dispatch.schedule };
         coordinator->growth = (Growth){ .suite = coordinator->suite,
                                         .plan = coordinator->plan,
                                         .schedule = coordinator->dispatch.schedule,
@@ -407,6 +410,7 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
         pool_free(coordinator->pool);
         fixtures_done(&coordinator->fixtures);
         growth_done(&coordinator->growth);
+        retry_done(&coordinator->retry);
         schedule_free(coordinator->dispatch.schedule);
         test_free(coordinator->dispatch.nothing);
         plan_free(coordinator->plan);

@@ -83,6 +83,12 @@ void plan_set_waiting(Plan *plan, uint32_t test) {
         plan->entries[test].state = PLAN_WAITING;
 }
 
+void plan_retry(Plan *plan, uint32_t test) {
+        assert(plan->entries[test].attempt < UINT8_MAX);
+        plan_set_waiting(plan, test);
+        plan->entries[test].attempt++;
+}
+
 int plan_complete(Plan *plan, uint32_t test, Outcome outcome, unsigned marks) {
         if (plan_get_state(plan, test) == PLAN_DONE)
                 return -EALREADY;

@@ -41,6 +41,8 @@ unsigned plan_get_attempt(const Plan *plan, uint32_t test);
 void plan_set_sent(Plan *plan, uint32_t test);
 /* Only from SENT: it was not started, the attempt stays. */
 void plan_set_waiting(Plan *plan, uint32_t test);
+/* Only from SENT: it is to be tried once more. At most 255 times. */
+void plan_retry(Plan *plan, uint32_t test);
 
 /* Gives the outcome. -EALREADY: it has one; nothing is changed. */
 int plan_complete(Plan *plan, uint32_t test, Outcome outcome, unsigned marks);

@@ -436,6 +436,12 @@ void schedule_on_returned(Schedule *schedule, uint32_t test) {
         bucket->cursor = MIN(bucket->cursor, schedule->position[test]);
 }
 
+void schedule_on_retry(Schedule *schedule, uint32_t test) {
+        assert(schedule_test_is_exclusive(schedule, test));
+        schedule->buckets[schedule_get_bucket(schedule, test)].exclusive = true;
+        schedule_on_returned(schedule, test);
+}
+
 void schedule_close(Schedule *schedule, unsigned place) {
         schedule->places[place].closing = true;
         place_settle(schedule, place);

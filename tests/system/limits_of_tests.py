@@ -131,3 +131,25 @@ def what_a_test_used_is_measured_for_all_its_processes():
         assert "PTEST_IO_READ" in result and "PTEST_IO_WRITE" in result, result
         # A cgroup is nobody's but this test's: the next ones need little.
         assert all(int(text(it.results[f"t{i:04}"], "PTEST_MEMORY_PEAK")) < 20 << 20 for i in range(1, OTHERS)), it.results
+
+
+@behaviour(seconds=300)
+def victim_of_the_slice_is_run_again_alone():
+    """Two that have room alone, and not beside each other; and one that never has."""
+    holds = 'Exec=python3 -c "import time; x = bytearray(80 << 20); time.sleep(4)"\n'
+    suite = ("[Suite]\nSliceMemoryMax=130M\n[Test one]\n" + holds + "[Test two]\n" + holds +
+             "[Test never]\n" + HOG.format(200) + tests(OTHERS))
+    with limited(suite, "slice") as it:
+        again = [it.results[name] for name in ("one", "two") if text(it.results[name], "PTEST_ATTEMPT") == "2"]
+        assert it.outcomes["one"] == it.outcomes["two"] == "pass" and again, it.outcomes
+        for result in again:
+            assert "flaky" in text(result, "PTEST_MARK"), result
+            assert "run again alone" in text(result, "PTEST_REASON") and "ptest-slice.slice" in text(result, "PTEST_REASON")
+        never = it.results["never"]
+        assert it.outcomes["never"] == "oom" and text(never, "PTEST_ATTEMPT") == "2", never
+        assert text(never, "PTEST_OOM_OWNER") == "slice" and text(never, "PTEST_OOM_LIMIT") == str(130 << 20), never
+        assert "is run again alone" in it.stdout, it.stdout
+        assert_the_others_passed(it)
+        it.assert_whole()
+        it.assert_nothing_is_left()
+        assert_nothing_is_left_of("slice")
