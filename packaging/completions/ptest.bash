@@ -17,11 +17,11 @@ _ptest() {
         local cur prev words cword
         local verbs='run list results log doctor help'
         local -A options=(
-                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --memory-max= --isolation=
+                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation=
                         --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
                 [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
-                [log]='--run= --stdout --stderr --raw --journal --state-dir= --help'
+                [log]='--run= --stdout --stderr --apart --times --raw --journal --state-dir= --help'
                 [doctor]='--backend= --json --help'
         )
 
