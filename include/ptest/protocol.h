@@ -55,6 +55,9 @@
 
 #define PTEST_PROTOCOL_VERSION 3
 
+/* The cgroup of a worker itself in that of its scope, once each test has one of its own beside it. */
+#define PTEST_CGROUP_LEAF "worker"
+
 /* nng 1.5.2 loses or hangs on large last messages (above 200 kB, measured); larger ones are spilled. */
 #define PTEST_MESSAGE_SIZE_MAX (64U * 1024U)
 

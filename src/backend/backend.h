@@ -62,11 +62,11 @@ typedef struct BackendWorkerSpec {
 } BackendWorkerSpec;
 
 typedef struct BackendWorkerEnd {
-        bool started;         /* on_ready had been called */
-        const char *error;    /* why it could not be started; NULL otherwise */
-        int code;             /* CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0: never ran */
-        int status;           /* exit status or signal */
-        bool oom_kill;        /* the kernel killed something in the scope for lack of memory */
+        bool started;      /* on_ready had been called */
+        const char *error; /* why it could not be started; NULL otherwise */
+        int code;          /* CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0: never ran */
+        int status;        /* exit status or signal */
+        bool oom_kill; /* the kernel killed the worker, or what is in one cgroup with it, for lack of memory */
         uint64_t memory_peak; /* SIZE_UNKNOWN */
 } BackendWorkerEnd;
 

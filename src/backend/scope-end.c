@@ -16,10 +16,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ptest/protocol.h"
+
 #include "backend/scope.h"
 #include "backend/transient.h"
 
 /* ---- Memory ---- */
+
+/*
+ * A worker that has tests in cgroups of their own is in one itself, beside them; what was killed in theirs is told by it.
+ * Where all are in one, or that is gone, it was the worker as far as we know.
+ */
+static bool scope_kill_was_of_worker(Scope *scope) {
+        _cleanup_free_ char *path = NULL;
+        char text[1024];
+
+        if (scope->leaf_fd < 0 && scope->cgroup.memory &&
+            asprintf(&path, "%s/" PTEST_CGROUP_LEAF "/memory.events", scope->cgroup.memory) >= 0)
+                scope->leaf_fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (scope->leaf_fd < 0)
+                return true;
+
+        ssize_t n = pread(scope->leaf_fd, text, sizeof(text) - 1, 0);
+        if (n <= 0)
+                return true;
+        text[n] = '\0';
+
+        const char *line = strstr(text, "\noom_kill ");
+        return !line || strtoull(line + strlen("\noom_kill "), NULL, 10) > 0;
+}
 
 static void scope_note_oom_kills(Scope *scope, uint64_t count) {
         if (count <= scope->oom_kills)
@@ -27,7 +52,8 @@ static void scope_note_oom_kills(Scope *scope, uint64_t count) {
 
         scope->systemd->oom_kills_known += count - scope->oom_kills;
         scope->oom_kills = count;
-        scope->worker.end.oom_kill = true;
+        if (scope_kill_was_of_worker(scope))
+                scope->worker.end.oom_kill = true;
 }
 
 void scope_read_memory(Scope *scope) {

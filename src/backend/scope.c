@@ -117,6 +117,7 @@ static void scope_detach(Scope *scope) {
         scope->poll_timer = sd_event_source_disable_unref(scope->poll_timer);
         scope->memory_source = sd_event_source_disable_unref(scope->memory_source);
         scope->memory_fd = fd_close(scope->memory_fd);
+        scope->leaf_fd = fd_close(scope->leaf_fd);
 
         if (scope->systemd)
                 systemd_remove_scope(TAKE_PTR(scope->systemd), scope);
@@ -442,6 +443,7 @@ static int scope_new(
         _cleanup_(backend_worker_freep) BackendWorker *worker = &scope->worker;
         scope->child = CHILD_NULL;
         scope->memory_fd = -1;
+        scope->leaf_fd = -1;
         backend_worker_init(&scope->worker, systemd->backend.ops, spec, handlers, userdata);
 
         int r = scope_is_guard(scope) ? escape_guard_unit(

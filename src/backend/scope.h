@@ -70,7 +70,8 @@ struct Scope {
         sd_event_source *
                         poll_timer; /* looks whether the cgroup is empty where no signal will tell */
         sd_event_source *memory_source;
-        int memory_fd;      /* memory.events */
+        int memory_fd; /* memory.events */
+        int leaf_fd; /* memory.events of the worker's own cgroup in the scope; -1: not looked for, or there is none */
         uint64_t oom_kills; /* that it told so far */
 
         Scope *prev, *next;                 /* Systemd.scopes */

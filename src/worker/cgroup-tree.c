@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "ptest/protocol.h"
+
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/log.h"
@@ -20,9 +22,6 @@
 #include "basic/text.h"
 
 #define CGROUP_FILE_MAX ((size_t)64 * 1024)
-
-/* No test has such a name: they are numbered. */
-#define LEAF_NAME "worker"
 
 /* What tests can be limited in or measured by; what of it is delegated is found out. */
 static const char *const wanted_controllers[] = { "memory", "pids", "cpu", "io" };
@@ -90,9 +89,9 @@ static int file_write_at(int directory_fd, const char *name, const char *value) 
 }
 
 static int tree_move_self(CgroupTree *tree) {
-        if (mkdirat(tree->fd, LEAF_NAME, 0755) < 0 && errno != EEXIST)
+        if (mkdirat(tree->fd, PTEST_CGROUP_LEAF, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        return file_write_at(tree->fd, LEAF_NAME "/cgroup.procs", "0");
+        return file_write_at(tree->fd, PTEST_CGROUP_LEAF "/cgroup.procs", "0");
 }
 
 /* One by one: a controller that refuses (cpu, where a process is of real time) keeps nobody from the others. */

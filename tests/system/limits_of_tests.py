@@ -153,3 +153,15 @@ def victim_of_the_slice_is_run_again_alone():
         it.assert_whole()
         it.assert_nothing_is_left()
         assert_nothing_is_left_of("slice")
+
+
+@behaviour(seconds=300)
+def worker_that_is_killed_after_an_oom_of_a_test_is_not_an_oom_itself():
+    suite = ("[Suite]\nWorkers=1\n[Test hog]\nMemoryMax=40M\nPriority=2\n" + HOG.format(200) +
+             shell("killer", "kill -9 $PPID; sleep 300") + "Priority=1\n" + tests(OTHERS))
+    with limited(suite, "killed") as it:
+        assert it.outcomes["hog"] == "oom" and it.outcomes["killer"] == "lost", it.outcomes
+        assert "SIGKILL" in it.reason("killer"), it.reason("killer")
+        assert_the_others_passed(it)
+        it.assert_nothing_is_left()
+        assert_nothing_is_left_of("killed")
