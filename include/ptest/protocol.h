@@ -146,6 +146,7 @@
 #define PTEST_KEY_EXIT_STATUS "x"  /* u, 0 to 255; none */
 #define PTEST_KEY_SIGNAL      "sg" /* u, 1 to 64; none */
 #define PTEST_KEY_CORE        "cd" /* b; false */
+#define PTEST_KEY_CORE_PID    "cp" /* u from 1, of the process whose core it is; none */
 #define PTEST_KEY_POINTS \
         "pt" /* array of [PtestOutcome u, number u, name s] or the same and reason s */
 #define PTEST_KEY_LEAKS        "lk"   /* array of s; none */

@@ -342,6 +342,9 @@ int coordinator_new(
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the event loop: %m");
         (void)sd_event_set_watchdog(coordinator->event, true);
+        r = event_log_watch_cores(&coordinator->log, coordinator->event);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the event loop: %m");
         r = coordinator_new_backend(coordinator);
         if (r < 0)
                 return r;

@@ -14,6 +14,7 @@
 #include "coordinator/pressure.h"
 
 void event_log_done(EventLog *log) {
+        log->cores = cores_free(log->cores);
         free(log->error);
         log->error = NULL;
 }
@@ -80,7 +81,20 @@ void event_log_result(EventLog *log, Result *result) {
                 return;
         }
         event->result = result;
+        if (log->cores && cores_keep(log->cores, event)) {
+                event = NULL;
+                return;
+        }
         event_log_emit(log, event);
+}
+
+static void event_log_on_core(Event *event, void *userdata) {
+        event_log_emit(userdata, event);
+        event_free(event);
+}
+
+int event_log_watch_cores(EventLog *log, sd_event *event) {
+        return cores_new(event, event_log_on_core, log, &log->cores);
 }
 
 void event_log_fixture(EventLog *log, const char *context, bool tear_down, Result *result) {
@@ -139,7 +153,11 @@ void event_log_found(EventLog *log, const char *test, size_t found, size_t dupli
 }
 
 void event_log_sync(EventLog *log) {
-        int r = recorder_sync(log->recorder);
+        int r;
+
+        if (log->cores)
+                cores_finish(log->cores);
+        r = recorder_sync(log->recorder);
 
         if (r < 0)
                 event_log_fail(log, r);

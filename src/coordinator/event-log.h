@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coordinator/coordinator.h"
+#include "coordinator/cores.h"
 #include "coordinator/slot.h"
 
 /*
@@ -14,13 +15,16 @@ typedef struct EventLog {
         const CoordinatorConfig *config; /* weak: owned by the coordinator */
         const Suite *suite;
         Recorder *recorder;
-        char *error; /* the first, in words; NULL: all is well */
+        Cores *cores; /* NULL: results wait for nothing */
+        char *error;  /* the first, in words; NULL: all is well */
 } EventLog;
 
+/* Results may wait for what is known of their cores. */
+int event_log_watch_cores(EventLog *log, sd_event *event);
 void event_log_done(EventLog *log);
 
 void event_log_start(EventLog *log);
-/* Takes the result. */
+/* Takes the result. Its record may come a moment later, event_log_sync() at the latest. */
 void event_log_result(EventLog *log, Result *result);
 void event_log_worker(
                 EventLog *log, EventKind kind, const Slot *slot, const char *why, const char *test);

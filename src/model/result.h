@@ -60,6 +60,7 @@ typedef struct Result {
         int exit_status;    /* -1: did not exit */
         int signal;         /* 0: not ended by one */
         bool core_dumped;
+        int64_t pid; /* of the process that dumped it; 0: not known */
         ResultPoint *points;
         size_t n_points;
         char **leaks;     /* "pid command line" of what it left behind */

@@ -100,6 +100,7 @@ void result_pack(Packer *packer, PackerFrame *map, const Result *result) {
         }
         packer_uint_field(packer, map, PTEST_KEY_SIGNAL, (uint64_t)result->signal, 0);
         packer_flag_field(packer, map, PTEST_KEY_CORE, result->core_dumped);
+        packer_uint_field(packer, map, PTEST_KEY_CORE_PID, (uint64_t)result->pid, 0);
         points_pack(packer, map, result->points, result->n_points);
         lines_pack(packer, map, PTEST_KEY_LEAKS, result->leaks);
         lines_pack(packer, map, PTEST_KEY_DIRTY, result->dirty);
@@ -209,6 +210,7 @@ int result_unpack(Reader *reader, Result **ret) {
                                 reader, PTEST_KEY_EXIT_STATUS, 0, EXIT_STATUS_MAX, 0);
         result->signal = (int)reader_uint(reader, PTEST_KEY_SIGNAL, 1, PTEST_SIGNAL_MAX, 0);
         result->core_dumped = reader_bool(reader, PTEST_KEY_CORE);
+        result->pid = (int64_t)reader_uint(reader, PTEST_KEY_CORE_PID, 1, INT32_MAX, 0);
         points_unpack(reader, result);
         result->leaks = lines_unpack(reader, PTEST_KEY_LEAKS);
         result->dirty = lines_unpack(reader, PTEST_KEY_DIRTY);

@@ -778,6 +778,8 @@ static void run_fill_status(Run *run, JudgeFacts *facts) {
         facts->code = WCOREDUMP(run->status) ? CLD_DUMPED : CLD_KILLED;
         facts->status = result->signal = WTERMSIG(run->status);
         result->core_dumped = WCOREDUMP(run->status);
+        if (result->core_dumped)
+                result->pid = run->pid;
 }
 
 static int run_find_start_error(Run *run) {

@@ -72,6 +72,7 @@ static void assert_result_equal(const Result *a, const Result *b) {
         ck_assert_int_eq(a->exit_status, b->exit_status);
         ck_assert_int_eq(a->signal, b->signal);
         ck_assert_int_eq(a->core_dumped, b->core_dumped);
+        ck_assert_int_eq(a->pid, b->pid);
         ck_assert_uint_eq(a->n_points, b->n_points);
         for (size_t i = 0; i < a->n_points; i++) {
                 ck_assert_int_eq(a->points[i].outcome, b->points[i].outcome);

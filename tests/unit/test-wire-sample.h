@@ -170,6 +170,7 @@ static inline Result *random_result(Random *random) {
         result->exit_status = (int)random_below(random, 257) - 1;
         result->signal = (int)random_below(random, 65);
         result->core_dumped = random_below(random, 2);
+        result->pid = (int64_t)random_below(random, INT32_MAX);
         for (uint64_t n = random_below(random, 6); n > 0; n--) {
                 _cleanup_free_ char *name = random_text(random, 20),
                                     *reason = random_text(random, 20);
