@@ -215,8 +215,14 @@ END_TEST
 
 START_TEST(limits_are_not_held)
 {
-        const BackendConfig some = { .memory_max = MIB, .tasks_max = 3 };
-        const BackendConfig none = { .memory_max = SIZE_INFINITY, .tasks_max = UINT64_MAX };
+        const BackendConfig some = { .memory_max = MIB,
+                                     .tasks_max = 3,
+                                     .slice_memory_max = SIZE_INFINITY };
+        const BackendConfig none = {
+                .memory_max = SIZE_INFINITY,
+                .tasks_max = UINT64_MAX,
+                .slice_memory_max = SIZE_INFINITY,
+        };
         char *text = NULL;
 
         ck_assert_int_ge(backend_find_unheld_limits(BACKEND_PLAIN, &some, &text), 0);

@@ -231,8 +231,8 @@ START_TEST(dir_remove_leaves_what_is_mounted)
         make_file("kept/file", "x", 0600);
         ck_assert_int_eq(dir_make("removed/below", 0700), 0);
         make_file("removed/file", "x", 0600);
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("kept", "removed/below", NULL, MS_BIND, NULL) < 0) {
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("kept", "removed/below", "none", MS_BIND, NULL) < 0) {
                 ck_assert_int_ne(geteuid(), 0);
                 return;
         }
