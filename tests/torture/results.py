@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 BUILD = Path(os.environ.get("PTEST_TESTS_MESON", "build")).resolve()
@@ -58,8 +59,12 @@ def cgroups_of_run():
 
 
 def remove_cgroups(mark):
-    """Those that a test made for itself, outside of what a runner could know of."""
+    """Those that a test made for itself, outside of what a runner could know of. Who was in them may be just dying."""
     for mount in cgroup_mounts():
         for path in mount.rglob(f"torture-{mark[:8]}"):
-            with contextlib.suppress(OSError):
-                path.rmdir()
+            end = time.monotonic() + 5
+            while path.exists() and time.monotonic() < end:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+                    break
+                time.sleep(0.05)
