@@ -204,7 +204,7 @@ static void report_stop_all(StuckReport *report) {
 }
 
 /*
- * A debugger cannot have what is frozen: its attaching waits for a stop that does not come (gdb 13 on Linux 6.18, and
+ * A debugger cannot have what is frozen: its attaching waits for a stop that does not come (gdb 13 on Linux 6.1 and 6.18, and
  * so in the kernel's source). Stopped by a signal they can be had, so that is what they are when the freezer lets them
  * go.
  */
