@@ -9,13 +9,15 @@
 
     main()
 
-`program [PATTERN...]` runs those whose name contains one of the patterns. A test fails by an exception; what
+`program [PATTERN...]` runs those whose name contains one of the patterns, $PTEST_TESTS_JOBS at a time. A test fails by an exception; what
 it says is printed below its "not ok", as comment lines. Each test has a time limit, so that a hang of what is
 tested is one failed test.
 """
 
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
 
@@ -88,9 +90,57 @@ def _run(number, name, function, seconds):
     return True
 
 
+def _run_share(chosen, share, jobs):
+    """Every jobs-th test, with its number among all."""
+    return all([_run(i + 1, *test) for i, test in enumerate(chosen) if i % jobs == share])
+
+
+def _relay(pipe, lock):
+    """Passes a job's lines on, all of one test at once."""
+    lines = []
+
+    def flush():
+        with lock:
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+        lines.clear()
+
+    for line in pipe:
+        if line.startswith(("ok ", "not ok ")):
+            flush()
+        lines.append(line)
+    flush()
+
+
+def _run_jobs(chosen, jobs):
+    """In so many processes side by side: tests mostly wait."""
+    lock = threading.Lock()
+    children, relays = [], []
+    for share in range(jobs):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reader)
+            os.dup2(writer, 1)
+            os.close(writer)
+            good = _run_share(chosen, share, jobs)
+            sys.stdout.flush()
+            os._exit(0 if good else 1)
+        os.close(writer)
+        children.append(pid)
+        relays.append(os.fdopen(reader, errors="replace"))
+    threads = [threading.Thread(target=_relay, args=(relay, lock)) for relay in relays]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return all([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0 for pid in children])
+
+
 def main():
     patterns = sys.argv[1:]
     chosen = [t for t in _tests if not patterns or any(p in t[0] or p in t[0].replace(" ", "_") for p in patterns)]
+    jobs = min(int(os.environ.get("PTEST_TESTS_JOBS", "1")), len(chosen))
     print(f"1..{len(chosen)}", flush=True)
-    good = [_run(i, *test) for i, test in enumerate(chosen, 1)]
-    sys.exit(0 if chosen and all(good) else 1)
+    good = _run_jobs(chosen, jobs) if jobs > 1 else _run_share(chosen, 0, 1)
+    sys.exit(0 if chosen and good else 1)
