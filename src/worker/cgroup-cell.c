@@ -97,10 +97,13 @@ static int cell_set_memory(CgroupCell *cell, const TestLimits *limits) {
                                 cell,
                                 "memory.swap.max",
                                 limits->memory_max == SIZE_INFINITY ? SIZE_INFINITY : 0);
-        /* Half of a test is none: it dies whole, whoever's limit it is. */
-        if (r >= 0 && cell_has(cell, "memory.oom.group"))
-                r = cell_write(cell, "memory.oom.group", "1");
         return r;
+}
+
+int cell_set_whole(CgroupCell *cell, bool whole) {
+        return cell_has(cell, "memory.oom.group") ?
+                        cell_write(cell, "memory.oom.group", whole ? "1" : "0") :
+                        0;
 }
 
 static int cell_set_cpu(CgroupCell *cell, const TestLimits *limits) {
@@ -134,8 +137,9 @@ static int cell_begin_limits(CgroupCell *cell, const TestLimits *limits) {
 
         if (limits->memory_max != SIZE_INFINITY || limits->memory_high != SIZE_INFINITY)
                 r = cell_set_memory(cell, limits);
-        else
-                (void)cell_write(cell, "memory.oom.group", "1");
+        /* Half of a test is none: it dies whole, whoever's limit it is. */
+        if (r >= 0)
+                r = cell_set_whole(cell, true);
         if (r >= 0 && limits->tasks_max != UINT64_MAX && cell_has(cell, "pids.max"))
                 r = cell_write_number(cell, "pids.max", limits->tasks_max);
         if (r >= 0 && limits->cpu_quota_usec != USEC_INFINITY)

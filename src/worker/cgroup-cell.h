@@ -40,6 +40,8 @@ int cell_new(int directory_fd, const char *name, const TestLimits *limits, Cgrou
 CgroupCell *cell_free(CgroupCell *cell);
 DEFINE_CLEANUP(CgroupCell, cell_free);
 
+/* Who is over the limit dies with all others in it (as after cell_new()), or alone. */
+int cell_set_whole(CgroupCell *cell, bool whole);
 /* New limits, for one that is used for several tests. */
 int cell_set_limits(CgroupCell *cell, const TestLimits *limits);
 

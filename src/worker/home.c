@@ -171,6 +171,8 @@ int home_new(const ModulesOptions *options, const Task *task, Home **ret) {
                                         .page_fd = options->page_fd,
                                         .keep = options->keep,
                                         .oom = options->oom,
+                                        .tree = options->tree,
+                                        .limits = test->limits,
                                         .handler = home_on_event,
                                         .userdata = home,
                         },
@@ -321,7 +323,7 @@ static int result_judge_oom(const Home *home, Result *result) {
         if (result->outcome != PTEST_OUTCOME_CRASH || result->signal != SIGKILL ||
             !home->options->oom)
                 return 0;
-        oom_watch_look(home->options->oom, &evidence);
+        module_host_look_for_oom(home->host, &evidence);
         if (!evidence.kill)
                 return 0;
         r = judge(&(JudgeFacts){ .protocol = TEST_PROTOCOL_MODULE,
@@ -358,6 +360,8 @@ static int home_complete_result(const Home *home, const ModuleEvent *event) {
                 r = result_note_dirty(result, event->dirty, event->unfit);
         if (r >= 0)
                 r = result_judge_oom(home, result);
+        if (r >= 0)
+                r = module_host_tell_oom(home->host, result);
         if (r >= 0 && home->interrupted)
                 r = result_judge_interrupted(result);
         return r;
@@ -549,6 +553,9 @@ int home_submit(Home *home, const Task *task) {
         };
         int r;
 
+        r = module_host_set_limits(home->host, &task->test->limits);
+        if (r < 0)
+                return r;
         if (task->role == PTEST_ROLE_TEAR_DOWN) {
                 HomeContext *context = home_find_context(home, task->instance);
 

@@ -61,7 +61,7 @@ static int death_judge_oom(ModuleHost *host, Outcome *ret_outcome, char **ret_re
         if (!host->options.oom || host->killed || host->code != CLD_KILLED ||
             host->status != SIGKILL)
                 return 0;
-        oom_watch_look(host->options.oom, &facts.oom);
+        host_cell_look(&host->cell, &facts.oom);
         if (!facts.oom.kill)
                 return 0;
         facts.memory_peak = facts.oom.memory_peak;
@@ -241,6 +241,7 @@ int module_host_reap(ModuleHost *host) {
 
 void module_host_sweep(ModuleHost *host) {
         Keep *keep = host->options.keep;
+        const bool empty = host_cell_end(&host->cell);
         int status;
         pid_t pid;
 
@@ -248,7 +249,8 @@ void module_host_sweep(ModuleHost *host) {
         while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0)
                 if (keep)
                         keep_note_end(keep, pid, status);
-        if ((pid < 0 && errno == ECHILD) ||
-            (keep && !keep_is_empty(keep) && descendants_are_gone(keep)))
+        if (empty &&
+            ((pid < 0 && errno == ECHILD) ||
+             (keep && !keep_is_empty(keep) && descendants_are_gone(keep))))
                 host->state = MODULE_HOST_NONE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "worker/host-cell.h"
 #include "worker/module-memory.h"
 #include "worker/module.h"
 #include "worker/stuck.h"
@@ -33,6 +34,7 @@ struct ModuleHost {
 
         ModuleHostState state;
         ModuleMemory memory;
+        HostCell cell;
         int socket_fd;
         pid_t pid;
         int pid_fd;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,14 +26,31 @@ typedef struct StartSpec {
         const char *workdir; /* NULL: ours */
         char *const *argv;
         char *const *environment;
+        int cell_fd;       /* the cgroup that it moves into; -1: none */
+        uint64_t data_max; /* 0: no limit */
         pid_t parent;
 } StartSpec;
+
+static bool child_limit(const StartSpec *spec) {
+        const struct rlimit limit = { .rlim_cur = spec->data_max, .rlim_max = spec->data_max };
+        int fd;
+
+        if (spec->cell_fd >= 0) {
+                fd = openat(spec->cell_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+                if (fd < 0 || write(fd, "0", 1) < 0)
+                        return false;
+                close(fd);
+        }
+        return spec->data_max == 0 || setrlimit(RLIMIT_DATA, &limit) >= 0;
+}
 
 /* Between vfork() and exec: only what is async-signal-safe. */
 static void __attribute__((noreturn, noinline)) child_run(const StartSpec *spec) {
         sigset_t none;
 
         if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
+                _exit(127);
+        if (!child_limit(spec))
                 _exit(127);
         if (spec->workdir && chdir(spec->workdir) < 0)
                 _exit(127);
@@ -100,6 +118,9 @@ int module_host_start(ModuleHost *host) {
         host->killed = false;
         host->interrupted_sequence = host->looked_sequence = 0;
 
+        r = host_cell_begin(&host->cell);
+        if (r < 0)
+                return r;
         const StartSpec spec = {
                 .fds = {theirs,
                         host->memory.area_fd,
@@ -111,6 +132,8 @@ int module_host_start(ModuleHost *host) {
                 .program = host->program,
                 .argv = argv,
                 .environment = host->environment,
+                .cell_fd = host_cell_get_fd(&host->cell),
+                .data_max = host_cell_get_data_max(&host->cell),
                 .parent = getpid(),
         };
 
@@ -118,6 +141,9 @@ int module_host_start(ModuleHost *host) {
         if (pid < 0)
                 return pid;
         host->pid = pid;
+        r = host_cell_on_started(&host->cell);
+        if (r < 0)
+                return r;
         if (host->options.keep) {
                 r = keep_add_host(host->options.keep, pid);
                 if (r < 0)

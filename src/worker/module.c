@@ -34,6 +34,11 @@ int module_host_new(const ModuleHostOptions *options, ModuleHost **ret) {
                 return -ENOMEM;
         host->options = *options;
         host->socket_fd = host->pid_fd = -1;
+        host->cell = (HostCell){
+                .tree = options->tree,
+                .oom = options->oom,
+                .limits = options->limits.memory_max > 0 ? options->limits : TEST_LIMITS_NONE,
+        };
         r = module_memory_init(&host->memory);
         if (r < 0)
                 return r;
@@ -65,6 +70,7 @@ ModuleHost *module_host_free(ModuleHost *host) {
         for (size_t i = 0; i < host->n_pending; i++)
                 pending_done(&host->pending[host->first + i]);
         stuck_free(host->report);
+        host_cell_done(&host->cell);
         free(host->pending);
         fd_close(host->socket_fd);
         fd_close(host->pid_fd);
@@ -79,6 +85,22 @@ ModuleHost *module_host_free(ModuleHost *host) {
         free(host->buffer);
         free(host);
         return NULL;
+}
+
+void module_host_look_for_oom(ModuleHost *host, OomEvidence *ret) {
+        host_cell_look(&host->cell, ret);
+}
+
+int module_host_tell_oom(const ModuleHost *host, Result *result) {
+        return oom_evidence_tell(&host->cell.told, result);
+}
+
+bool module_host_has_limits(const ModuleHost *host, const TestLimits *limits) {
+        return host_cell_has_limits(&host->cell, limits);
+}
+
+int module_host_set_limits(ModuleHost *host, const TestLimits *limits) {
+        return host_cell_set_limits(&host->cell, limits);
 }
 
 int module_host_submit(ModuleHost *host, const ModuleRequest *request) {

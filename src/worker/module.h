@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "model/result.h"
+#include "model/test-limits.h"
 #include "worker/module-area.h"
 
 /*
@@ -35,6 +36,8 @@
 typedef struct ModuleHost ModuleHost;
 typedef struct Keep Keep;
 typedef struct OomWatch OomWatch;
+typedef struct OomEvidence OomEvidence;
+typedef struct CgroupTree CgroupTree;
 
 typedef struct ModuleEvent {
         ModuleResultKind kind;
@@ -61,7 +64,9 @@ typedef struct ModuleHostOptions {
         int page_fd; /* of the worker's PtestPage, above MODULE_FD_END; 0 or -1: what runs is not noted */
         /* What else lives below the worker: other hosts, what set-ups left. NULL: nothing does. Weak, and so the next */
         Keep *keep;
-        OomWatch *oom; /* NULL: a lack of memory is not recognised */
+        OomWatch *oom;     /* NULL: a lack of memory is not recognised */
+        CgroupTree *tree;  /* NULL: its processes have no cgroup of their own */
+        TestLimits limits; /* of its first test; all 0 is none, too */
         ModuleHandler handler;
         void *userdata;
 } ModuleHostOptions;
@@ -81,6 +86,15 @@ ModuleHost *module_host_free(ModuleHost *host);
 DEFINE_CLEANUP(ModuleHost, module_host_free);
 
 int module_host_submit(ModuleHost *host, const ModuleRequest *request);
+
+/* Whether something in it was killed for lack of memory since the last look; needs an oom of the options. */
+void module_host_look_for_oom(ModuleHost *host, OomEvidence *ret);
+/* A result of the outcome oom says what the last look found. */
+int module_host_tell_oom(const ModuleHost *host, Result *result);
+
+/* Those that the next test is to have; new ones only while nothing is pending. */
+bool module_host_has_limits(const ModuleHost *host, const TestLimits *limits);
+int module_host_set_limits(ModuleHost *host, const TestLimits *limits);
 
 /* For poll(), as of a Run. */
 #define MODULE_HOST_FDS_MAX 2

@@ -208,9 +208,10 @@ static int modules_submit_tear_down(Modules *modules, const Task *task) {
 static bool home_takes(const Modules *modules, const Home *home, const Task *task) {
         if (home_is_reserved(home))
                 return false;
-        return task->role == PTEST_ROLE_TEST && home == modules->active ?
-                        true :
-                        modules_are_quiet(modules);
+        if (task->role == PTEST_ROLE_TEST && home == modules->active &&
+            module_host_has_limits(home->host, &task->test->limits))
+                return true;
+        return modules_are_quiet(modules);
 }
 
 int modules_submit(Modules *modules, const Task *task) {

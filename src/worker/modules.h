@@ -18,6 +18,7 @@
 
 typedef struct Keep Keep;
 typedef struct OomWatch OomWatch;
+typedef struct CgroupTree CgroupTree;
 typedef struct Modules Modules;
 
 typedef struct ModulesResult {
@@ -36,6 +37,7 @@ typedef struct ModulesOptions {
         PtestPage *page;
         Keep *keep;
         OomWatch *oom;
+        CgroupTree *tree;    /* NULL: tests have no cgroups of their own */
         const char *program; /* of the hosts; NULL: this one */
         /* A test that the test of that id has brought forth. */
         int (*on_found)(uint64_t id, const char *name, void *userdata);

@@ -19,11 +19,12 @@
  */
 
 typedef struct OomWatch OomWatch;
+typedef struct OomEvidence OomEvidence;
 
 /* Names of processes as the kernel has them: 15 bytes. */
 #define OOM_NAME_MAX 64
 
-typedef struct OomEvidence {
+struct OomEvidence {
         bool kill;      /* something was killed since the last look */
         bool in_cell;   /* and it was of the test, which has a cell */
         OomOwner owner; /* OOM_OWNER_UNKNOWN: not told, on version 1 */
@@ -32,7 +33,7 @@ typedef struct OomEvidence {
         uint64_t memory_peak;           /* of what has that limit, so far; SIZE_UNKNOWN */
         pid_t victim;                   /* 0: unknown */
         char victim_name[OOM_NAME_MAX]; /* printable; "" if unknown */
-} OomEvidence;
+};
 
 int oom_watch_new(OomWatch **ret);
 /*

@@ -156,6 +156,10 @@ Keep *runner_get_keep(Runner *runner) {
         return runner->keep;
 }
 
+CgroupTree *runner_get_tree(Runner *runner) {
+        return runner->tree;
+}
+
 OomWatch *runner_get_oom(Runner *runner) {
         return runner->oom;
 }

@@ -33,6 +33,7 @@
 typedef struct Runner Runner;
 typedef struct Keep Keep;
 typedef struct OomWatch OomWatch;
+typedef struct CgroupTree CgroupTree;
 
 /* environment: of every test, before its own changes; copied. Signals must be prepared: signals_prepare(). */
 int runner_new(char *const *environment, Runner **ret);
@@ -58,6 +59,8 @@ void runner_set_places(Runner *runner, const char *places);
 /* What set-ups have left running, and module hosts. */
 Keep *runner_get_keep(Runner *runner);
 OomWatch *runner_get_oom(Runner *runner);
+/* NULL: tests have no cgroups of their own. After runner_contain(). */
+CgroupTree *runner_get_tree(Runner *runner);
 
 typedef struct Run Run;
 

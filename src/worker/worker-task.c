@@ -222,6 +222,7 @@ int worker_open_modules(Worker *worker) {
                                         .page = worker->page,
                                         .keep = runner_get_keep(worker->runner),
                                         .oom = runner_get_oom(worker->runner),
+                                        .tree = runner_get_tree(worker->runner),
                                         .on_found = worker_on_module_found,
                                         .on_finished = worker_on_module_finished,
                                         .userdata = worker,

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Each test in a cgroup of its own: its limits, what it used, whose limit it met, and what it left."""
 
+import os
 import re
+from pathlib import Path
 
 from behaviour import behaviour
-from program import run, shell, tests, text
+from program import PTEST, run, shell, tests, text
 from systemd import assert_nothing_is_left_of
 
 HOG = 'Exec=python3 -c "x = bytearray({} << 20)"\n'
@@ -165,3 +167,19 @@ def worker_that_is_killed_after_an_oom_of_a_test_is_not_an_oom_itself():
         assert_the_others_passed(it)
         it.assert_nothing_is_left()
         assert_nothing_is_left_of("killed")
+
+
+@behaviour(seconds=300)
+def tests_of_modules_have_the_limits_of_their_process():
+    build = os.environ.get("PTEST_TESTS_MESON") or Path(PTEST).resolve().parents[2]
+    suite = (f"[Suite]\nWorkers=1\nFrom=module:{build}/tests/unit/modules/module-eats-memory.so\nMemoryMax=60M\n"
+             "[Match *after]\nMemoryMax=50M\n")
+    with limited(suite, "modules") as it:
+        outcomes = {name.rpartition("::")[2]: outcome for name, outcome in it.outcomes.items()}
+        assert outcomes == {"before": "pass", "eats_in_the_host": "oom", "eats_in_a_child": "oom", "after": "pass"}, outcomes
+        for name in it.outcomes:
+            if it.outcomes[name] == "oom":
+                assert text(it.results[name], "PTEST_OOM_OWNER") == "test", it.results[name]
+                assert text(it.results[name], "PTEST_OOM_LIMIT") == str(60 << 20), it.results[name]
+        it.assert_nothing_is_left()
+        assert_nothing_is_left_of("modules")
