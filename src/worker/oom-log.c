@@ -32,6 +32,28 @@ int oom_log_open(void) {
         return fd;
 }
 
+/* As the log has it: a backslash, as in escaped names of units, is \\x5c there. */
+static char *cgroup_escape(const char *cgroup) {
+        char *escaped = malloc(strlen(cgroup) * 4 + 1), *to = escaped;
+
+        for (; escaped && *cgroup; cgroup++) {
+                unsigned char c = (unsigned char)*cgroup;
+
+                if (c < ' ' || c >= 127 || c == '\\') {
+                        static const char digits[] = "0123456789abcdef";
+
+                        *to++ = '\\';
+                        *to++ = 'x';
+                        *to++ = digits[c >> 4];
+                        *to++ = digits[c & 15];
+                } else
+                        *to++ = (char)c;
+        }
+        if (escaped)
+                *to = 0;
+        return escaped;
+}
+
 /* The value of ",key=" in a record; up to the next comma. */
 static const char *record_find(const char *record, const char *key, size_t *ret_size) {
         size_t n = strlen(key);
@@ -81,8 +103,12 @@ static bool record_get_victim(const char *record, pid_t *ret_pid, char *ret_name
 }
 
 bool oom_log_find_victim(int fd, const char *cgroup, pid_t *ret_pid, char *ret_name, size_t size) {
+        _cleanup_free_ char *escaped = cgroup_escape(cgroup);
         char record[RECORD_MAX + 1];
         bool found = false;
+
+        if (!escaped)
+                return false;
 
         for (unsigned i = 0; i < RECORDS_MAX; i++) {
                 ssize_t n = read(fd, record, RECORD_MAX);
@@ -92,7 +118,7 @@ bool oom_log_find_victim(int fd, const char *cgroup, pid_t *ret_pid, char *ret_n
                 if (n <= 0)
                         break;
                 record[n] = 0;
-                if (record_is_victim_of(record, cgroup))
+                if (record_is_victim_of(record, escaped))
                         found = record_get_victim(record, ret_pid, ret_name, size) || found;
         }
         return found;

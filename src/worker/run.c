@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,7 @@
 
 #include "basic/clock.h"
 #include "basic/fd.h"
+#include "basic/file.h"
 #include "basic/log.h"
 #include "basic/process.h"
 #include "basic/strv.h"
@@ -93,6 +95,9 @@ struct Run {
         Private *private; /* NULL: it has none */
         bool interrupted;
         bool sent_signal, sent_kill;
+        long killed_maxrss; /* of who was killed by somebody else; KiB */
+        pid_t killed_pid;   /* 0: nobody was */
+        char killed_name[OOM_NAME_MAX];
         char *start_error;
         uint64_t user_usec, system_usec;
         long maxrss; /* KiB */
@@ -441,12 +446,55 @@ static uint64_t timeval_to_usec(const struct timeval *tv) {
         return (uint64_t)tv->tv_sec * USEC_PER_SEC + (uint64_t)tv->tv_usec;
 }
 
+/*
+ * Who was killed by SIGKILL, and not by us, may be the kernel's victim; of several the largest one is. Its name is there
+ * until it is reaped.
+ */
+static void run_note_killed(Run *run, pid_t pid, const char *name, long maxrss) {
+        if (maxrss < run->killed_maxrss)
+                return;
+        run->killed_maxrss = maxrss;
+        run->killed_pid = pid;
+        (void)snprintf(run->killed_name, sizeof(run->killed_name), "%s", name);
+}
+
+static void killed_get_name(const siginfo_t *info, char *ret, size_t size) {
+        _cleanup_free_ char *path = NULL, *text = NULL, *name = NULL;
+
+        ret[0] = 0;
+        if (text_setf(&path, "/proc/%d/comm", (int)info->si_pid) < 0 ||
+            file_read(path, 256, &text, NULL) < 0)
+                return;
+        name = text_escape(text_strip(text), strlen(text_strip(text)));
+        if (name)
+                (void)snprintf(ret, size, "%s", name);
+}
+
+/* As wait4() for any child, which does not wait. */
+static pid_t run_wait(Run *run, int *ret_status, struct rusage *ret_usage) {
+        char name[OOM_NAME_MAX] = "";
+        siginfo_t info = {};
+        pid_t pid;
+
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+                return -1;
+        if (info.si_pid == 0)
+                return 0;
+        if (info.si_code == CLD_KILLED && info.si_status == SIGKILL && !run->sent_kill &&
+            run->state != RUN_SWEEPING)
+                killed_get_name(&info, name, sizeof(name));
+        pid = wait4(info.si_pid, ret_status, WNOHANG, ret_usage);
+        if (pid > 0 && name[0])
+                run_note_killed(run, pid, name, ret_usage->ru_maxrss);
+        return pid;
+}
+
 /* Takes every process that has ended. The orphans of a test count for its use of CPU and memory. */
 static void run_reap(Run *run) {
         for (;;) {
                 struct rusage usage;
                 int status;
-                pid_t pid = wait4(-1, &status, WNOHANG, &usage);
+                pid_t pid = run_wait(run, &status, &usage);
 
                 if (pid <= 0) {
                         run->alone = run_is_alone(run, pid < 0); /* ECHILD */
@@ -814,6 +862,10 @@ static void run_fill_evidence(Run *run, JudgeFacts *facts) {
                 oom_watch_look_in(run->runner->oom, run->cell, &(CellEvents){}, &facts->oom);
         else
                 oom_watch_look(run->runner->oom, &facts->oom);
+        if (facts->oom.kill && facts->oom.victim == 0 && run->killed_pid > 0) {
+                facts->oom.victim = run->killed_pid;
+                memcpy(facts->oom.victim_name, run->killed_name, sizeof(run->killed_name));
+        }
         facts->tasks_max = run->test->limits.tasks_max;
         facts->memory_peak = run->result->memory_peak;
         if (facts->memory_peak == SIZE_UNKNOWN)

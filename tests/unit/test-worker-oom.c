@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "basic/file.h"
+#include "worker/oom-log.h"
 #include "worker/oom.h"
 
 static char directory[] = "/tmp/ptest-oom-XXXXXX";
@@ -187,6 +188,8 @@ static const char *const kernel_log[] = {
         "task_memcg=/p/x.scope/t2,task=other,pid=11,uid=0\n",
         "6,3,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
         "oom_memcg=/p/x.scope,task_memcg=/p/x.scope/t1/below,task=h\x1bg,pid=4711,uid=0\n",
+        "6,4,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/p,"
+        "task_memcg=/p/a\\x5cx2db.scope/t1,task=escaped,pid=13,uid=0\n",
         "6,4,1,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/p/x.scope/t10,"
         "task_memcg=/p/x.scope/t10,task=another,pid=12,uid=0\n",
         "6,5,1,-;Memory cgroup out of memory: Killed process 4711 (hog) total-vm:1kB\n",
@@ -218,6 +221,25 @@ START_TEST(victim_is_read_from_the_log_of_the_kernel)
         ck_assert(evidence.kill);
         ck_assert_int_eq(evidence.victim, 0);
         cell_free(cell);
+        close(pair[1]);
+}
+END_TEST
+
+START_TEST(names_of_units_are_escaped_twice_in_the_log)
+{
+        char name[64];
+        int pair[2];
+        pid_t pid = 0;
+
+        ck_assert_int_eq(
+                        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+                        0);
+        for (size_t i = 0; i < ELEMENTSOF(kernel_log); i++)
+                ck_assert_int_gt(send(pair[1], kernel_log[i], strlen(kernel_log[i]), 0), 0);
+        ck_assert(oom_log_find_victim(pair[0], "/a\\x2db.scope/t1", &pid, name, sizeof(name)));
+        ck_assert_int_eq(pid, 13);
+        ck_assert_str_eq(name, "escaped");
+        close(pair[0]);
         close(pair[1]);
 }
 END_TEST
@@ -269,6 +291,7 @@ int main(void) {
         tcase_add_test(tcase, owner_is_the_lowest_whose_limit_was_reached);
         tcase_add_test(tcase, kills_of_others_are_not_of_a_cell);
         tcase_add_test(tcase, victim_is_read_from_the_log_of_the_kernel);
+        tcase_add_test(tcase, names_of_units_are_escaped_twice_in_the_log);
         tcase_add_test(tcase, legacy_hierarchy_is_read);
         tcase_add_test(tcase, without_cgroups_nothing_is_seen);
         srunner = srunner_create(suite);
