@@ -130,12 +130,16 @@ static void supervisor_clear(pid_t pid) {
                 _cleanup_free_ pid_t *pids = NULL;
 
                 n = 0;
+                /* One that ends as it is looked at is no reason to leave the others. */
                 if (process_list_descendants(self, GONE_LOOK_MAX, &pids, &n) < 0)
-                        return;
+                        n = 0;
                 for (size_t i = 0; i < n; i++)
                         (void)kill(pids[i], SIGKILL);
                 while (waitpid(-1, NULL, WNOHANG) > 0)
                         ;
+                /* What cannot be listed may still be waited for. */
+                if (n == 0 && waitid(P_ALL, 0, &(siginfo_t){}, WEXITED | WNOHANG | WNOWAIT) == 0)
+                        n = 1;
                 if (n > 0)
                         (void)poll(NULL, 0, 1);
         } while (n > 0 && clock_monotonic() < deadline);
