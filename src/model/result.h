@@ -45,7 +45,8 @@ typedef struct Result {
         unsigned marks;   /* PtestMark bits */
         char *reason;     /* one line; NULL for a plain pass */
         unsigned attempt; /* from 1 */
-        unsigned slot;    /* from 1; 0: never sent to a worker */
+        unsigned attempts; /* how many were made; of one that is run again: at most; 0 and 1: just this one */
+        unsigned slot; /* from 1; 0: never sent to a worker */
         unsigned generation;
         uint64_t start_usec; /* CLOCK_REALTIME; 0: not started */
         uint64_t duration_usec;

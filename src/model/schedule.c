@@ -278,8 +278,11 @@ static bool place_keeps_unit(Schedule *schedule, unsigned place) {
                 return true;
         schedule->nodes[p->unit].taken = NO_PLACE;
         p->unit = CONTEXT_NONE;
-        if (schedule->exclusive_place == place)
+        if (schedule->exclusive_place == place) {
+                /* Those that were asked before it had nothing to do because of it. */
                 schedule->exclusive_place = NO_PLACE;
+                schedule->changed = true;
+        }
         return false;
 }
 

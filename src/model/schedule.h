@@ -68,8 +68,8 @@ int schedule_next(
                 Schedule *schedule, unsigned place, uint32_t *tests, size_t max, ScheduleStep *ret);
 
 /*
- * Since the last call something was over that needed no tear-down: a place that had nothing to do may have now. So
- * as long as this is true, all of them are to be asked once more.
+ * Since the last call something was over without a step, as what needs no tear-down is, or a place's hold on all the
+ * others: a place that had nothing to do may have now. So as long as this is true, all of them are to be asked once more.
  */
 bool schedule_take_changed(Schedule *schedule);
 

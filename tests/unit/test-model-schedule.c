@@ -5,7 +5,8 @@
  *
  * A simulation is made from its seed alone. It does what the coordinator does with a schedule, and keeps books of
  * its own on what its workers did, from which each rule is checked. Tests fail, hang, kill their worker, leave it unfit for
- * more and find others; workers take their time to be gone; users lose their patience. PTEST_SEED runs that one only, with a log.
+ * more and find others; workers take their time to be gone; users lose their patience. PTEST_SEED=N runs that one only, with a
+ * log; PTEST_SEED=random others each time.
  * Compiled with a schedule that has a bug put in (see meson.build) and SCHEDULE_HAS_BUG, it fails unless it finds it.
  */
 
@@ -817,7 +818,7 @@ static void simulate(uint64_t seed, bool loud, char problem[static 200]) {
         Simulation *s = &simulation;
 
         *s = (Simulation){ .seed = seed,
-                           .random = (seed ^ UINT64_C(0x9e3779b97f4a7c15)) | 1,
+                           .random = ((seed + 1) * UINT64_C(0x9e3779b97f4a7c15)) ?: 1,
                            .loud = loud };
         for (unsigned i = 0; i < 8; i++)
                 (void)random_next(s);
@@ -853,11 +854,14 @@ static void simulate(uint64_t seed, bool loud, char problem[static 200]) {
         suite_free(s->suite);
 }
 
+/* The same simulations each time, but with PTEST_SEED=random; a number is one simulation. */
 static uint64_t get_seed(bool *ret_given) {
         const char *given = getenv("PTEST_SEED");
-        uint64_t seed = clock_realtime();
+        uint64_t seed = 1;
 
         *ret_given = given && parse_uint64(given, &seed) >= 0;
+        if (given && strcmp(given, "random") == 0)
+                seed = clock_realtime();
         return seed;
 }
 

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A place that held all others back lets them go on, also those that were asked before it
+ */
+
+#include "model/schedule.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "basic/clock.h"
+
+typedef struct World {
+        Suite *suite;
+        Schedule *schedule;
+} World;
+
+static void add_context(World *world, uint32_t parent, ContextMode mode, bool exclusive) {
+        Context *context = NULL;
+
+        ck_assert_int_eq(context_new("c", &context), 0);
+        context->parent = parent;
+        context->mode = mode;
+        context->exclusive = exclusive;
+        ck_assert_int_eq(test_new("tear-down", &context->tear_down), 0);
+        ck_assert_int_eq(suite_add_context(world->suite, context), 0);
+}
+
+static void add_test(World *world, const char *address, uint32_t context) {
+        Test *test = NULL;
+
+        ck_assert_int_eq(test_new(address, &test), 0);
+        test->context = context;
+        ck_assert_int_eq(suite_add(world->suite, test), 0);
+}
+
+static ScheduleStep next(World *world, unsigned place) {
+        uint32_t tests[4];
+        ScheduleStep step;
+
+        ck_assert_int_eq(schedule_next(world->schedule, place, tests, 4, &step), 0);
+        return step;
+}
+
+static void assert_next(World *world, unsigned place, ScheduleAction action, uint32_t context) {
+        ScheduleStep step = next(world, place);
+
+        ck_assert_int_eq(step.action, action);
+        ck_assert_uint_eq(step.context, context);
+        if (action == SCHEDULE_TEAR_DOWN)
+                schedule_on_torn_down(world->schedule, step.instance);
+}
+
+/* A split context with an exclusive whole one in it: 0 holds the first up when 1 is through with the second. */
+START_TEST(an_exclusive_unit_that_is_over_lets_others_tear_down)
+{
+        World world = {};
+
+        ck_assert_int_eq(suite_new("x", &world.suite), 0);
+        add_context(&world, CONTEXT_NONE, CONTEXT_SPLIT, false);
+        add_context(&world, 1, CONTEXT_WHOLE, true);
+        add_test(&world, "beside", 1);
+        add_test(&world, "alone", 2);
+        ck_assert_int_eq(schedule_new(world.suite, 2, &world.schedule), 0);
+
+        assert_next(&world, 0, SCHEDULE_TESTS, 1);
+        schedule_on_done(world.schedule, 0);
+        assert_next(&world, 1, SCHEDULE_TESTS, 2);
+        assert_next(&world, 0, SCHEDULE_NOTHING, 0);
+        schedule_on_done(world.schedule, 1);
+        for (uint32_t context = 2; context > 0; context--) {
+                assert_next(&world, 0, SCHEDULE_NOTHING, 0);
+                assert_next(&world, 1, SCHEDULE_TEAR_DOWN, context);
+        }
+        assert_next(&world, 0, SCHEDULE_NOTHING, 0);
+        (void)schedule_take_changed(world.schedule);
+        assert_next(&world, 1, SCHEDULE_NOTHING, 0);
+        ck_assert(schedule_take_changed(world.schedule));
+        assert_next(&world, 0, SCHEDULE_TEAR_DOWN, 1);
+        ck_assert(schedule_is_clean(world.schedule));
+
+        schedule_free(world.schedule);
+        suite_free(world.suite);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("model-schedule-hold");
+        TCase *tcase = tcase_create("hold");
+
+        tcase_add_test(tcase, an_exclusive_unit_that_is_over_lets_others_tear_down);
+        suite_add_tcase(suite, tcase);
+
+        SRunner *runner = srunner_create(suite);
+
+        srunner_run_all(runner, CK_NORMAL);
+
+        int failed = srunner_ntests_failed(runner);
+
+        srunner_free(runner);
+        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
