@@ -9,15 +9,17 @@
  * MESSAGE_ID, PRIORITY and SYSLOG_IDENTIFIER=ptest. Ids are 128 bits as 32 lower-case hexadecimal digits.
  */
 
-#define PTEST_MESSAGE_RUN_STARTED    "990e3766e42d4f2580a80353c734d7b1"
-#define PTEST_MESSAGE_RUN_FINISHED   "451a4dd723e94002b6d6997f0a1eec37"
-#define PTEST_MESSAGE_TEST_FINISHED  "6c5658d8b5124b0b8f2d169b43d56922"
-#define PTEST_MESSAGE_WORKER_STARTED "ea90ff70dd2f4bafacad90679fcaf2fc"
-#define PTEST_MESSAGE_WORKER_STOPPED "624e515375194234a9c8325890dad4ef"
-#define PTEST_MESSAGE_WORKER_STUCK   "3dceb16c0c1f458886147a95e7855406"
-#define PTEST_MESSAGE_WORKER_LOST    "dd278add1ae7483eb1ecb5fd7789b848"
-#define PTEST_MESSAGE_FIXTURE_FAILED "bd51cc5566c3416db1d817d7f246b5d4"
-#define PTEST_MESSAGE_TESTS_FOUND    "1bd60ab9765d4ea18cb2969afc8d176b"
+#define PTEST_MESSAGE_RUN_STARTED      "990e3766e42d4f2580a80353c734d7b1"
+#define PTEST_MESSAGE_RUN_FINISHED     "451a4dd723e94002b6d6997f0a1eec37"
+#define PTEST_MESSAGE_TEST_FINISHED    "6c5658d8b5124b0b8f2d169b43d56922"
+#define PTEST_MESSAGE_WORKER_STARTED   "ea90ff70dd2f4bafacad90679fcaf2fc"
+#define PTEST_MESSAGE_WORKER_STOPPED   "624e515375194234a9c8325890dad4ef"
+#define PTEST_MESSAGE_WORKER_STUCK     "3dceb16c0c1f458886147a95e7855406"
+#define PTEST_MESSAGE_WORKER_LOST      "dd278add1ae7483eb1ecb5fd7789b848"
+#define PTEST_MESSAGE_FIXTURE_FAILED   "bd51cc5566c3416db1d817d7f246b5d4"
+#define PTEST_MESSAGE_TESTS_FOUND      "1bd60ab9765d4ea18cb2969afc8d176b"
+/* One attempt at a test that was run again; its last attempt, and so its outcome, is in test finished */
+#define PTEST_MESSAGE_ATTEMPT_FINISHED "36b5132bab8041368b178e299308a362"
 
 /* In every record */
 #define PTEST_FIELD_RUN_ID "PTEST_RUN_ID"
@@ -33,10 +35,15 @@
 #define PTEST_FIELD_WORKERS "PTEST_WORKERS" /* slots */
 #define PTEST_FIELD_BACKEND "PTEST_BACKEND" /* system, user, plain */
 #define PTEST_FIELD_CAPABILITY \
-        "PTEST_CAPABILITY"                 /* repeated: name=yes|no, as ptest doctor prints it */
-#define PTEST_FIELD_GROWS    "PTEST_GROWS" /* 1: tests may bring forth more of them; or absent */
-#define PTEST_FIELD_HOSTNAME "PTEST_HOSTNAME"
-#define PTEST_FIELD_COMMAND  "PTEST_COMMAND" /* the command line, quoted for a shell */
+        "PTEST_CAPABILITY" /* repeated: name=yes|no, as ptest doctor prints it */
+#define PTEST_FIELD_GROWS             "PTEST_GROWS" /* 1: tests may bring forth more of them; or absent */
+#define PTEST_FIELD_HOSTNAME          "PTEST_HOSTNAME"
+#define PTEST_FIELD_COMMAND           "PTEST_COMMAND" /* the command line, quoted for a shell */
+#define PTEST_FIELD_WORKING_DIRECTORY "PTEST_WORKING_DIRECTORY" /* where the command was given */
+#define PTEST_FIELD_RESUMES           "PTEST_RESUMES" /* the run id of the run that this one goes on with */
+#define PTEST_FIELD_RERUN_OF          "PTEST_RERUN_OF" /* the run id of the run whose tests are run again */
+#define PTEST_FIELD_SEED              "PTEST_SEED"  /* of the order, if tests were shuffled */
+#define PTEST_FIELD_SHARD             "PTEST_SHARD" /* "2/5": which part of the suite this is */
 
 /*
  * Run started and run finished: how scarce things were on the machine, as the kernel's /proc/pressure has it. Lines:
@@ -44,13 +51,17 @@
  */
 #define PTEST_FIELD_PRESSURE "PTEST_PRESSURE"
 
-/* Test finished */
+/* Test finished, attempt finished */
 #define PTEST_FIELD_TEST    "PTEST_TEST" /* the address */
 #define PTEST_FIELD_OUTCOME "PTEST_OUTCOME"
 #define PTEST_FIELD_REASON \
         "PTEST_REASON" /* one line; absent for a plain pass; also in run finished */
-#define PTEST_FIELD_MARK       "PTEST_MARK"          /* repeated */
-#define PTEST_FIELD_ATTEMPT    "PTEST_ATTEMPT"       /* from 1 */
+#define PTEST_FIELD_MARK    "PTEST_MARK"    /* repeated */
+#define PTEST_FIELD_ATTEMPT "PTEST_ATTEMPT" /* from 1 */
+#define PTEST_FIELD_ATTEMPTS \
+        "PTEST_ATTEMPTS" /* test finished: how many were made; attempt finished: at most; absent: 1 */
+#define PTEST_FIELD_CARRIED_FROM \
+        "PTEST_CARRIED_FROM" /* the run id of the run in which it ran; absent: this one; also in fixture failed */
 #define PTEST_FIELD_SLOT       "PTEST_SLOT"          /* from 1; also in worker records */
 #define PTEST_FIELD_GENERATION "PTEST_GENERATION"    /* from 1; also in worker records */
 #define PTEST_FIELD_START      "PTEST_START_USEC"    /* CLOCK_REALTIME */

@@ -13,25 +13,13 @@ static void coordinator_on_slot_ready(Slot *slot, void *userdata) {
         coordinator_wake(userdata);
 }
 
-/* The first outcome has no record of its own, as a test has one; but it is no secret. */
-static void coordinator_note_retry(Coordinator *coordinator, const Result *result) {
-        _cleanup_free_ char *text = NULL;
-
-        if (text_setf(&text,
-                      "%s is run again alone: %s",
-                      result->address,
-                      result->reason ?: "killed for lack of memory") >= 0)
-                coordinator->config.handlers->on_notice(text, coordinator->config.userdata);
-}
-
 static void coordinator_on_slot_result(Slot *slot, uint32_t test, Result *result, void *userdata) {
         Coordinator *coordinator = userdata;
 
         coordinator->health[slot_get_number(slot) - 1].failures = 0;
         dispatch_on_result(&coordinator->dispatch, test, result);
         if (coordinator->phase == RUN_GOING && retry_begin(&coordinator->retry, test, result)) {
-                coordinator_note_retry(coordinator, result);
-                result_free(result);
+                event_log_attempt(&coordinator->log, result);
                 coordinator_wake(coordinator);
                 return;
         }

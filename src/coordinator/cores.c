@@ -233,6 +233,24 @@ bool cores_keep(Cores *cores, Event *event) {
         return true;
 }
 
+void cores_release(Cores *cores, const char *address) {
+        Core *core, *next;
+
+        DL_FOREACH_SAFE(cores->list, core, next) {
+                pid_t pid;
+
+                if (strcmp(core->event->result->address, address) != 0)
+                        continue;
+                pid = core->helper ? helper_get_pid(core->helper) : 0;
+                if (pid > 0) {
+                        helper_kill(core->helper);
+                        if (waitpid(pid, NULL, WNOHANG) != 0)
+                                helper_on_reaped(core->helper);
+                }
+                cores_complete(cores, core);
+        }
+}
+
 void cores_finish(Cores *cores) {
         while (cores->n > 0) {
                 cores_dispatch(cores);

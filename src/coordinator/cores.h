@@ -30,8 +30,10 @@ int cores_new_with(
 Cores *cores_free(Cores *cores);
 DEFINE_CLEANUP(Cores, cores_free);
 
-/* True: the event, of a finished test, is kept until its core is known. */
+/* True: the event, of a finished test or attempt, is kept until its core is known. */
 bool cores_keep(Cores *cores, Event *event);
+/* Lets go of those of this test, with what is known by now: something is to stand behind them. */
+void cores_release(Cores *cores, const char *address);
 /* Waits for all that are kept; when the loop does not run any more. */
 void cores_finish(Cores *cores);
 

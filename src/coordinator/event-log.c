@@ -73,19 +73,30 @@ void event_log_start(EventLog *log) {
         event_log_emit(log, event);
 }
 
-void event_log_result(EventLog *log, Result *result) {
-        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_TEST_FINISHED);
+static void event_log_one_result(EventLog *log, EventKind kind, Result *result) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, kind);
 
         if (!event) {
                 result_free(result);
                 return;
         }
+        /* Attempts are told in their order, and all before the test. */
+        if (log->cores && result->attempt > 1)
+                cores_release(log->cores, result->address);
         event->result = result;
         if (log->cores && cores_keep(log->cores, event)) {
                 event = NULL;
                 return;
         }
         event_log_emit(log, event);
+}
+
+void event_log_result(EventLog *log, Result *result) {
+        event_log_one_result(log, EVENT_TEST_FINISHED, result);
+}
+
+void event_log_attempt(EventLog *log, Result *result) {
+        event_log_one_result(log, EVENT_ATTEMPT_FINISHED, result);
 }
 
 static void event_log_on_core(Event *event, void *userdata) {

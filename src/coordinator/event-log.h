@@ -26,6 +26,8 @@ void event_log_done(EventLog *log);
 void event_log_start(EventLog *log);
 /* Takes the result. Its record may come a moment later, event_log_sync() at the latest. */
 void event_log_result(EventLog *log, Result *result);
+/* The same for an attempt that is not the last one at its test. */
+void event_log_attempt(EventLog *log, Result *result);
 void event_log_worker(
                 EventLog *log, EventKind kind, const Slot *slot, const char *why, const char *test);
 

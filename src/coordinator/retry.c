@@ -41,7 +41,7 @@ static int retry_add(Retry *retry, uint32_t test, const char *reason) {
         return 0;
 }
 
-bool retry_begin(Retry *retry, uint32_t test, const Result *result) {
+bool retry_begin(Retry *retry, uint32_t test, Result *result) {
         int r;
 
         if (!retry_is_due(retry, test, result))
@@ -51,6 +51,7 @@ bool retry_begin(Retry *retry, uint32_t test, const Result *result) {
                 log_error_errno(r, "Failed to run %s again: %m", result->address);
                 return false;
         }
+        result->attempts = 2;
         retry->suite->tests[test]->exclusive = true;
         plan_retry(retry->plan, test);
         schedule_on_retry(retry->schedule, test);
@@ -84,6 +85,8 @@ void retry_tell(const Retry *retry, uint32_t test, Result *result) {
 
         if (!item)
                 return;
+        if (result->outcome != PTEST_OUTCOME_NOT_RUN)
+                result->attempts = 2;
         r = result->outcome == PTEST_OUTCOME_NOT_RUN ? retry_tell_why_not(item->reason, result) :
                                                        retry_tell_both(item->reason, result);
         if (r < 0)

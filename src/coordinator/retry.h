@@ -29,7 +29,7 @@ typedef struct Retry {
 void retry_done(Retry *retry);
 
 /* True: the test, which a worker has, is to be run again, and this is not its outcome. */
-bool retry_begin(Retry *retry, uint32_t test, const Result *result);
+bool retry_begin(Retry *retry, uint32_t test, Result *result);
 
 /* The outcome of a test. Of one that was to be run again it says so; what kept it from that does not count. */
 void retry_tell(const Retry *retry, uint32_t test, Result *result);

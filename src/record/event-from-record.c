@@ -40,6 +40,16 @@ static int get_string(const Record *record, const char *name, char **ret) {
 }
 
 /* Untouched if the field is not there. */
+static int get_id(const Record *record, const char *name, sd_id128_t *ret) {
+        const char *value;
+
+        if (!record_find(record, name))
+                return 0;
+        value = record_get(record, name);
+        return value && sd_id128_from_string(value, ret) >= 0 ? 0 : -EBADMSG;
+}
+
+/* Untouched if the field is not there. */
 static int get_number(const Record *record, const char *name, uint64_t max, uint64_t *ret) {
         const char *value;
         uint64_t n;
@@ -83,6 +93,21 @@ static int get_texts(const Record *record, const char *name, char ***texts) {
         return field ? event_list_parse_texts(field->data, field->size, texts) : 0;
 }
 
+static int get_run_again(const Record *record, Event *event) {
+        int r;
+
+        r = get_string(record,
+                       PTEST_FIELD_WORKING_DIRECTORY,
+                       &event->run_started.working_directory);
+        if (r >= 0)
+                r = get_id(record, PTEST_FIELD_RESUMES, &event->run_started.resumes);
+        if (r >= 0)
+                r = get_id(record, PTEST_FIELD_RERUN_OF, &event->run_started.rerun_of);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_SEED, &event->run_started.seed);
+        return r < 0 ? r : get_string(record, PTEST_FIELD_SHARD, &event->run_started.shard);
+}
+
 static int get_run_started(const Record *record, Event *event) {
         int r;
 
@@ -100,6 +125,8 @@ static int get_run_started(const Record *record, Event *event) {
                 r = get_string(record, PTEST_FIELD_HOSTNAME, &event->run_started.hostname);
         if (r >= 0)
                 r = get_string(record, PTEST_FIELD_COMMAND, &event->run_started.command);
+        if (r >= 0)
+                r = get_run_again(record, event);
 
         for (const RecordField *field = record_find(record, PTEST_FIELD_CAPABILITY);
              field && r >= 0;
@@ -221,6 +248,8 @@ static int get_where_and_when(const Record *record, Result *result) {
         int r;
 
         r = get_unsigned(record, PTEST_FIELD_ATTEMPT, &result->attempt);
+        if (r >= 0)
+                r = get_unsigned(record, PTEST_FIELD_ATTEMPTS, &result->attempts);
         if (r >= 0)
                 r = get_unsigned(record, PTEST_FIELD_SLOT, &result->slot);
         if (r >= 0)
@@ -371,7 +400,7 @@ int event_from_record(const Record *record, Event **ret) {
                 r = get_run_started(record, event);
         else if (kind == EVENT_RUN_FINISHED)
                 r = get_run_finished(record, event);
-        else if (kind == EVENT_TEST_FINISHED)
+        else if (kind == EVENT_TEST_FINISHED || kind == EVENT_ATTEMPT_FINISHED)
                 r = get_result(record, record_get(record, PTEST_FIELD_TEST), &event->result);
         else if (kind == EVENT_FIXTURE_FAILED) {
                 r = get_fixture(record, event, &address);
@@ -381,6 +410,8 @@ int event_from_record(const Record *record, Event **ret) {
                 r = get_tests_found(record, event);
         else
                 r = get_worker(record, &event->worker);
+        if (r >= 0 && event->result)
+                r = get_id(record, PTEST_FIELD_CARRIED_FROM, &event->carried_from);
         if (r >= 0 && (kind == EVENT_RUN_STARTED || kind == EVENT_RUN_FINISHED))
                 r = get_texts(record, PTEST_FIELD_PRESSURE, &event->pressure);
         if (r < 0)

@@ -24,6 +24,14 @@ static int put_string(Record *record, const char *name, const char *value) {
         return value ? record_add_string(record, name, value) : 0;
 }
 
+static int put_id(Record *record, const char *name, sd_id128_t id) {
+        char string[SD_ID128_STRING_MAX];
+
+        return sd_id128_is_null(id) ?
+                        0 :
+                        record_add_string(record, name, sd_id128_to_string(id, string));
+}
+
 static int put_number(Record *record, const char *name, uint64_t value) {
         return value > 0 ? record_addf(record, name, "%" PRIu64, value) : 0;
 }
@@ -46,6 +54,8 @@ static int event_get_priority(const Event *event) {
                 if (event->result->outcome == PTEST_OUTCOME_NOT_RUN)
                         return LOG_WARNING;
                 return event->result->marks != 0 ? LOG_NOTICE : LOG_INFO;
+        case EVENT_ATTEMPT_FINISHED:
+                return outcome_is_bad(event->result->outcome) ? LOG_WARNING : LOG_INFO;
         case EVENT_RUN_FINISHED:
                 return event->run_finished.verdict == VERDICT_PASSED ? LOG_NOTICE : LOG_ERR;
         case EVENT_WORKER_STUCK:
@@ -58,10 +68,17 @@ static int event_get_priority(const Event *event) {
         }
 }
 
-static void message_add_result(Buffer *line, const Result *result) {
+static void message_add_result(Buffer *line, const Event *event) {
+        const Result *result = event->result;
         char duration[FORMAT_MAX];
 
-        buffer_addf(line, "%s: %s", result->address, outcome_to_string(result->outcome));
+        buffer_addf(line, "%s: ", result->address);
+        if (event->kind == EVENT_ATTEMPT_FINISHED)
+                buffer_addf(line,
+                            "attempt %u of %u: ",
+                            result->attempt,
+                            MAX(result->attempts, result->attempt));
+        buffer_add_string(line, outcome_to_string(result->outcome));
         if (result->reason) {
                 buffer_add_string(line, ": ");
                 buffer_add_string(line, result->reason);
@@ -71,6 +88,13 @@ static void message_add_result(Buffer *line, const Result *result) {
         for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
                 if (result->marks & bit)
                         buffer_addf(line, " [%s]", mark_to_string((PtestMark)bit));
+        if (!sd_id128_is_null(event->carried_from)) {
+                char id[SD_ID128_STRING_MAX];
+
+                buffer_addf(line,
+                            " [carried over from run %.8s]",
+                            sd_id128_to_string(event->carried_from, id));
+        }
 }
 
 static void message_add_run_finished(Buffer *line, const Event *event) {
@@ -140,8 +164,9 @@ static void message_add(Buffer *line, const Event *event) {
                 message_add_run_finished(line, event);
                 return;
         case EVENT_TEST_FINISHED:
+        case EVENT_ATTEMPT_FINISHED:
         case EVENT_FIXTURE_FAILED:
-                message_add_result(line, event->result);
+                message_add_result(line, event);
                 return;
         case EVENT_TESTS_FOUND:
                 message_add_tests_found(line, event);
@@ -183,6 +208,20 @@ static int put_texts(Record *record, const char *name, char *const *texts) {
         return list.size > 0 ? record_add(record, name, list.data, list.size) : 0;
 }
 
+/* What another run, or only a part of the suite, has to do with it. */
+static int put_run_again(Record *record, const Event *event) {
+        int r;
+
+        r = put_string(record, PTEST_FIELD_WORKING_DIRECTORY, event->run_started.working_directory);
+        if (r >= 0)
+                r = put_id(record, PTEST_FIELD_RESUMES, event->run_started.resumes);
+        if (r >= 0)
+                r = put_id(record, PTEST_FIELD_RERUN_OF, event->run_started.rerun_of);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_SEED, event->run_started.seed);
+        return r < 0 ? r : put_string(record, PTEST_FIELD_SHARD, event->run_started.shard);
+}
+
 static int put_run_started(Record *record, const Event *event) {
         int r;
 
@@ -201,6 +240,8 @@ static int put_run_started(Record *record, const Event *event) {
                 r = put_string(record, PTEST_FIELD_HOSTNAME, event->run_started.hostname);
         if (r >= 0)
                 r = put_string(record, PTEST_FIELD_COMMAND, event->run_started.command);
+        if (r >= 0)
+                r = put_run_again(record, event);
         strv_for_each(capability, event->run_started.capabilities)
                 if (r >= 0)
                         r = record_add_string(record, PTEST_FIELD_CAPABILITY, *capability);
@@ -309,6 +350,8 @@ static int put_where_and_when(Record *record, const Result *result) {
         int r;
 
         r = put_number(record, PTEST_FIELD_ATTEMPT, result->attempt);
+        if (r >= 0 && result->attempts > 1)
+                r = put_number(record, PTEST_FIELD_ATTEMPTS, result->attempts);
         if (r >= 0)
                 r = put_number(record, PTEST_FIELD_SLOT, result->slot);
         if (r >= 0)
@@ -342,6 +385,8 @@ static int put_result(Record *record, const Event *event) {
         int r;
 
         r = put_identity(record, event);
+        if (r >= 0)
+                r = put_id(record, PTEST_FIELD_CARRIED_FROM, event->carried_from);
         if (r >= 0)
                 r = record_add_string(
                                 record, PTEST_FIELD_OUTCOME, outcome_to_string(result->outcome));
@@ -405,7 +450,8 @@ int event_fill_record(const Event *event, Record *record) {
 
         assert(event);
         assert(record && record->n_fields == 0);
-        assert((event->kind != EVENT_TEST_FINISHED && event->kind != EVENT_FIXTURE_FAILED) ||
+        assert((event->kind != EVENT_TEST_FINISHED && event->kind != EVENT_ATTEMPT_FINISHED &&
+                event->kind != EVENT_FIXTURE_FAILED) ||
                event->result);
 
         r = put_head(record, event);
@@ -417,6 +463,7 @@ int event_fill_record(const Event *event, Record *record) {
         case EVENT_RUN_FINISHED:
                 return put_run_finished(record, event);
         case EVENT_TEST_FINISHED:
+        case EVENT_ATTEMPT_FINISHED:
         case EVENT_FIXTURE_FAILED:
                 return put_result(record, event);
         case EVENT_TESTS_FOUND:

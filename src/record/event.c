@@ -14,15 +14,16 @@ static const struct {
         const char *name;
         const char *message_id;
 } event_kinds[EVENT_KIND_MAX] = {
-        [EVENT_RUN_STARTED] = {"run started",     PTEST_MESSAGE_RUN_STARTED   },
-        [EVENT_RUN_FINISHED] = { "run finished",   PTEST_MESSAGE_RUN_FINISHED  },
-        [EVENT_TEST_FINISHED] = { "test finished",  PTEST_MESSAGE_TEST_FINISHED },
-        [EVENT_WORKER_STARTED] = { "worker started", PTEST_MESSAGE_WORKER_STARTED},
-        [EVENT_WORKER_STOPPED] = { "worker stopped", PTEST_MESSAGE_WORKER_STOPPED},
-        [EVENT_WORKER_STUCK] = { "worker stuck",   PTEST_MESSAGE_WORKER_STUCK  },
-        [EVENT_WORKER_LOST] = { "worker lost",    PTEST_MESSAGE_WORKER_LOST   },
-        [EVENT_FIXTURE_FAILED] = { "fixture failed", PTEST_MESSAGE_FIXTURE_FAILED},
-        [EVENT_TESTS_FOUND] = { "tests found",    PTEST_MESSAGE_TESTS_FOUND   },
+        [EVENT_RUN_STARTED] = {"run started",       PTEST_MESSAGE_RUN_STARTED     },
+        [EVENT_RUN_FINISHED] = { "run finished",     PTEST_MESSAGE_RUN_FINISHED    },
+        [EVENT_TEST_FINISHED] = { "test finished",    PTEST_MESSAGE_TEST_FINISHED   },
+        [EVENT_WORKER_STARTED] = { "worker started",   PTEST_MESSAGE_WORKER_STARTED  },
+        [EVENT_WORKER_STOPPED] = { "worker stopped",   PTEST_MESSAGE_WORKER_STOPPED  },
+        [EVENT_WORKER_STUCK] = { "worker stuck",     PTEST_MESSAGE_WORKER_STUCK    },
+        [EVENT_WORKER_LOST] = { "worker lost",      PTEST_MESSAGE_WORKER_LOST     },
+        [EVENT_FIXTURE_FAILED] = { "fixture failed",   PTEST_MESSAGE_FIXTURE_FAILED  },
+        [EVENT_TESTS_FOUND] = { "tests found",      PTEST_MESSAGE_TESTS_FOUND     },
+        [EVENT_ATTEMPT_FINISHED] = { "attempt finished", PTEST_MESSAGE_ATTEMPT_FINISHED},
 };
 
 const char *event_kind_to_string(EventKind kind) {
@@ -76,6 +77,9 @@ Event *event_free(Event *event) {
         strv_free(event->pressure);
         free(event->run_started.hostname);
         free(event->run_started.command);
+        free(event->run_started.working_directory);
+        free(event->run_started.seed);
+        free(event->run_started.shard);
         free(event->run_finished.reason);
         result_free(event->result);
         free(event->fixture.context);

@@ -23,6 +23,7 @@ typedef enum EventKind {
         EVENT_WORKER_LOST,
         EVENT_FIXTURE_FAILED,
         EVENT_TESTS_FOUND,
+        EVENT_ATTEMPT_FINISHED, /* not the last one at a test, which is its test finished: see ptest/journal.h */
         EVENT_KIND_MAX,
         EVENT_KIND_INVALID = -22, /* -EINVAL */
 } EventKind;
@@ -53,6 +54,11 @@ typedef struct Event {
                 char **capabilities; /* "name=yes", "name=no" */
                 char *hostname;
                 char *command;
+                char *working_directory;
+                sd_id128_t resumes;  /* null: it is none that was resumed */
+                sd_id128_t rerun_of; /* null: it is none of tests of another run */
+                char *seed;          /* of the order; NULL: it is the suite's */
+                char *shard;         /* "2/5"; NULL: the whole suite */
         } run_started;
         struct {
                 Tally tally;
@@ -61,7 +67,9 @@ typedef struct Event {
                 uint64_t duration_usec;
                 size_t journal_lost;
         } run_finished;
-        Result *result; /* of test finished and fixture failed; the latter's address is "CONTEXT (set-up)" */
+        /* of test finished, attempt finished and fixture failed; the latter's address is "CONTEXT (set-up)" */
+        Result *result;
+        sd_id128_t carried_from; /* the run that had this result; null: this one */
         struct {
                 char *context;
                 bool tear_down; /* else it is the set-up */

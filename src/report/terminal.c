@@ -367,6 +367,34 @@ static int terminal_on_test_finished(Terminal *terminal, const Result *result) {
         return terminal_flush(terminal);
 }
 
+/* It is not its test's outcome, which comes later and is counted. */
+static int terminal_on_attempt_finished(Terminal *terminal, const Result *result) {
+        bool bad = outcome_is_bad(result->outcome);
+        bool verbose = terminal->options.verbosity == TERMINAL_VERBOSE;
+        Buffer *text = &terminal->text;
+        _cleanup_free_ char *part = NULL;
+
+        if (terminal->options.verbosity == TERMINAL_QUIET || (!bad && !verbose))
+                return 0;
+        add_safe(terminal, STYLE_PLAIN, result->address);
+        if (text_setf(&part,
+                      "  attempt %u of %u: %s",
+                      result->attempt,
+                      MAX(result->attempts, result->attempt),
+                      outcome_to_string(result->outcome)) < 0)
+                return -ENOMEM;
+        style_add(&terminal->style, text, bad ? STYLE_WARNING : STYLE_DIM, part);
+        if (result->reason) {
+                buffer_add_string(text, ": ");
+                add_safe(terminal, STYLE_PLAIN, result->reason);
+        }
+        add_duration_and_marks(terminal, result);
+        buffer_add_string(text, ", again\n");
+        if (bad && verbose)
+                add_details(terminal, result);
+        return terminal_flush(terminal);
+}
+
 /* ---- A run ---- */
 
 static int terminal_on_run_started(Terminal *terminal, const Event *event) {
@@ -489,6 +517,8 @@ static int terminal_on_event(Reporter *reporter, const Event *event) {
                 return terminal_on_test_finished(terminal, event->result);
         case EVENT_FIXTURE_FAILED:
                 return terminal_on_fixture_failed(terminal, event->result);
+        case EVENT_ATTEMPT_FINISHED:
+                return terminal_on_attempt_finished(terminal, event->result);
         case EVENT_TESTS_FOUND:
                 return terminal_on_tests_found(terminal, event);
         default:

@@ -87,6 +87,7 @@ static inline Result *sample_result(void) {
         result->marks = (unsigned)sample_random() & (PTEST_MARK_END - 1);
         result->reason = sample_string_or_null();
         result->attempt = 1 + (unsigned)sample_random() % 3;
+        result->attempts = sample_random() % 2 ? 0 : 2 + (unsigned)sample_random() % 3;
         result->slot = (unsigned)sample_random() % 3;
         result->generation = (unsigned)sample_number();
         result->start_usec = sample_number();
@@ -172,6 +173,13 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->run_started.backend = sample_string();
                 event->run_started.hostname = sample_string();
                 event->run_started.command = sample_string();
+                event->run_started.working_directory = sample_string_or_null();
+                event->run_started.seed = sample_string_or_null();
+                event->run_started.shard = sample_string_or_null();
+                if (sample_random() % 2)
+                        event->run_started.resumes = sample_run_id();
+                if (sample_random() % 2)
+                        event->run_started.rerun_of = sample_run_id();
                 for (uint64_t n = sample_random() % 4; n > 0; n--)
                         ck_assert_int_ge(
                                         strv_extendf(&event->run_started.capabilities,
@@ -192,9 +200,11 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->run_finished.reason = sample_string_or_null();
                 event->run_finished.duration_usec = sample_number();
                 event->run_finished.journal_lost = (size_t)sample_number();
-        } else if (kind == EVENT_TEST_FINISHED)
+        } else if (kind == EVENT_TEST_FINISHED || kind == EVENT_ATTEMPT_FINISHED) {
                 event->result = sample_result();
-        else if (kind == EVENT_FIXTURE_FAILED) {
+                if (sample_random() % 2)
+                        event->carried_from = sample_run_id();
+        } else if (kind == EVENT_FIXTURE_FAILED) {
                 event->result = sample_result();
                 event->fixture.tear_down = sample_random() % 2;
                 event->fixture.context = strdup("database");
@@ -248,6 +258,7 @@ static inline void assert_result(const Result *a, const Result *b) {
         ck_assert_uint_eq(a->marks, b->marks);
         assert_string(a->reason, b->reason);
         ck_assert_uint_eq(a->attempt, b->attempt);
+        ck_assert_uint_eq(a->attempts, b->attempts);
         ck_assert_uint_eq(a->slot, b->slot);
         ck_assert_uint_eq(a->generation, b->generation);
         ck_assert_uint_eq(a->start_usec, b->start_usec);
@@ -302,6 +313,12 @@ static inline void assert_event(const Event *a, const Event *b) {
         assert_string(a->run_finished.reason, b->run_finished.reason);
         ck_assert_uint_eq(a->run_finished.duration_usec, b->run_finished.duration_usec);
         ck_assert_uint_eq(a->run_finished.journal_lost, b->run_finished.journal_lost);
+        assert_string(a->run_started.working_directory, b->run_started.working_directory);
+        assert_string(a->run_started.seed, b->run_started.seed);
+        assert_string(a->run_started.shard, b->run_started.shard);
+        ck_assert(sd_id128_equal(a->run_started.resumes, b->run_started.resumes));
+        ck_assert(sd_id128_equal(a->run_started.rerun_of, b->run_started.rerun_of));
+        ck_assert(sd_id128_equal(a->carried_from, b->carried_from));
         ck_assert(!a->result == !b->result);
         if (a->result)
                 assert_result(a->result, b->result);
