@@ -34,6 +34,7 @@
 #define PLACES_MAX      (SLOTS_MAX + CONTEXTS_MAX)
 #define INSTANCES_MAX   4000U
 #define EVENTS_MAX      200000U
+#define ROUNDS_MAX      1000U
 #define NEVER           UINT64_MAX
 
 /* Not Check's, which works inside of its tests only. */
@@ -640,9 +641,15 @@ static void give_work(Simulation *s) {
 }
 
 static void work(Simulation *s) {
-        do
+        unsigned rounds = 0;
+
+        do {
                 give_work(s);
-        while (schedule_take_changed(s->schedule));
+                if (++rounds > ROUNDS_MAX) {
+                        find(s, "it changes without an end");
+                        return;
+                }
+        } while (schedule_take_changed(s->schedule));
 }
 
 /* What may happen at any time. */
