@@ -20,6 +20,8 @@
 #define PTEST_MESSAGE_TESTS_FOUND      "1bd60ab9765d4ea18cb2969afc8d176b"
 /* One attempt at a test that was run again; its last attempt, and so its outcome, is in test finished */
 #define PTEST_MESSAGE_ATTEMPT_FINISHED "36b5132bab8041368b178e299308a362"
+#define PTEST_MESSAGE_RUN_PAUSED       "f90338796e5c4585b0b8566d2d7c53fc"
+#define PTEST_MESSAGE_RUN_CONTINUED    "7d398e8a36324ff0bedef7c24f493de3"
 
 /* In every record */
 #define PTEST_FIELD_RUN_ID "PTEST_RUN_ID"
@@ -114,6 +116,13 @@
 #define PTEST_FIELD_PID  "PTEST_PID"
 #define PTEST_FIELD_UNIT "PTEST_UNIT" /* the scope; absent on the plain backend */
 #define PTEST_FIELD_WHY  "PTEST_WHY"  /* one line */
+
+/*
+ * Run paused, run continued: the run was stopped from outside (Ctrl-Z), with all its tests and clocks. Durations are without
+ * that time. A run that was killed while it was paused has no "run continued".
+ */
+#define PTEST_FIELD_RUNNING "PTEST_RUNNING"   /* run paused: tests that were running */
+#define PTEST_FIELD_AWAY    "PTEST_AWAY_USEC" /* run continued: for how long it was paused */
 
 /* Run finished */
 #define PTEST_FIELD_VERDICT \

@@ -353,6 +353,12 @@ static int get_tests_found(const Record *record, Event *event) {
         return r;
 }
 
+static int get_pause(const Record *record, Event *event) {
+        int r = get_size(record, PTEST_FIELD_RUNNING, &event->pause.running);
+
+        return r < 0 ? r : get_time(record, PTEST_FIELD_AWAY, &event->pause.away_usec);
+}
+
 static int get_worker(const Record *record, EventWorker *worker) {
         uint64_t pid = 0;
         int r;
@@ -408,6 +414,8 @@ int event_from_record(const Record *record, Event **ret) {
                         r = get_result(record, address, &event->result);
         } else if (kind == EVENT_TESTS_FOUND)
                 r = get_tests_found(record, event);
+        else if (kind == EVENT_RUN_PAUSED || kind == EVENT_RUN_CONTINUED)
+                r = get_pause(record, event);
         else
                 r = get_worker(record, &event->worker);
         if (r >= 0 && event->result)

@@ -150,6 +150,22 @@ static void message_add_tests_found(Buffer *line, const Event *event) {
                             event->tests_found.duplicates == 1 ? "was" : "were");
 }
 
+static void message_add_pause(Buffer *line, const Event *event) {
+        char away[FORMAT_MAX];
+
+        if (event->kind == EVENT_RUN_CONTINUED)
+                buffer_addf(line,
+                            "%s: run continued after a pause of %s",
+                            event->suite,
+                            format_time(away, event->pause.away_usec));
+        else
+                buffer_addf(line,
+                            "%s: run paused, %zu %s running",
+                            event->suite,
+                            event->pause.running,
+                            event->pause.running == 1 ? "test" : "tests");
+}
+
 static void message_add(Buffer *line, const Event *event) {
         switch (event->kind) {
         case EVENT_RUN_STARTED:
@@ -170,6 +186,10 @@ static void message_add(Buffer *line, const Event *event) {
                 return;
         case EVENT_TESTS_FOUND:
                 message_add_tests_found(line, event);
+                return;
+        case EVENT_RUN_PAUSED:
+        case EVENT_RUN_CONTINUED:
+                message_add_pause(line, event);
                 return;
         default:
                 message_add_worker(line, event);
@@ -426,6 +446,12 @@ static int put_tests_found(Record *record, const Event *event) {
         return r;
 }
 
+static int put_pause(Record *record, const Event *event) {
+        int r = put_number(record, PTEST_FIELD_RUNNING, event->pause.running);
+
+        return r < 0 ? r : put_number(record, PTEST_FIELD_AWAY, event->pause.away_usec);
+}
+
 static int put_worker(Record *record, const EventWorker *worker) {
         int r;
 
@@ -468,6 +494,9 @@ int event_fill_record(const Event *event, Record *record) {
                 return put_result(record, event);
         case EVENT_TESTS_FOUND:
                 return put_tests_found(record, event);
+        case EVENT_RUN_PAUSED:
+        case EVENT_RUN_CONTINUED:
+                return put_pause(record, event);
         default:
                 return put_worker(record, &event->worker);
         }

@@ -24,6 +24,8 @@ static const struct {
         [EVENT_FIXTURE_FAILED] = { "fixture failed",   PTEST_MESSAGE_FIXTURE_FAILED  },
         [EVENT_TESTS_FOUND] = { "tests found",      PTEST_MESSAGE_TESTS_FOUND     },
         [EVENT_ATTEMPT_FINISHED] = { "attempt finished", PTEST_MESSAGE_ATTEMPT_FINISHED},
+        [EVENT_RUN_PAUSED] = { "run paused",       PTEST_MESSAGE_RUN_PAUSED      },
+        [EVENT_RUN_CONTINUED] = { "run continued",    PTEST_MESSAGE_RUN_CONTINUED   },
 };
 
 const char *event_kind_to_string(EventKind kind) {

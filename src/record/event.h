@@ -24,6 +24,8 @@ typedef enum EventKind {
         EVENT_FIXTURE_FAILED,
         EVENT_TESTS_FOUND,
         EVENT_ATTEMPT_FINISHED, /* not the last one at a test, which is its test finished: see ptest/journal.h */
+        EVENT_RUN_PAUSED,
+        EVENT_RUN_CONTINUED,
         EVENT_KIND_MAX,
         EVENT_KIND_INVALID = -22, /* -EINVAL */
 } EventKind;
@@ -80,6 +82,10 @@ typedef struct Event {
                 size_t duplicates; /* that were there already */
                 size_t planned;    /* tests in all, now */
         } tests_found;
+        struct {
+                size_t running;     /* run paused: tests that were running */
+                uint64_t away_usec; /* run continued: for how long */
+        } pause;
         EventWorker worker; /* of the four worker events */
 } Event;
 

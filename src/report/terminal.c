@@ -462,6 +462,29 @@ static int terminal_on_worker(Terminal *terminal, const Event *event) {
         return terminal_flush(terminal);
 }
 
+/* A shell writes where the live line was; the next update draws it again. */
+static int terminal_on_pause(Terminal *terminal, const Event *event) {
+        Buffer *text = &terminal->text;
+
+        terminal_show_live(terminal, false);
+        free(TAKE_PTR(terminal->live));
+        terminal->live_is_hidden = false;
+
+        if (terminal->options.verbosity == TERMINAL_QUIET)
+                return 0;
+        if (event->kind == EVENT_RUN_PAUSED)
+                buffer_addf(text,
+                            "Paused, %zu %s running\n",
+                            event->pause.running,
+                            event->pause.running == 1 ? "test" : "tests");
+        else {
+                buffer_add_string(text, "Going on after a pause of ");
+                style_add_age(text, event->pause.away_usec);
+                buffer_add(text, "\n", 1);
+        }
+        return terminal_flush(terminal);
+}
+
 /* The failures again, where they would not be in sight anyhow: at most a screen of them. */
 static void add_failures(Terminal *terminal) {
         size_t columns = 0, rows = SUMMARY_ROWS_DEFAULT;
@@ -521,6 +544,9 @@ static int terminal_on_event(Reporter *reporter, const Event *event) {
                 return terminal_on_attempt_finished(terminal, event->result);
         case EVENT_TESTS_FOUND:
                 return terminal_on_tests_found(terminal, event);
+        case EVENT_RUN_PAUSED:
+        case EVENT_RUN_CONTINUED:
+                return terminal_on_pause(terminal, event);
         default:
                 return terminal_on_worker(terminal, event);
         }

@@ -217,6 +217,9 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->tests_found.found = (size_t)sample_number();
                 event->tests_found.duplicates = (size_t)sample_number();
                 event->tests_found.planned = (size_t)sample_number();
+        } else if (kind == EVENT_RUN_PAUSED || kind == EVENT_RUN_CONTINUED) {
+                event->pause.running = (size_t)sample_number();
+                event->pause.away_usec = sample_number();
         } else {
                 event->worker.slot = (unsigned)sample_number();
                 event->worker.generation = (unsigned)sample_number();
@@ -326,6 +329,8 @@ static inline void assert_event(const Event *a, const Event *b) {
         ck_assert_uint_eq(a->tests_found.found, b->tests_found.found);
         ck_assert_uint_eq(a->tests_found.duplicates, b->tests_found.duplicates);
         ck_assert_uint_eq(a->tests_found.planned, b->tests_found.planned);
+        ck_assert_uint_eq(a->pause.running, b->pause.running);
+        ck_assert_uint_eq(a->pause.away_usec, b->pause.away_usec);
         ck_assert_uint_eq(a->worker.slot, b->worker.slot);
         ck_assert_uint_eq(a->worker.generation, b->worker.generation);
         ck_assert_int_eq(a->worker.pid, b->worker.pid);
