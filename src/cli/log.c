@@ -16,6 +16,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/review-options.h"
 #include "cli/verb.h"
 #include "model/output-order.h"
 #include "model/pattern.h"
@@ -26,7 +27,7 @@
 #define CANDIDATES_MAX 20U
 
 typedef struct LogArguments {
-        SourceOptions source;
+        ReviewOptions review;
         char *address;
         bool raw;
         bool only_out, only_err;
@@ -56,15 +57,13 @@ enum {
         OPTION_STDERR,
         OPTION_APART,
         OPTION_TIMES,
-        OPTION_JOURNAL,
-        OPTION_STATE_DIR,
 };
 
 static const struct argp_option log_options[] = {
-        {"run",                                              OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
-        { "raw",                                             OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
-        { "stdout",           OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
-        { "stderr",                                                 OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
+        {"run",                                    OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
+        { "raw",                                   OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
+        { "stdout", OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
+        { "stderr",                                       OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
         { "apart",
          OPTION_APART, NULL,
          0, "The two streams one after the other, also where their order is known",
@@ -73,9 +72,7 @@ static const struct argp_option log_options[] = {
          OPTION_TIMES, NULL,
          0, "Seconds since the start before each line, as it was read",
          0 },
-        { "journal",                                                 OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
-        { "state-dir",                                          OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
-        {},
+        {                               },
 };
 
 static error_t log_on_option(int key, char *value, struct argp_state *state) {
@@ -83,7 +80,7 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
 
         switch (key) {
         case OPTION_RUN:
-                arguments->source.run = value;
+                arguments->review.source.run = value;
                 break;
         case OPTION_RAW:
                 arguments->raw = true;
@@ -100,11 +97,8 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
         case OPTION_TIMES:
                 arguments->times = true;
                 break;
-        case OPTION_JOURNAL:
-                arguments->source.journal = true;
-                break;
-        case OPTION_STATE_DIR:
-                arguments->source.state_dir = value;
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &arguments->review;
                 break;
         case ARGP_KEY_ARG:
                 if (state->arg_num > 0)
@@ -120,14 +114,19 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
         return 0;
 }
 
+static const struct argp_child log_children[] = {
+        {&review_argp,   0, REVIEW_HEADER, 0 },
+        {     },
+};
+
 static const struct argp log_argp = {
         .options = log_options,
         .parser = log_on_option,
+        .children = log_children,
         .args_doc = "ADDRESS",
         .doc = "Print what is known of one test of a run, and what it wrote.\v"
-               "ADDRESS may be a part of an address or a glob, if it matches one test only. RUN is \"last\", "
-               "the name of a suite for its latest run, the begin of a run's id (4 digits or more), or the "
-               "path of a run file. On a terminal what could disturb it is shown escaped.",
+               "ADDRESS may be a part of an address or a glob, if it matches one test only. On a terminal "
+               "what could disturb it is shown escaped. " REVIEW_RUN_DOC,
 };
 
 /* ---- Finding ---- */
@@ -449,18 +448,12 @@ static int print_result(const LogArguments *arguments, const Result *result) {
 static int log_show(const LogArguments *arguments) {
         _cleanup_(log_match_done) LogMatch match = {};
         _cleanup_(source_freep) Source *source = NULL;
-        _cleanup_free_ char *problem = NULL;
         const Result *result;
         int r;
 
-        r = source_open(&arguments->source, &source, &problem);
-        if (r < 0) {
-                if (problem)
-                        log_error("%s", problem);
-                else
-                        log_error_errno(r, "Failed to find the run: %m");
+        r = review_open(&arguments->review, &source);
+        if (r < 0)
                 return 1;
-        }
         r = match_read(&match, arguments->address, source);
         source_log_problems(source);
         if (r < 0) {
@@ -481,11 +474,13 @@ static int log_show(const LogArguments *arguments) {
 int verb_log(int argc, char **argv) {
         LogArguments arguments = {};
         error_t error;
+        int r = 2;
 
         error = argp_parse(&log_argp, argc, argv, 0, NULL, &arguments);
-        if (error != 0) {
+        if (error == 0)
+                r = log_show(&arguments);
+        else
                 log_error_errno(-error, "Failed to read the options: %m");
-                return 2;
-        }
-        return log_show(&arguments);
+        review_options_done(&arguments.review);
+        return r;
 }

@@ -22,6 +22,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/results-sort.h"
+#include "cli/review-options.h"
 #include "cli/verb.h"
 #include "model/pattern.h"
 #include "record/source.h"
@@ -32,11 +33,10 @@
 #define ADDRESS_COLUMNS_MAX 60U
 
 typedef struct ResultsArguments {
-        SourceOptions source;
+        ReviewOptions review;
         char **patterns;
         bool wanted[PTEST_OUTCOME_MAX];
         bool some_wanted; /* else all are */
-        bool json;
         ResultsSort sort;
         int error;
 } ResultsArguments;
@@ -62,9 +62,6 @@ static void results_done(Results *results) {
 enum {
         OPTION_OUTCOME = 0x100,
         OPTION_SORT,
-        OPTION_JSON,
-        OPTION_JOURNAL,
-        OPTION_STATE_DIR,
 };
 
 static const struct argp_option results_options[] = {
@@ -77,10 +74,7 @@ static const struct argp_option results_options[] = {
          0, "Only tests whose address matches; !PATTERN excludes; repeatable",
          0 },
         { "sort", OPTION_SORT, "KEY", 0, "The largest first; by time, cpu or memory", 0 },
-        { "json",                                                                       OPTION_JSON, NULL, 0, "An object with all but the tests' output", 0 },
-        { "journal",                                                                      OPTION_JOURNAL, NULL, 0, "Read from the journal instead of the run files", 0 },
-        { "state-dir",                                                                        OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
-        {                                                                 },
+        {                                                                     },
 };
 
 static void arguments_add_outcomes(
@@ -127,19 +121,8 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
                                    "cannot sort by \"%s\"; write time, cpu or memory",
                                    value);
                 break;
-        case OPTION_JSON:
-                arguments->json = true;
-                break;
-        case OPTION_JOURNAL:
-                arguments->source.journal = true;
-                break;
-        case OPTION_STATE_DIR:
-                arguments->source.state_dir = value;
-                break;
-        case ARGP_KEY_ARG:
-                if (state->arg_num > 0)
-                        argp_error(state, "more than one run given");
-                arguments->source.run = value;
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &arguments->review;
                 break;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -147,13 +130,17 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
         return arguments->error < 0 ? -arguments->error : 0;
 }
 
+static const struct argp_child results_children[] = {
+        {&review_argp,   0, REVIEW_HEADER, 0 },
+        {     },
+};
+
 static const struct argp results_argp = {
         .options = results_options,
         .parser = results_on_option,
+        .children = results_children,
         .args_doc = "[RUN]",
-        .doc = "Print how a run went: a line for each test, the counts and the verdict.\v"
-               "RUN is \"last\" (the default), the name of a suite for its latest run, the begin of a run's "
-               "id (4 digits or more), or the path of a run file.",
+        .doc = "Print how a run went: a line for each test, the counts and the verdict.\v" REVIEW_RUN_DOC,
 };
 
 /* ---- Reading ---- */
@@ -161,11 +148,6 @@ static const struct argp results_argp = {
 static bool result_is_wanted(const ResultsArguments *arguments, const Result *result) {
         return (!arguments->some_wanted || arguments->wanted[result->outcome]) &&
                         pattern_selects(arguments->patterns, result->address);
-}
-
-static void output_drop(ResultOutput *output) {
-        free(TAKE_PTR(output->data));
-        output->size = 0;
 }
 
 static int results_add(Results *results, const ResultsArguments *arguments, Event *event) {
@@ -183,8 +165,6 @@ static int results_add(Results *results, const ResultsArguments *arguments, Even
                 results->rows = rows;
                 results->n_allocated = n;
         }
-        output_drop(&result->out);
-        output_drop(&result->err);
         results->rows[results->n_rows++] = TAKE_PTR(event->result);
         return 0;
 }
@@ -577,17 +557,11 @@ static int print_json(const Results *results) {
 static int results_show(const ResultsArguments *arguments) {
         _cleanup_(source_freep) Source *source = NULL;
         _cleanup_(results_done) Results results = {};
-        _cleanup_free_ char *problem = NULL;
         int r;
 
-        r = source_open(&arguments->source, &source, &problem);
-        if (r < 0) {
-                if (problem)
-                        log_error("%s", problem);
-                else
-                        log_error_errno(r, "Failed to find the run: %m");
+        r = review_open(&arguments->review, &source);
+        if (r < 0)
                 return 1;
-        }
         r = results_read(&results, arguments, source);
         source_log_problems(source);
         if (r < 0) {
@@ -598,13 +572,13 @@ static int results_show(const ResultsArguments *arguments) {
                 log_error("%s has no records of a run", source_get_name(source));
                 return 1;
         }
-        if (results.n_rows == 0 && arguments->patterns && !arguments->json) {
+        if (results.n_rows == 0 && arguments->patterns && !arguments->review.json) {
                 log_error("No test of %s is selected", source_get_name(source));
                 return 1;
         }
         r = results_sort(results.rows, results.n_rows, arguments->sort);
         if (r >= 0)
-                r = arguments->json ? print_json(&results) : print_text(&results);
+                r = arguments->review.json ? print_json(&results) : print_text(&results);
         if (r < 0) {
                 log_error_errno(r, "Failed to print the results: %m");
                 return 1;
@@ -613,7 +587,7 @@ static int results_show(const ResultsArguments *arguments) {
 }
 
 int verb_results(int argc, char **argv) {
-        ResultsArguments arguments = {};
+        ResultsArguments arguments = { .review.source.skip = SOURCE_WITHOUT_OUTPUT };
         error_t error;
         int r = 2;
 
@@ -623,5 +597,6 @@ int verb_results(int argc, char **argv) {
         else
                 log_error_errno(-error, "Failed to read the options: %m");
         strv_free(arguments.patterns);
+        review_options_done(&arguments.review);
         return r;
 }

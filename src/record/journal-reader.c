@@ -10,10 +10,14 @@
 
 #include <systemd/sd-journal.h>
 
+#include "basic/strv.h"
+#include "record/field-filter.h"
+
 struct JournalReader {
         sd_journal *journal;
         Record *run; /* of journal_reader_next_run() */
         bool listing;
+        FieldFilter filter;
 };
 
 JournalReader *journal_reader_free(JournalReader *reader) {
@@ -25,9 +29,22 @@ JournalReader *journal_reader_free(JournalReader *reader) {
         return NULL;
 }
 
-int journal_reader_new(const char *path, JournalReader **ret) {
+static int reader_open(JournalReader *reader, const JournalPlace *place) {
+        if (place->directory)
+                return sd_journal_open_directory(&reader->journal, place->directory, 0);
+        if (strv_length(place->files) > 0)
+                return sd_journal_open_files(&reader->journal, (const char **)place->files, 0);
+        if (place->journal_namespace && strcmp(place->journal_namespace, "*") == 0)
+                return sd_journal_open(
+                                &reader->journal,
+                                SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_ALL_NAMESPACES);
+        return sd_journal_open_namespace(
+                        &reader->journal, place->journal_namespace, SD_JOURNAL_LOCAL_ONLY);
+}
+
+int journal_reader_new(const JournalPlace *place, unsigned skip, JournalReader **ret) {
         _cleanup_(journal_reader_freep) JournalReader *reader = NULL;
-        const char *paths[] = { path, NULL };
+        const JournalPlace here = {};
         int r;
 
         assert(ret);
@@ -35,13 +52,11 @@ int journal_reader_new(const char *path, JournalReader **ret) {
         reader = calloc(1, sizeof(JournalReader));
         if (!reader)
                 return -ENOMEM;
+        reader->filter.skip = skip;
         r = record_new(&reader->run);
         if (r < 0)
                 return r;
-        if (path)
-                r = sd_journal_open_files(&reader->journal, paths, 0);
-        else
-                r = sd_journal_open(&reader->journal, SD_JOURNAL_LOCAL_ONLY);
+        r = reader_open(reader, place ?: &here);
         if (r < 0)
                 return r;
         /* By default values are cut at 64 KiB. */
@@ -76,11 +91,13 @@ static int reader_fill_record(JournalReader *reader, Record *record, bool truste
                 if (!equals || (!trusted && *(const char *)data == '_'))
                         continue;
                 name_size = (size_t)(equals - (const char *)data);
+                if (field_filter_drops(&reader->filter, data, name_size, size - name_size - 1))
+                        continue;
                 r = record_add_field(record, data, name_size, equals + 1, size - name_size - 1);
                 if (r < 0 && r != -EINVAL && r != -E2BIG)
                         return r;
         }
-        return r;
+        return r < 0 ? r : field_filter_finish(&reader->filter, record);
 }
 
 int journal_reader_next_run(JournalReader *reader, JournalRun *ret) {

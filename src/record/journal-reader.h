@@ -14,8 +14,15 @@
 
 typedef struct JournalReader JournalReader;
 
-/* path: a journal file; NULL: the journal of this machine */
-int journal_reader_new(const char *path, JournalReader **ret);
+/* Whose journal; at most one of these is given. None: that of this machine */
+typedef struct JournalPlace {
+        const char *directory;         /* with journal files in it or one level below */
+        char *const *files;            /* journal files */
+        const char *journal_namespace; /* of this machine; "*": all of them */
+} JournalPlace;
+
+/* place NULL: the journal of this machine. skip: SOURCE_WITHOUT_… of record/source.h */
+int journal_reader_new(const JournalPlace *place, unsigned skip, JournalReader **ret);
 JournalReader *journal_reader_free(JournalReader *reader);
 DEFINE_CLEANUP(JournalReader, journal_reader_free);
 

@@ -17,6 +17,7 @@
 
 #include "basic/fd.h"
 #include "basic/strv.h"
+#include "record/field-filter.h"
 
 #define READER_STEP         (64U * 1024U)
 /* Above the largest value that ptest writes (PTEST_SPILL_SIZE_MAX), far below what would hurt. */
@@ -30,6 +31,7 @@ struct RunFileReader {
         size_t begin, end, allocated; /* data[begin..end) is read and not used yet */
         uint64_t offset;              /* of data[begin] in the file */
         bool eof;
+        FieldFilter filter;
         char **problems;
 };
 
@@ -44,7 +46,7 @@ RunFileReader *run_file_reader_free(RunFileReader *reader) {
         return NULL;
 }
 
-int run_file_reader_new(const char *path, RunFileReader **ret) {
+int run_file_reader_new(const char *path, unsigned skip, RunFileReader **ret) {
         _cleanup_(run_file_reader_freep) RunFileReader *reader = NULL;
 
         assert(path);
@@ -54,6 +56,7 @@ int run_file_reader_new(const char *path, RunFileReader **ret) {
         if (!reader)
                 return -ENOMEM;
         reader->fd = -1;
+        reader->filter.skip = skip;
         reader->path = strdup(path);
         if (!reader->path)
                 return -ENOMEM;
@@ -172,9 +175,11 @@ static int reader_read_binary(RunFileReader *reader, size_t line_size, Record *r
         name = reader->data + reader->begin;
         if (name[head + size] != '\n')
                 return -EBADMSG;
-        r = record_add_field(record, name, line_size - 1, name + head, size);
-        if (r < 0)
-                return r == -E2BIG ? -EBADMSG : r;
+        if (!field_filter_drops(&reader->filter, name, line_size - 1, size)) {
+                r = record_add_field(record, name, line_size - 1, name + head, size);
+                if (r < 0)
+                        return r == -E2BIG ? -EBADMSG : r;
+        }
         reader_skip(reader, head + size + 1);
         return 1;
 }
@@ -182,7 +187,7 @@ static int reader_read_binary(RunFileReader *reader, size_t line_size, Record *r
 /* One field. 1; 2: the empty line at an entry's end; 0: the end of the file */
 static int reader_read_field(RunFileReader *reader, Record *record) {
         const char *line, *equals;
-        size_t size;
+        size_t size, name_size;
         int r;
 
         r = reader_need_line(reader, &size);
@@ -197,14 +202,12 @@ static int reader_read_field(RunFileReader *reader, Record *record) {
         if (!equals)
                 return reader_read_binary(reader, size, record);
 
-        r = record_add_field(
-                        record,
-                        line,
-                        (size_t)(equals - line),
-                        equals + 1,
-                        size - (size_t)(equals - line) - 2);
-        if (r < 0)
-                return r == -E2BIG || r == -EINVAL ? -EBADMSG : r;
+        name_size = (size_t)(equals - line);
+        if (!field_filter_drops(&reader->filter, line, name_size, size - name_size - 2)) {
+                r = record_add_field(record, line, name_size, equals + 1, size - name_size - 2);
+                if (r < 0)
+                        return r == -E2BIG || r == -EINVAL ? -EBADMSG : r;
+        }
         reader_skip(reader, size);
         return 1;
 }
@@ -242,8 +245,10 @@ int run_file_reader_read(RunFileReader *reader, Record *record) {
         for (;;) {
                 int r = reader_read_field(reader, record);
 
-                if (r == 2 && record->n_fields > 0)
-                        return 1;
+                if (r == 2 && record->n_fields > 0) {
+                        r = field_filter_finish(&reader->filter, record);
+                        return r < 0 ? r : 1;
+                }
                 if (r == 2)
                         begin = reader->offset;
                 if (r > 0)
@@ -264,6 +269,7 @@ int run_file_reader_read(RunFileReader *reader, Record *record) {
                 if (r < 0)
                         return r;
                 record_reset(record);
+                field_filter_reset(&reader->filter);
                 begin = reader->offset;
         }
 }

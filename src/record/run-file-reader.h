@@ -12,7 +12,8 @@
 
 typedef struct RunFileReader RunFileReader;
 
-int run_file_reader_new(const char *path, RunFileReader **ret);
+/* skip: SOURCE_WITHOUT_… of record/source.h */
+int run_file_reader_new(const char *path, unsigned skip, RunFileReader **ret);
 RunFileReader *run_file_reader_free(RunFileReader *reader);
 DEFINE_CLEANUP(RunFileReader, run_file_reader_free);
 

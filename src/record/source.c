@@ -11,7 +11,7 @@
 #include "basic/text.h"
 #include "record/journal-reader.h"
 #include "record/run-file-reader.h"
-#include "record/state.h"
+#include "record/source-find.h"
 
 struct Source {
         RunFileReader *file; /* one of these two */
@@ -39,93 +39,10 @@ Source *source_free(Source *source) {
         return NULL;
 }
 
-static bool run_is_last(const char *run) {
-        return !run || strcmp(run, "last") == 0;
-}
-
-static bool run_is_path(const char *run) {
-        return run &&
-                        (strchr(run, '/') || text_ends_with(run, ".export") ||
-                         text_ends_with(run, ".journal"));
-}
-
-/* The begin of a run id, as it may be abbreviated. */
-static bool run_is_prefix(const char *run) {
-        size_t n = run ? strlen(run) : 0;
-
-        return n >= SOURCE_PREFIX_MIN && n <= 32 && strspn(run, "0123456789abcdef") == n;
-}
-
-static int problem_no_run(const SourceOptions *options, const char *where, char **ret_problem) {
+static int source_open_file(Source *source, const char *path, unsigned skip, char **ret_problem) {
         int r;
 
-        if (run_is_last(options->run))
-                r = asprintf(ret_problem, "There are no runs in %s", where);
-        else
-                r = asprintf(ret_problem,
-                             "No run '%s' in %s: neither a suite that was run nor the begin of a run id (%u digits or more)",
-                             options->run,
-                             where,
-                             SOURCE_PREFIX_MIN);
-        if (r < 0) {
-                *ret_problem = NULL;
-                return -ENOMEM;
-        }
-        return -ENOENT;
-}
-
-static int problem_ambiguous(
-                const char *run, const char *first, const char *second, char **ret_problem) {
-        if (asprintf(ret_problem,
-                     "'%s' is the begin of several run ids: %s, %s",
-                     run,
-                     first,
-                     second) < 0) {
-                *ret_problem = NULL;
-                return -ENOMEM;
-        }
-        return -ENOTUNIQ;
-}
-
-/* A suite's name is looked for first: somebody may have called one "cafe". */
-static int find_run(
-                const SourceOptions *options,
-                const char *state_dir,
-                const StateRuns *runs,
-                const StateRun **ret,
-                char **ret_problem) {
-        const StateRun *found = NULL;
-
-        if (run_is_last(options->run) && runs->n_runs > 0) {
-                *ret = runs->runs;
-                return 0;
-        }
-        for (size_t i = 0; i < runs->n_runs && options->run; i++)
-                if (state_run_is_of_suite(runs->runs + i, options->run)) {
-                        *ret = runs->runs + i;
-                        return 0;
-                }
-        for (size_t i = 0; i < runs->n_runs && run_is_prefix(options->run); i++) {
-                if (!text_starts_with(runs->runs[i].run_id, options->run))
-                        continue;
-                if (found)
-                        return problem_ambiguous(
-                                        options->run,
-                                        found->run_id,
-                                        runs->runs[i].run_id,
-                                        ret_problem);
-                found = runs->runs + i;
-        }
-        if (!found)
-                return problem_no_run(options, state_dir, ret_problem);
-        *ret = found;
-        return 0;
-}
-
-static int source_open_file(Source *source, const char *path, char **ret_problem) {
-        int r;
-
-        r = run_file_reader_new(path, &source->file);
+        r = run_file_reader_new(path, skip, &source->file);
         if (r == -ENOENT && asprintf(ret_problem, "There is no run file %s", path) < 0) {
                 *ret_problem = NULL;
                 return -ENOMEM;
@@ -137,83 +54,66 @@ static int source_open_file(Source *source, const char *path, char **ret_problem
 }
 
 static int source_open_state(Source *source, const SourceOptions *options, char **ret_problem) {
-        _cleanup_(state_runs_done) StateRuns runs = {};
-        _cleanup_free_ char *found_dir = NULL;
-        const char *state_dir = options->state_dir;
-        const StateRun *run = NULL;
+        _cleanup_free_ char *path = NULL;
         int r;
 
-        if (!state_dir) {
-                r = state_dir_find(&found_dir);
-                if (r < 0)
-                        return r;
-                state_dir = found_dir;
-        }
-        r = state_list_runs(state_dir, &runs);
-        if (r < 0)
-                return r;
-        r = find_run(options, state_dir, &runs, &run, ret_problem);
-        if (r < 0)
-                return r;
-        return source_open_file(source, run->path, ret_problem);
+        r = source_find_file(options, &path, ret_problem);
+        return r < 0 ? r : source_open_file(source, path, options->skip, ret_problem);
 }
 
-/* Entries are looked at from the latest on; that of a suite's name wins over one of a run id that begins so. */
-static int find_journal_run(
-                JournalReader *reader,
-                const SourceOptions *options,
-                char *ret_run_id,
-                char **ret_problem) {
-        bool is_prefix = run_is_prefix(options->run);
-        char found[SD_ID128_STRING_MAX] = "";
-        JournalRun run;
-        int r;
+/* What the user has to be told of a journal's place. */
+static char *journal_describe(const SourceOptions *options) {
+        char *name;
 
-        while ((r = journal_reader_next_run(reader, &run)) > 0) {
-                if (strlen(run.run_id) != SD_ID128_STRING_MAX - 1)
-                        continue;
-                if (run_is_last(options->run) || strcmp(run.suite, options->run) == 0) {
-                        strcpy(ret_run_id, run.run_id);
-                        return 0;
-                }
-                if (!is_prefix || !text_starts_with(run.run_id, options->run) ||
-                    strcmp(found, run.run_id) == 0)
-                        continue;
-                if (found[0])
-                        return problem_ambiguous(options->run, found, run.run_id, ret_problem);
-                strcpy(found, run.run_id);
-        }
-        if (r < 0)
-                return r;
-        if (!found[0])
-                return problem_no_run(options, "the journal", ret_problem);
-        strcpy(ret_run_id, found);
-        return 0;
+        if (options->directory)
+                return strdup(options->directory);
+        if (options->files)
+                return strv_join(options->files, ", ");
+        if (!options->journal_namespace)
+                return strdup("the journal");
+        if (asprintf(&name, "the journal of namespace %s", options->journal_namespace) < 0)
+                return NULL;
+        return name;
 }
 
-static int source_open_journal(
-                Source *source,
-                const char *path,
-                const SourceOptions *options,
-                char **ret_problem) {
+static int source_open_journal(Source *source, const SourceOptions *options, char **ret_problem) {
+        const JournalPlace place = {
+                .directory = options->directory,
+                .files = options->files,
+                .journal_namespace = options->journal_namespace,
+        };
         char run_id[SD_ID128_STRING_MAX];
         int r;
 
-        source->name = strdup(path ?: "the journal");
+        source->name = journal_describe(options);
         if (!source->name)
                 return -ENOMEM;
-        r = journal_reader_new(path, &source->journal);
-        if (r < 0)
+        r = journal_reader_new(&place, options->skip, &source->journal);
+        if (r < 0) {
+                if (asprintf(ret_problem, "Failed to open %s: %s", source->name, strerror(-r)) < 0)
+                        *ret_problem = NULL;
                 return r;
-        r = find_journal_run(source->journal, options, run_id, ret_problem);
-        if (r < 0)
-                return r;
-        return journal_reader_select(source->journal, run_id);
+        }
+        r = source_find_entry(source->journal, options, source->name, run_id, ret_problem);
+        return r < 0 ? r : journal_reader_select(source->journal, run_id);
+}
+
+static bool options_are_journal(const SourceOptions *options) {
+        return options->journal || options->directory || options->files ||
+                        options->journal_namespace;
+}
+
+/* A journal file that is given in place of a run: the latest run in it. */
+static int source_open_journal_file(
+                Source *source, const SourceOptions *options, char **ret_problem) {
+        char *files[] = { (char *)options->run, NULL };
+        const SourceOptions latest = { .files = files, .skip = options->skip };
+
+        return source_open_journal(source, &latest, ret_problem);
 }
 
 int source_open(const SourceOptions *options, Source **ret, char **ret_problem) {
         _cleanup_(source_freep) Source *source = NULL;
-        const SourceOptions last = {};
         int r;
 
         assert(options);
@@ -227,12 +127,12 @@ int source_open(const SourceOptions *options, Source **ret, char **ret_problem) 
         if (r < 0)
                 return r;
 
-        if (run_is_path(options->run) && text_ends_with(options->run, ".journal"))
-                r = source_open_journal(source, options->run, &last, ret_problem);
-        else if (run_is_path(options->run))
-                r = source_open_file(source, options->run, ret_problem);
-        else if (options->journal)
-                r = source_open_journal(source, NULL, options, ret_problem);
+        if (source_run_is_path(options->run) && text_ends_with(options->run, ".journal"))
+                r = source_open_journal_file(source, options, ret_problem);
+        else if (source_run_is_path(options->run))
+                r = source_open_file(source, options->run, options->skip, ret_problem);
+        else if (options_are_journal(options))
+                r = source_open_journal(source, options, ret_problem);
         else
                 r = source_open_state(source, options, ret_problem);
         if (r < 0)

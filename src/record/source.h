@@ -9,14 +9,24 @@
 
 typedef struct SourceOptions {
         /*
-         * Which run: NULL or "last"; the name of a suite, for its latest; a run id or its begin, at least
-         * SOURCE_PREFIX_MIN digits; the path of a run file (with a slash, or ending in .export), or of a
-         * journal file (ending in .journal).
+         * Which run: NULL or "last"; "last-1" for the one before it, and so on; the name of a suite, for its
+         * latest; a run id or its begin, at least SOURCE_PREFIX_MIN digits; the path of a run file (with a
+         * slash, or ending in .export or .export.zst), or of a journal file (ending in .journal).
          */
         const char *run;
         const char *state_dir; /* NULL: state_dir_find() */
         bool journal;          /* in the journal instead of the state directory */
+        /* In another journal than this machine's own; at most one of the three, and then journal is not needed */
+        const char *directory;
+        char **files;
+        const char *journal_namespace;
+        unsigned skip; /* SOURCE_WITHOUT_…: what is not wanted need not be read */
 } SourceOptions;
+
+/* Results have no output and no order of it; its size they have. */
+#define SOURCE_WITHOUT_OUTPUT (1U << 0)
+/* Results have no points, leaks, dirt, backtrace, stuck report, files, directory. */
+#define SOURCE_WITHOUT_LISTS  (1U << 1)
 
 #define SOURCE_PREFIX_MIN 4U
 

@@ -56,7 +56,7 @@ static unsigned read_file(char *values, size_t values_size, size_t *ret_problems
         Record *record;
 
         values[0] = '\0';
-        ck_assert_int_eq(run_file_reader_new(path, &reader), 0);
+        ck_assert_int_eq(run_file_reader_new(path, 0, &reader), 0);
         ck_assert_int_eq(record_new(&record), 0);
         for (;; n++) {
                 int r;
@@ -99,7 +99,7 @@ START_TEST(run_file_entries_come_back_byte_for_byte)
         ck_assert_int_eq(run_file_sync(file), 0);
         run_file_free(file);
 
-        ck_assert_int_eq(run_file_reader_new(path, &reader), 0);
+        ck_assert_int_eq(run_file_reader_new(path, 0, &reader), 0);
         ck_assert_int_eq(record_new(&record), 0);
         ck_assert_int_eq(run_file_reader_read(reader, record), 1);
         ck_assert_str_eq(record_get(record, "VALUE"), "text");

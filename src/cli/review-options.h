@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "record/source.h"
+
+#include <argp.h>
+#include <stdbool.h>
+
+/*
+ * What all verbs share that look at runs: which run, where to look for it, and --json
+ *
+ * A verb's argp has { .argp = &review_argp, .header = REVIEW_HEADER } as a child, and gives it its options at
+ * ARGP_KEY_INIT: state->child_inputs[0] = &arguments->review. An argument that the verb leaves alone
+ * (ARGP_ERR_UNKNOWN) becomes the RUN; a verb whose arguments are something else handles them itself.
+ */
+
+typedef struct ReviewOptions {
+        SourceOptions source; /* its strings are borrowed from the command line, but for the files */
+        bool json;
+        int error; /* 0, -ENOMEM */
+} ReviewOptions;
+
+void review_options_done(ReviewOptions *options);
+
+extern const struct argp review_argp;
+
+#define REVIEW_HEADER "Where to look:"
+
+/* For the end of a verb's text. */
+#define REVIEW_RUN_DOC                                                                                         \
+        "RUN is \"last\" (the default), \"last-1\" for the run before it, the name of a suite for its latest " \
+        "run, the begin of a run's id (4 digits or more), or the path of a run file or journal file."
+
+/* Opens a run; what is wrong is logged. */
+int review_open(const ReviewOptions *options, Source **ret);
+/* The same for another run than that of the options */
+int review_open_run(const ReviewOptions *options, const char *run, Source **ret);
