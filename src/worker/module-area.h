@@ -112,7 +112,7 @@ typedef struct ModuleCurrent {
         _Atomic uint64_t sequence;
         _Atomic uint64_t id; /* of the request; 0: none */
         _Atomic uint32_t phase;
-        _Atomic uint64_t started_usec; /* CLOCK_MONOTONIC */
+        _Atomic uint64_t started_usec; /* on the worker's clock */
         _Atomic uint64_t timeout_usec; /* USEC_INFINITY: none */
         _Atomic uint64_t out_start, err_start;
         _Atomic uint64_t
@@ -138,4 +138,5 @@ typedef struct ModuleArea {
         ModuleVerdict verdict;
         ModuleCrash crash;
         ModuleRing requests, results;
+        uint64_t away_usec; /* the worker's: for how long all this was paused; atomic, see clock_follow() */
 } ModuleArea;

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "worker/module-run.h"
@@ -142,6 +143,7 @@ static int host_run(
         r = area_map(fds->area, &runner->area);
         if (r < 0)
                 return r;
+        clock_follow(&runner->area->away_usec);
         r = page_take(&fds->page, runner);
         if (r < 0)
                 return r;

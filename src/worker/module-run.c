@@ -449,7 +449,7 @@ int module_runner_handle(
 
         runner->id = request->id;
         if (noted)
-                page_note_start(runner->page, request->id, clock_monotonic());
+                page_note_start(runner->page, request->id, clock_machine());
         r = request_handle(runner, request, name);
         if (noted)
                 page_note_idle(runner->page);

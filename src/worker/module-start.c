@@ -112,6 +112,7 @@ int module_host_start(ModuleHost *host) {
         host->memory.area->current = (ModuleCurrent){};
         host->memory.area->crash = (ModuleCrash){};
         host->memory.area->claim = (ModuleClaim){};
+        module_host_note_away(host);
         host->n_sent = 0;
         host->n_written = 0;
         host->left_in_order = false;

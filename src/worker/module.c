@@ -559,6 +559,10 @@ size_t module_host_count_pending(const ModuleHost *host) {
         return host->n_pending;
 }
 
+void module_host_note_away(ModuleHost *host) {
+        __atomic_store_n(&host->memory.area->away_usec, clock_get_away(), __ATOMIC_RELEASE);
+}
+
 void module_host_begin_stop(ModuleHost *host) {
         if (host->state != MODULE_HOST_RUNNING)
                 return;

@@ -115,6 +115,9 @@ void module_host_interrupt(ModuleHost *host);
 /* Requests without an answer */
 size_t module_host_count_pending(const ModuleHost *host);
 
+/* After a pause, before it goes on: the time in which it was stopped is not its. */
+void module_host_note_away(ModuleHost *host);
+
 /* When nothing is pending: lets the host tear down and end. It is over when module_host_is_gone(). */
 void module_host_begin_stop(ModuleHost *host);
 bool module_host_is_gone(const ModuleHost *host);

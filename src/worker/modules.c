@@ -227,7 +227,7 @@ int modules_submit(Modules *modules, const Task *task) {
                 return -EAGAIN;
         /* Its loading is a part of what it runs first: who looks at the page must see that something goes on. */
         if (modules_count_pending(modules) == 0 && module_host_get_pid(home->host) == 0)
-                page_note_start(modules->options.page, task->id, clock_monotonic());
+                page_note_start(modules->options.page, task->id, clock_machine());
         home->used = ++modules->clock;
         modules->active = home;
         return home_submit(home, task);
@@ -281,7 +281,7 @@ static void modules_note_page(Modules *modules) {
                 page_note_leader(modules->options.page, leader);
         }
         if (active && module_host_is_preparing(active->host))
-                page_note_time(modules->options.page, clock_monotonic());
+                page_note_time(modules->options.page, clock_machine());
 }
 
 static bool fds_are_ready(const struct pollfd *fds) {

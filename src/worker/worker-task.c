@@ -106,7 +106,7 @@ static void worker_start_run(Worker *worker) {
         int r;
 
         worker->tasks.n_begun = 1;
-        page_note_start(worker->page, task->id, clock_monotonic());
+        page_note_start(worker->page, task->id, clock_machine());
         r = run_start(worker->runner, &spec, &worker->run);
         if (r < 0) {
                 worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "start a test");
