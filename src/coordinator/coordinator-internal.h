@@ -96,7 +96,8 @@ void coordinator_complete_waiting(
 /* Should the loop have failed, tests may be without an outcome: they get one here, and the run is incomplete. */
 void coordinator_complete_rest(Coordinator *coordinator);
 
-/* Handlers of dispatch and fixtures. */
+/* Handlers of retry, dispatch and fixtures. */
+void coordinator_on_attempt(Result *result, void *userdata);
 void coordinator_on_reject(uint32_t test, const char *reason, void *userdata);
 void coordinator_on_reject_fixture(
                 uint32_t instance, PtestRole role, const char *reason, void *userdata);

@@ -26,7 +26,8 @@ Verdict coordinator_get_verdict(const Coordinator *coordinator) {
                 return VERDICT_INCOMPLETE;
         if (coordinator->machinery || coordinator->log.error)
                 return VERDICT_MACHINERY_FAILED;
-        if (tally_bad(tally) > 0 || coordinator->fixtures.any_failed)
+        if (tally_bad(tally) > 0 || coordinator->fixtures.any_failed ||
+            (coordinator->config.flaky_fails && tally->marked_flaky > 0))
                 return VERDICT_FAILED;
         if (tally_reported(tally) == tally->count[PTEST_OUTCOME_NOT_RUN] &&
             !coordinator->config.allow_no_tests)
@@ -41,7 +42,7 @@ void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *resul
         int r;
 
         if (plan_get_state(coordinator->plan, test) != PLAN_DONE)
-                retry_tell(&coordinator->retry, test, result);
+                result = retry_settle(&coordinator->retry, test, result);
         r = plan_complete(coordinator->plan, test, result->outcome, result->marks);
         if (r < 0) {
                 log_debug("%s: late result ignored", result->address);
@@ -83,6 +84,13 @@ void coordinator_complete_with(
         }
         result->outcome = outcome;
         coordinator_complete(coordinator, test, TAKE_PTR(result));
+}
+
+void coordinator_on_attempt(Result *result, void *userdata) {
+        Coordinator *coordinator = userdata;
+
+        growth_tell(&coordinator->growth);
+        event_log_attempt(&coordinator->log, result);
 }
 
 void coordinator_on_reject(uint32_t test, const char *reason, void *userdata) {

@@ -13,17 +13,26 @@ static void coordinator_on_slot_ready(Slot *slot, void *userdata) {
         coordinator_wake(userdata);
 }
 
+/* Nothing is run again in a run that comes to its end, nor in a context of which nothing is run any more. */
+static bool coordinator_try_again(Coordinator *coordinator, uint32_t test, Result *result) {
+        const char *reason;
+        Outcome outcome;
+
+        return coordinator->phase == RUN_GOING &&
+                        !fixtures_find_failure(&coordinator->fixtures, test, &outcome, &reason) &&
+                        retry_begin(&coordinator->retry, test, result);
+}
+
 static void coordinator_on_slot_result(Slot *slot, uint32_t test, Result *result, void *userdata) {
         Coordinator *coordinator = userdata;
 
         coordinator->health[slot_get_number(slot) - 1].failures = 0;
         dispatch_on_result(&coordinator->dispatch, test, result);
-        if (coordinator->phase == RUN_GOING && retry_begin(&coordinator->retry, test, result)) {
-                event_log_attempt(&coordinator->log, result);
+        growth_judge(&coordinator->growth, test, result);
+        if (coordinator_try_again(coordinator, test, result)) {
                 coordinator_wake(coordinator);
                 return;
         }
-        growth_judge(&coordinator->growth, test, result);
         coordinator_complete(coordinator, test, result);
 }
 

@@ -292,9 +292,12 @@ static int coordinator_new_dispatch(Coordinator *coordinator) {
                         &coordinator->dispatch.schedule);
         if (r < 0)
                 return r;
-        coordinator->retry = (Retry){ .suite = coordinator->suite,
+        coordinator->retry = (Retry){ .config = coordinator->config.retry,
+                                      .suite = coordinator->suite,
                                       .plan = coordinator->plan,
-                                      .schedule = coordinator->dispatch.schedule };
+                                      .schedule = coordinator->dispatch.schedule,
+                                      .on_attempt = coordinator_on_attempt,
+                                      .userdata = coordinator };
         coordinator->growth = (Growth){ .suite = coordinator->suite,
                                         .plan = coordinator->plan,
                                         .schedule = coordinator->dispatch.schedule,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/backend.h"
+#include "coordinator/retry.h"
 #include "model/suite.h"
 #include "record/recorder.h"
 
@@ -42,6 +43,8 @@ typedef struct CoordinatorConfig {
         unsigned workers;   /* slots, at least 1 */
         unsigned fail_fast; /* bad outcomes after which nothing more is started; 0: never */
         bool allow_no_tests;
+        RetryConfig retry;
+        bool flaky_fails;          /* a test that is flaky makes the run a failed one */
         uint64_t run_timeout_usec; /* USEC_INFINITY: none */
         uint64_t stop_usec;
         uint64_t memory_max; /* of a worker */

@@ -7,7 +7,7 @@
 
 typedef struct PlanEntry {
         uint8_t state; /* PlanState */
-        uint8_t attempt;
+        uint16_t attempt;
 } PlanEntry;
 
 struct Plan {
@@ -84,9 +84,15 @@ void plan_set_waiting(Plan *plan, uint32_t test) {
 }
 
 void plan_retry(Plan *plan, uint32_t test) {
-        assert(plan->entries[test].attempt < UINT8_MAX);
+        assert(plan->entries[test].attempt < PLAN_ATTEMPTS_MAX);
         plan_set_waiting(plan, test);
         plan->entries[test].attempt++;
+}
+
+void plan_set_attempt(Plan *plan, uint32_t test, unsigned attempt) {
+        assert(plan_get_state(plan, test) == PLAN_WAITING);
+        assert(attempt > 0 && attempt <= PLAN_ATTEMPTS_MAX);
+        plan->entries[test].attempt = (uint16_t)attempt;
 }
 
 int plan_complete(Plan *plan, uint32_t test, Outcome outcome, unsigned marks) {

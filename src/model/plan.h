@@ -41,8 +41,11 @@ unsigned plan_get_attempt(const Plan *plan, uint32_t test);
 void plan_set_sent(Plan *plan, uint32_t test);
 /* Only from SENT: it was not started, the attempt stays. */
 void plan_set_waiting(Plan *plan, uint32_t test);
-/* Only from SENT: it is to be tried once more. At most 255 times. */
+/* Only from SENT: it is to be tried once more. At most PLAN_ATTEMPTS_MAX attempts. */
 void plan_retry(Plan *plan, uint32_t test);
+#define PLAN_ATTEMPTS_MAX 20000U
+/* Only WAITING: those before were made in another run. */
+void plan_set_attempt(Plan *plan, uint32_t test, unsigned attempt);
 
 /* Gives the outcome. -EALREADY: it has one; nothing is changed. */
 int plan_complete(Plan *plan, uint32_t test, Outcome outcome, unsigned marks);

@@ -207,11 +207,28 @@ int schedule_add(Schedule *schedule) {
         return 0;
 }
 
+/* ---- A test that is given once more ---- */
+
+/*
+ * It stands in the order a second time. Its first place is before the cursor, or comes to be that: there it is not taken
+ * for one that waits, as the other one is its position.
+ */
+void bucket_move_behind(Schedule *schedule, Bucket *bucket, uint32_t test) {
+        assert(schedule->states[test] != TEST_WAITING);
+
+        if (schedule->position[test] + 1 == bucket->n || bucket_reserve(bucket) < 0)
+                return;
+        if (bucket->late == 0)
+                bucket->late = bucket->n;
+        bucket->order[bucket->n] = test;
+        schedule->position[test] = (uint32_t)bucket->n++;
+}
+
 /* ---- Which bucket ---- */
 
 /* The first test of a bucket that waits; only if there is one. */
 uint32_t bucket_get_head(const Schedule *schedule, Bucket *bucket) {
-        while (schedule->states[bucket->order[bucket->cursor]] != TEST_WAITING) {
+        while (!bucket_waits_at(schedule, bucket, bucket->cursor)) {
                 bucket->cursor++;
                 assert(bucket->cursor < bucket->n);
         }
@@ -245,7 +262,7 @@ uint32_t unit_get_head(const Schedule *schedule, unsigned place, Bucket *bucket)
         for (size_t i = bucket->cursor; i < bucket->n; i++) {
                 uint32_t test = bucket->order[i];
 
-                if (schedule->states[test] == TEST_WAITING &&
+                if (bucket_waits_at(schedule, bucket, i) &&
                     contexts_is_within(
                                     contexts,
                                     schedule->suite->tests[test]->traits->context,
@@ -304,6 +321,8 @@ static Candidate candidate_make(const Schedule *schedule, uint32_t number, unsig
                 candidate.priority = schedule->suite->tests[candidate.first]->priority;
                 if (bucket->exclusive)
                         candidate.exclusive = schedule_test_is_exclusive(schedule, candidate.first);
+                if (bucket->late > 0 && bucket->cursor >= bucket->late)
+                        candidate.first = UINT32_MAX;
         }
         candidate.foreign = number != 0 && place != NO_PLACE &&
                         schedule_find_instance(schedule, place, number) == 0;

@@ -23,6 +23,7 @@ typedef struct Bucket {
         uint32_t *order;    /* weak: in the schedule's, as long as n_allocated is 0 */
         size_t n_allocated; /* of its own: it has grown */
         size_t n, cursor, n_waiting;
+        size_t late; /* from there on there are tests that are given once more; 0: there are none */
         int priority; /* of a unit: the highest in it */
         bool exclusive;
         uint32_t first; /* of a unit: the first in the suite */
@@ -115,6 +116,16 @@ static inline Instance *get_instance(const Schedule *schedule, uint32_t instance
 int schedule_fill_buckets(Schedule *schedule);
 uint32_t schedule_get_bucket(const Schedule *schedule, uint32_t test);
 bool schedule_test_is_exclusive(const Schedule *schedule, uint32_t test);
+
+/* The test at this place of the order waits, and this is where it stands now. */
+static inline bool bucket_waits_at(const Schedule *schedule, const Bucket *bucket, size_t i) {
+        uint32_t test = bucket->order[i];
+
+        return schedule->states[test] == TEST_WAITING && schedule->position[test] == i;
+}
+
+/* A test that does not wait is to be behind the others, if there is memory for that. */
+void bucket_move_behind(Schedule *schedule, Bucket *bucket, uint32_t test);
 
 /* The first test of a bucket that waits; only if there is one. */
 uint32_t bucket_get_head(const Schedule *schedule, Bucket *bucket);

@@ -207,7 +207,7 @@ static void give_tests(
                 uint32_t test = bucket->order[i];
                 const PackedTest *t = schedule->suite->tests[test];
 
-                if (schedule->states[test] != TEST_WAITING)
+                if (!bucket_waits_at(schedule, bucket, i))
                         continue;
                 if (unit ? t->traits->context != like->traits->context :
                            t->priority != like->priority)
@@ -439,9 +439,12 @@ void schedule_on_returned(Schedule *schedule, uint32_t test) {
         bucket->cursor = MIN(bucket->cursor, schedule->position[test]);
 }
 
-void schedule_on_retry(Schedule *schedule, uint32_t test) {
-        assert(schedule_test_is_exclusive(schedule, test));
-        schedule->buckets[schedule_get_bucket(schedule, test)].exclusive = true;
+void schedule_on_retry(Schedule *schedule, uint32_t test, bool behind) {
+        Bucket *bucket = &schedule->buckets[schedule_get_bucket(schedule, test)];
+
+        bucket->exclusive |= schedule_test_is_exclusive(schedule, test);
+        if (behind)
+                bucket_move_behind(schedule, bucket, test);
         schedule_on_returned(schedule, test);
 }
 

@@ -102,8 +102,11 @@ bool schedule_is_tearing_down(const Schedule *schedule, unsigned place);
 void schedule_on_done(Schedule *schedule, uint32_t test);
 /* A test that was given and not started is to be given again. */
 void schedule_on_returned(Schedule *schedule, uint32_t test);
-/* A test that was given is to be given once more. It is exclusive from now on: the suite says so before this. */
-void schedule_on_retry(Schedule *schedule, uint32_t test);
+/*
+ * A test that was given is to be given once more. It may be exclusive from now on: the suite says so before this. behind:
+ * the tests that wait beside it in its context go first, and those of other contexts with its priority.
+ */
+void schedule_on_retry(Schedule *schedule, uint32_t test, bool behind);
 
 /* Takes the exports ("NAME=value"). After a failure nobody sets that context up again. */
 void schedule_on_set_up(Schedule *schedule, uint32_t instance, ScheduleSetUp how, char **exports);

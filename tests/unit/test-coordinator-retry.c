@@ -11,9 +11,18 @@ typedef struct World {
         Plan *plan;
         Schedule *schedule;
         Retry retry;
+        Result *attempts[16]; /* that were told */
+        size_t n_attempts;
 } World;
 
-static void world_make(World *world) {
+static void on_attempt(Result *result, void *userdata) {
+        World *world = userdata;
+
+        ck_assert_uint_lt(world->n_attempts, 16);
+        world->attempts[world->n_attempts++] = result;
+}
+
+static void world_make(World *world, RetryConfig config) {
         *world = (World){};
         ck_assert_int_eq(suite_new("x", &world->suite), 0);
         for (int i = 0; i < 3; i++) {
@@ -24,12 +33,17 @@ static void world_make(World *world) {
         }
         ck_assert_int_eq(plan_new(3, &world->plan), 0);
         ck_assert_int_eq(schedule_new(world->suite, 2, &world->schedule), 0);
-        world->retry = (Retry){ .suite = world->suite,
+        world->retry = (Retry){ .config = config,
+                                .suite = world->suite,
                                 .plan = world->plan,
-                                .schedule = world->schedule };
+                                .schedule = world->schedule,
+                                .on_attempt = on_attempt,
+                                .userdata = world };
 }
 
 static void world_drop(World *world) {
+        for (size_t i = 0; i < world->n_attempts; i++)
+                result_free(world->attempts[i]);
         retry_done(&world->retry);
         schedule_free(world->schedule);
         plan_free(world->plan);
@@ -48,14 +62,27 @@ static int64_t give(World *world, unsigned place) {
         return test;
 }
 
-static Result *oom(OomOwner owner) {
+static Result *make(Outcome outcome, const char *reason) {
         Result *result = NULL;
 
         ck_assert_int_eq(result_new("a", &result), 0);
-        result->outcome = PTEST_OUTCOME_OOM;
-        result->oom_owner = owner;
-        ck_assert_int_ge(result_set_reason(result, "killed"), 0);
+        result->outcome = outcome;
+        if (reason)
+                ck_assert_int_ge(result_set_reason(result, "%s", reason), 0);
         return result;
+}
+
+static Result *oom(OomOwner owner) {
+        Result *result = make(PTEST_OUTCOME_OOM, "killed");
+
+        result->oom_owner = owner;
+        return result;
+}
+
+/* As a slot tells it, with the attempt that the plan has. */
+static bool begin(World *world, uint32_t test, Result *result) {
+        result->attempt = plan_get_attempt(world->plan, test);
+        return retry_begin(&world->retry, test, result);
 }
 
 static void done(World *world, uint32_t test) {
@@ -66,20 +93,25 @@ static void done(World *world, uint32_t test) {
 START_TEST(victim_is_run_again_alone_and_once)
 {
         World world;
-        _cleanup_(result_freep) Result *first = oom(OOM_OWNER_SLICE);
+        Result *again;
 
-        world_make(&world);
+        world_make(&world, (RetryConfig){});
         ck_assert_int_eq(give(&world, 0), 0);
         ck_assert_int_eq(give(&world, 1), 1);
 
-        ck_assert(retry_begin(&world.retry, 0, first));
+        ck_assert(begin(&world, 0, oom(OOM_OWNER_SLICE)));
+        ck_assert_uint_eq(world.n_attempts, 1);
+        ck_assert_uint_eq(world.attempts[0]->attempt, 1);
+        ck_assert_uint_eq(world.attempts[0]->attempts, 2);
         ck_assert_uint_eq(plan_get_attempt(world.plan, 0), 2);
         /* Nothing beside it: the other place still has one, and gets no further one before. */
         ck_assert_int_eq(give(&world, 0), -1);
         done(&world, 1);
         ck_assert_int_eq(give(&world, 1), 0);
         ck_assert_int_eq(give(&world, 0), -1);
-        ck_assert(!retry_begin(&world.retry, 0, first));
+        again = oom(OOM_OWNER_SLICE);
+        ck_assert(!begin(&world, 0, again));
+        result_free(again);
         done(&world, 0);
         ck_assert_int_eq(give(&world, 0), 2);
         world_drop(&world);
@@ -93,54 +125,227 @@ START_TEST(who_is_over_a_limit_of_its_own_is_not_run_again)
                                        *crash = oom(OOM_OWNER_MACHINE);
         World world;
 
-        world_make(&world);
+        world_make(&world, (RetryConfig){});
         ck_assert_int_eq(give(&world, 0), 0);
         crash->outcome = PTEST_OUTCOME_CRASH;
-        ck_assert(!retry_begin(&world.retry, 0, own));
-        ck_assert(!retry_begin(&world.retry, 0, workers));
-        ck_assert(!retry_begin(&world.retry, 0, unknown));
-        ck_assert(!retry_begin(&world.retry, 0, crash));
+        ck_assert(!begin(&world, 0, own));
+        ck_assert(!begin(&world, 0, workers));
+        ck_assert(!begin(&world, 0, unknown));
+        ck_assert(!begin(&world, 0, crash));
         ck_assert_uint_eq(plan_get_attempt(world.plan, 0), 1);
         world_drop(&world);
 }
 END_TEST
 
+/* What comes of a victim that is run again, with that second result. */
+static Result *settle_victim(World *world, Result *second) {
+        world_make(world, (RetryConfig){});
+        ck_assert_int_eq(give(world, 0), 0);
+        ck_assert(begin(world, 0, oom(OOM_OWNER_MACHINE)));
+        if (second->outcome != PTEST_OUTCOME_NOT_RUN)
+                second->attempt = 2;
+        return retry_settle(&world->retry, 0, second);
+}
+
 START_TEST(second_outcome_says_what_the_first_was)
 {
-        _cleanup_(result_freep) Result *first = oom(OOM_OWNER_MACHINE), *pass = NULL,
-                                       *again = oom(OOM_OWNER_MACHINE), *not_run = NULL,
-                                       *other = NULL;
+        Result *result, *other;
         World world;
 
-        world_make(&world);
-        ck_assert_int_eq(give(&world, 0), 0);
-        ck_assert(retry_begin(&world.retry, 0, first));
+        result = settle_victim(&world, make(PTEST_OUTCOME_PASS, NULL));
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_PASS);
+        ck_assert_str_eq(result->reason, "run again alone, after attempt 1 was an oom: killed");
+        ck_assert_uint_eq(result->marks, PTEST_MARK_FLAKY);
+        ck_assert_uint_eq(result->attempts, 2);
+        result_free(result);
+        world_drop(&world);
 
-        ck_assert_int_eq(result_new("a", &pass), 0);
-        pass->outcome = PTEST_OUTCOME_PASS;
-        retry_tell(&world.retry, 0, pass);
-        ck_assert_int_eq(pass->outcome, PTEST_OUTCOME_PASS);
-        ck_assert_str_eq(pass->reason, "run again alone, after attempt 1 was an oom: killed");
-        ck_assert_uint_eq(pass->marks, PTEST_MARK_FLAKY);
-
-        retry_tell(&world.retry, 0, again);
-        ck_assert_int_eq(again->outcome, PTEST_OUTCOME_OOM);
+        result = settle_victim(&world, oom(OOM_OWNER_MACHINE));
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_OOM);
         ck_assert_str_eq(
-                        again->reason,
+                        result->reason,
                         "killed; run again alone, after attempt 1 was an oom: killed");
-        ck_assert_uint_eq(again->marks, 0);
+        ck_assert_uint_eq(result->marks, 0);
+        result_free(result);
+        world_drop(&world);
 
         /* What was seen counts, and not that it was not seen again. */
-        ck_assert_int_eq(result_new("a", &not_run), 0);
-        not_run->outcome = PTEST_OUTCOME_NOT_RUN;
-        ck_assert_int_ge(result_set_reason(not_run, "interrupted"), 0);
-        retry_tell(&world.retry, 0, not_run);
-        ck_assert_int_eq(not_run->outcome, PTEST_OUTCOME_OOM);
-        ck_assert_str_eq(not_run->reason, "killed; not run again: interrupted");
+        result = settle_victim(&world, make(PTEST_OUTCOME_NOT_RUN, "interrupted"));
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_OOM);
+        ck_assert_str_eq(result->reason, "killed; not run again: interrupted");
+        ck_assert_uint_eq(result->attempt, 1);
+        result_free(result);
 
-        ck_assert_int_eq(result_new("b", &other), 0);
-        retry_tell(&world.retry, 1, other);
+        other = retry_settle(&world.retry, 1, make(PTEST_OUTCOME_PASS, NULL));
         ck_assert_ptr_null(other->reason);
+        result_free(other);
+        world_drop(&world);
+}
+END_TEST
+
+START_TEST(bad_outcome_is_tried_again_behind_the_others)
+{
+        Result *result;
+        World world;
+
+        world_make(&world, (RetryConfig){ .retries = 2 });
+        ck_assert_int_eq(give(&world, 0), 0);
+        ck_assert(begin(&world, 0, make(PTEST_OUTCOME_FAIL, "exit status 1")));
+        ck_assert_int_eq(give(&world, 0), 1);
+        ck_assert_int_eq(give(&world, 1), 2);
+        ck_assert_int_eq(give(&world, 0), 0);
+        ck_assert(begin(&world, 0, make(PTEST_OUTCOME_TIMEOUT, NULL)));
+        ck_assert_int_eq(give(&world, 0), 0);
+
+        result = make(PTEST_OUTCOME_PASS, NULL);
+        ck_assert(!begin(&world, 0, result));
+        result = retry_settle(&world.retry, 0, result);
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_PASS);
+        ck_assert_str_eq(result->reason, "attempt 3, after 2 bad; the first: fail: exit status 1");
+        ck_assert_uint_eq(result->marks, PTEST_MARK_FLAKY);
+        ck_assert_uint_eq(result->attempt, 3);
+        ck_assert_uint_eq(result->attempts, 3);
+        ck_assert_uint_eq(world.n_attempts, 2);
+        for (unsigned i = 0; i < 2; i++) {
+                ck_assert_uint_eq(world.attempts[i]->attempt, i + 1);
+                ck_assert_uint_eq(world.attempts[i]->attempts, 3);
+        }
+        result_free(result);
+        world_drop(&world);
+}
+END_TEST
+
+START_TEST(retries_come_to_an_end)
+{
+        static const Outcome bad[] = {
+                PTEST_OUTCOME_FAIL,    PTEST_OUTCOME_XPASS, PTEST_OUTCOME_ERROR,
+                PTEST_OUTCOME_TIMEOUT, PTEST_OUTCOME_CRASH, PTEST_OUTCOME_OOM,
+                PTEST_OUTCOME_LOST,
+        };
+        static const Outcome good[] = {
+                PTEST_OUTCOME_PASS, PTEST_OUTCOME_SKIP, PTEST_OUTCOME_XFAIL, PTEST_OUTCOME_NOT_RUN
+        };
+        Result *result;
+        World world;
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                world_make(&world, (RetryConfig){ .retries = 1 });
+                ck_assert_int_eq(give(&world, 0), 0);
+                ck_assert(begin(&world, 0, make(bad[i], "x")));
+                ck_assert_int_eq(give(&world, 0), 1);
+                ck_assert_int_eq(give(&world, 0), 2);
+                ck_assert_int_eq(give(&world, 0), 0);
+                result = make(bad[i], "x");
+                ck_assert(!begin(&world, 0, result));
+                result = retry_settle(&world.retry, 0, result);
+                ck_assert_int_eq(result->outcome, bad[i]);
+                ck_assert_str_eq(result->reason, "x; all 2 attempts were bad");
+                ck_assert_uint_eq(result->marks, 0);
+                result_free(result);
+                world_drop(&world);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                world_make(&world, (RetryConfig){ .retries = 1 });
+                ck_assert_int_eq(give(&world, 0), 0);
+                result = make(good[i], NULL);
+                ck_assert(!begin(&world, 0, result));
+                result_free(result);
+                world_drop(&world);
+        }
+}
+END_TEST
+
+START_TEST(first_bad_repeat_is_the_outcome_and_each_is_told_once)
+{
+        static const Outcome outcomes[] = {
+                PTEST_OUTCOME_PASS, PTEST_OUTCOME_CRASH, PTEST_OUTCOME_PASS, PTEST_OUTCOME_FAIL
+        };
+        static const unsigned told[] = { 1, 3, 4 };
+        Result *result = NULL;
+        World world;
+
+        world_make(&world, (RetryConfig){ .repeat = 4 });
+        for (unsigned i = 0; i < 4; i++) {
+                /* One after the other. */
+                ck_assert_int_eq(give(&world, 0), 0);
+                result = make(outcomes[i], outcome_to_string(outcomes[i]));
+                ck_assert(begin(&world, 0, result) == (i < 3));
+        }
+        result = retry_settle(&world.retry, 0, result);
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_CRASH);
+        ck_assert_str_eq(result->reason, "crash; 2 of 4 attempts were bad");
+        ck_assert_uint_eq(result->attempt, 2);
+        ck_assert_uint_eq(result->attempts, 4);
+        ck_assert_uint_eq(world.n_attempts, ELEMENTSOF(told));
+        for (size_t i = 0; i < ELEMENTSOF(told); i++)
+                ck_assert_uint_eq(world.attempts[i]->attempt, told[i]);
+        result_free(result);
+        world_drop(&world);
+}
+END_TEST
+
+START_TEST(good_repeats_are_a_pass)
+{
+        Result *result = NULL;
+        World world;
+
+        world_make(&world, (RetryConfig){ .repeat = 3 });
+        for (unsigned i = 0; i < 3; i++) {
+                ck_assert_int_eq(give(&world, 0), 0);
+                result = make(PTEST_OUTCOME_PASS, NULL);
+                ck_assert(begin(&world, 0, result) == (i < 2));
+        }
+        result = retry_settle(&world.retry, 0, result);
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_PASS);
+        ck_assert_ptr_null(result->reason);
+        ck_assert_uint_eq(result->marks, 0);
+        ck_assert_uint_eq(result->attempt, 3);
+        result_free(result);
+        world_drop(&world);
+}
+END_TEST
+
+START_TEST(repeats_that_are_interrupted_keep_what_was_seen)
+{
+        Result *result;
+        World world;
+
+        world_make(&world, (RetryConfig){ .repeat = 3 });
+        ck_assert_int_eq(give(&world, 0), 0);
+        ck_assert(begin(&world, 0, make(PTEST_OUTCOME_FAIL, "x")));
+        result = retry_settle(&world.retry, 0, make(PTEST_OUTCOME_NOT_RUN, "interrupted"));
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_FAIL);
+        ck_assert_str_eq(result->reason, "x; bad at its first attempt; not run again: interrupted");
+        ck_assert_uint_eq(result->attempt, 1);
+        result_free(result);
+        world_drop(&world);
+
+        world_make(&world, (RetryConfig){ .repeat = 3, .stop_at_failed = true });
+        ck_assert_int_eq(give(&world, 0), 0);
+        result = make(PTEST_OUTCOME_FAIL, "x");
+        ck_assert(!begin(&world, 0, result));
+        result_free(result);
+        world_drop(&world);
+}
+END_TEST
+
+START_TEST(attempts_of_an_earlier_run_count)
+{
+        _cleanup_(result_freep) Result *last = make(PTEST_OUTCOME_FAIL, "exit status 1");
+        Result *result;
+        World world;
+
+        world_make(&world, (RetryConfig){ .retries = 2 });
+        last->attempt = 2;
+        ck_assert_int_eq(retry_resume(&world.retry, 0, last), 0);
+        ck_assert_int_eq(give(&world, 0), 0);
+        ck_assert_uint_eq(plan_get_attempt(world.plan, 0), 3);
+        result = make(PTEST_OUTCOME_PASS, NULL);
+        ck_assert(!begin(&world, 0, result));
+        result = retry_settle(&world.retry, 0, result);
+        ck_assert_uint_eq(result->marks, PTEST_MARK_FLAKY);
+        ck_assert_uint_eq(result->attempts, 3);
+        result_free(result);
         world_drop(&world);
 }
 END_TEST
@@ -154,6 +359,12 @@ int main(void) {
         tcase_add_test(tcase, victim_is_run_again_alone_and_once);
         tcase_add_test(tcase, who_is_over_a_limit_of_its_own_is_not_run_again);
         tcase_add_test(tcase, second_outcome_says_what_the_first_was);
+        tcase_add_test(tcase, bad_outcome_is_tried_again_behind_the_others);
+        tcase_add_test(tcase, retries_come_to_an_end);
+        tcase_add_test(tcase, first_bad_repeat_is_the_outcome_and_each_is_told_once);
+        tcase_add_test(tcase, good_repeats_are_a_pass);
+        tcase_add_test(tcase, repeats_that_are_interrupted_keep_what_was_seen);
+        tcase_add_test(tcase, attempts_of_an_earlier_run_count);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
