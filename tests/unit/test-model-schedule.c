@@ -4,8 +4,8 @@
  * Random suites with contexts of all modes, nested, on a fake pool with a fake clock: what always holds, holds
  *
  * A simulation is made from its seed alone. It does what the coordinator does with a schedule, and keeps books of
- * its own on what its workers did, from which each rule is checked. Tests fail, hang, kill their worker, leave it unfit for
- * more and find others; workers take their time to be gone; users lose their patience. PTEST_SEED=N runs that one only, with a
+ * its own on what its workers did, from which each rule is checked. Tests fail, are run again, hang, kill their worker, leave
+ * it unfit for more and find others; workers take their time to be gone; users lose their patience. PTEST_SEED=N runs that one only, with a
  * log; PTEST_SEED=random others each time.
  * Compiled with a schedule that has a bug put in (see meson.build) and SCHEDULE_HAS_BUG, it fails unless it finds it.
  */
@@ -34,6 +34,7 @@
 #define PLACES_MAX      (SLOTS_MAX + CONTEXTS_MAX)
 #define INSTANCES_MAX   4000U
 #define EVENTS_MAX      200000U
+#define ATTEMPTS_MAX    4U
 #define ROUNDS_MAX      1000U
 #define NEVER           UINT64_MAX
 
@@ -92,6 +93,7 @@ typedef struct Simulation {
         uint32_t shared_up[CONTEXTS_MAX + 1];
         bool ended[CONTEXTS_MAX + 1]; /* contexts of which nothing is run any more */
         unsigned outcomes[TESTS_MAX + FOUND_MAX];
+        unsigned attempts[TESTS_MAX + FOUND_MAX]; /* that ended, and were not the last */
         bool regrown[CONTEXTS_MAX + 1]; /* tests of it were found by one that is not in it */
         unsigned unit_place[CONTEXTS_MAX + 1];
         unsigned n_bad, fail_fast;
@@ -388,6 +390,19 @@ static void test_end(Simulation *s, uint32_t test, bool bad) {
                 s->winding_down = true;
 }
 
+/* Behind the others or in its place, sometimes alone from now on. A test that a worker held is not lost by that. */
+static bool try_again(Simulation *s, uint32_t test) {
+        if (s->winding_down || is_ended(s, test) || s->attempts[test] == ATTEMPTS_MAX - 1 ||
+            !chance(s, 5))
+                return false;
+        s->attempts[test]++;
+        if (chance(s, 6))
+                s->suite->tests[test]->exclusive = true;
+        say(s, "test %u is to run again", test);
+        schedule_on_retry(s->schedule, test, !chance(s, 3));
+        return true;
+}
+
 static void give_back(Simulation *s, const Job *job) {
         if (job->kind != KIND_TEST) {
                 Book *book = &s->books[job->number];
@@ -418,9 +433,10 @@ static void job_end(Simulation *s, unsigned place) {
         job = worker->jobs[0];
 
         memmove(worker->jobs, worker->jobs + 1, --worker->n_jobs * sizeof(Job));
-        if (job.kind == KIND_TEST)
-                test_end(s, job.number, dice == 0);
-        else if (job.kind == KIND_SET_UP)
+        if (job.kind == KIND_TEST) {
+                if (!try_again(s, job.number))
+                        test_end(s, job.number, dice == 0);
+        } else if (job.kind == KIND_SET_UP)
                 set_up_end(s,
                            place,
                            job.number,
@@ -486,9 +502,10 @@ static void worker_settle(Simulation *s, unsigned place) {
         for (size_t i = 0; i < n; i++)
                 if (i > 0)
                         give_back(s, &jobs[i]);
-                else if (jobs[i].kind == KIND_TEST)
-                        test_end(s, jobs[i].number, true);
-                else if (jobs[i].kind == KIND_SET_UP)
+                else if (jobs[i].kind == KIND_TEST) {
+                        if (!try_again(s, jobs[i].number))
+                                test_end(s, jobs[i].number, true);
+                } else if (jobs[i].kind == KIND_SET_UP)
                         set_up_end(s, place, jobs[i].number, SCHEDULE_SET_UP_FAILED);
                 else
                         tear_down_end(s, jobs[i].number);
