@@ -44,6 +44,7 @@ static const Verb VERBS[] = {
         { "list",    verb_list,    "ptest list",    "Print the addresses of a suite's tests"},
         { "results", verb_results, "ptest results", "Print how a run went"                  },
         { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
+        { "report",  verb_report,  "ptest report",  "Make the reports of a run again"       },
         { "doctor",  verb_doctor,  "ptest doctor",  "Print what this machine can hold"      },
 };
 

@@ -7,11 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
-#include "basic/text.h"
 #include "cli/jobs.h"
 #include "model/pattern.h"
 
@@ -29,14 +27,11 @@ enum {
         OPTION_USER,
         OPTION_ALLOW_DEGRADED,
         OPTION_ALLOW_NO_TESTS,
-        OPTION_COLOR,
-        OPTION_JUNIT,
-        OPTION_TAP,
         OPTION_STATE_DIR,
 };
 
 static const struct argp_option options_table[] = {
-        {NULL,                                                                            0, NULL, 0, "What runs:", 1 },
+        {NULL,                                       0, NULL, 0, "What runs:", 1 },
         { "keyword",
          'k', "PATTERN",
          0, "Run tests whose address matches: a glob, or a part of it; !PATTERN leaves out (repeatable)",
@@ -53,7 +48,7 @@ static const struct argp_option options_table[] = {
          OPTION_ALLOW_NO_TESTS, NULL,
          0, "A run without any test is a success",
          1 },
-        { NULL,                                                                               0, NULL, 0, "How it runs:", 2 },
+        { NULL,                                          0, NULL, 0, "How it runs:", 2 },
         { "jobs",
          'j', "N",
          0, "Run N workers (default: what the suite or the build asks for, else the CPUs)",
@@ -86,23 +81,14 @@ static const struct argp_option options_table[] = {
          OPTION_WORKER_SET_UP, "MODULE",
          0, "Call this module's worker hook in each worker before its first test of a module",
          2 },
-        { "backend",                                                               OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
-        { "user",                                                                           OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
+        { "backend",                          OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
+        { "user",                                      OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
         { "allow-degraded",
          OPTION_ALLOW_DEGRADED, NULL,
          0, "Run even where a limit cannot be held",
          2 },
-        { NULL,                                                                              0, NULL, 0, "What is printed and written:", 3 },
-        { "quiet",'q', NULL, 0, "Print failures and the last line only", 3 },
-        { "verbose",                                                                              'v', NULL, 0, "Print a line for every test, and what workers do", 3 },
-        { "color",                                                                              OPTION_COLOR, "WHEN", 0, "auto (default), always or never", 3 },
-        { "junit",                                                                         OPTION_JUNIT, "FILE", 0, "Write JUnit XML", 3 },
-        { "tap",
-         OPTION_TAP, "FILE",
-         OPTION_ARG_OPTIONAL, "Write TAP 13; without FILE to stdout, instead of the report",
-         3 },
-        { "state-dir", OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
-        {                                                                 },
+        { "state-dir",                                         OPTION_STATE_DIR, "DIR", 0, "Keep records there", 2 },
+        {                                        },
 };
 
 static int options_parse_fail_fast(RunOptions *options, const char *arg) {
@@ -141,19 +127,6 @@ static int options_parse_recycle_after(RunOptions *options, const char *arg) {
         return parse_unsigned(arg, UINT32_MAX, &options->recycle_after);
 }
 
-static int options_parse_color(RunOptions *options, const char *arg) {
-        static const char *const words[] = {
-                [COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strcmp(arg, words[i]) == 0) {
-                        options->color = (ColorMode)i;
-                        return 0;
-                }
-        return -EINVAL;
-}
-
 static int options_parse_positive(
                 const char *arg, int (*parse)(const char *, uint64_t *), uint64_t *ret) {
         uint64_t value;
@@ -184,15 +157,6 @@ static int options_parse_path(const char *arg, const char **ret) {
                 return -EINVAL;
         *ret = arg;
         return 0;
-}
-
-/* What is stdout anyway, "-" or "/dev/stdout", gets the report instead of the terminal's. */
-static int options_parse_tap(RunOptions *options, const char *arg) {
-        options->tap = true;
-        options->tap_path = NULL;
-        if (!arg || strcmp(arg, "-") == 0 || fd_is_path(STDOUT_FILENO, arg))
-                return 0;
-        return options_parse_path(arg, &options->tap_path);
 }
 
 /* One that has a value which can be wrong. ARGP_ERR_UNKNOWN: another one; *ret_want is what would be right. */
@@ -236,30 +200,12 @@ static int options_parse_value(
         case OPTION_BACKEND:
                 *ret_want = "auto, system, user or plain";
                 return options_parse_backend(options, arg);
-        case OPTION_COLOR:
-                *ret_want = "auto, always or never";
-                return options_parse_color(options, arg);
-        case OPTION_JUNIT:
-                *ret_want = "the path of a file";
-                return options_parse_path(arg, &options->junit);
-        case OPTION_TAP:
-                *ret_want = "the path of a file";
-                return options_parse_tap(options, arg);
         case OPTION_STATE_DIR:
                 *ret_want = "the path of a directory";
                 return options_parse_path(arg, &options->state_dir);
         default:
                 return ARGP_ERR_UNKNOWN;
         }
-}
-
-/* "--tap results.tap" is meant as "--tap=results.tap", which is all that getopt knows of optional values. */
-static const char *options_take_tap_path(struct argp_state *state) {
-        const char *next = state->next < state->argc ? state->argv[state->next] : NULL;
-
-        if (!next || (strcmp(next, "-") != 0 && (next[0] == '-' || !text_ends_with(next, ".tap"))))
-                return NULL;
-        return state->argv[state->next++];
 }
 
 static int options_parse_word(int key, char *arg, RunOptions *options, struct argp_state *state) {
@@ -273,13 +219,8 @@ static int options_parse_word(int key, char *arg, RunOptions *options, struct ar
         case OPTION_ALLOW_NO_TESTS:
                 options->allow_no_tests = true;
                 return 0;
-        case 'q':
-                options->verbosity = TERMINAL_QUIET;
-                return 0;
-        case 'v':
-                if (options->verbosity == TERMINAL_VERBOSE)
-                        log_set_level(LOG_DEBUG);
-                options->verbosity = TERMINAL_VERBOSE;
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &options->reports;
                 return 0;
         case ARGP_KEY_ARG:
                 return strv_extend(&options->targets, arg) < 0 ? ENOMEM : 0;
@@ -300,8 +241,6 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         const char *want = NULL;
         int r;
 
-        if (key == OPTION_TAP && !arg)
-                arg = (char *)options_take_tap_path(state);
         r = options_parse_value(key, arg, options, &want);
         if (r == ARGP_ERR_UNKNOWN)
                 return options_parse_word(key, arg, options, state);
@@ -313,9 +252,14 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
 }
 
 int run_options_parse(int argc, char **argv, RunOptions *ret) {
+        static const struct argp_child children[] = {
+                {&report_options_argp,            0, "What is printed and written:", 3 },
+                {              }
+        };
         static const struct argp argp = {
                 .options = options_table,
                 .parser = options_parse_one,
+                .children = children,
                 .args_doc = "SUITE...",
                 .doc = "Run suites and judge them."
                        "\vA SUITE is the name of a suite file, a path to one, a meson build directory, a directory "
@@ -325,7 +269,7 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
         };
         RunOptions options = { .timeout_multiplier = 1.0,
                                .backend_auto = true,
-                               .verbosity = TERMINAL_NORMAL };
+                               .reports = REPORT_OPTIONS_DEFAULT };
         int r;
 
         argp_err_exit_status = 2;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "backend/backend.h"
+#include "cli/report-options.h"
 #include "loader/loader.h"
-#include "report/terminal.h"
 
 /*
  * The options of "ptest run", as they were given: what was not given is 0, NULL or as noted
@@ -29,11 +29,7 @@ typedef struct RunOptions {
         const char *user;
         bool allow_degraded;
         bool allow_no_tests;
-        TerminalVerbosity verbosity;
-        ColorMode color;
-        const char *junit;
-        bool tap;
-        const char *tap_path; /* NULL: stdout, instead of the terminal's report */
+        ReportOptions reports;
         const char *state_dir;
         char *degraded; /* set later: the limits that are not held, in words; owned */
 } RunOptions;

@@ -3,14 +3,17 @@
 #include "cli/run-reports.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "basic/fd.h"
 #include "basic/log.h"
+#include "report/github.h"
 
 /* The display shows the oldest few; a run can have a thousand workers. */
 #define REPORTS_RUNNING_MAX 64U
+/* The terminal's, and two for GitHub, beside those that go to files */
+#define REPORTS_MAX         (REPORT_FORMAT_MAX + 3)
 
 typedef struct Report {
         Reporter *reporter;
@@ -19,7 +22,7 @@ typedef struct Report {
 } Report;
 
 struct RunReports {
-        Report reports[3];
+        Report reports[REPORTS_MAX];
         size_t n_reports;
         Reporter *terminal; /* weak: one of the above, or NULL */
         int error;
@@ -32,8 +35,7 @@ static int run_reports_add(RunReports *reports, int r, Reporter *reporter, const
         return 0;
 }
 
-static int run_reports_add_terminal(
-                RunReports *reports, const RunOptions *options, const char *run_file) {
+static int run_reports_add_terminal(RunReports *reports, const ReportOptions *options) {
         Reporter *reporter = NULL;
         int r;
 
@@ -42,37 +44,58 @@ static int run_reports_add_terminal(
                                         .fd = STDOUT_FILENO,
                                         .verbosity = options->verbosity,
                                         .color = options->color,
-                                        .run_file = run_file,
+                                        .log = options->log,
+                                        .defuse = report_options_want_annotations(options),
                         },
                         &reporter);
         r = run_reports_add(reports, r, reporter, "to the terminal");
-        if (r < 0)
-                return r;
-        reports->terminal = reporter;
-        if (options->degraded)
-                terminal_print_notice(reporter, options->degraded);
-        return 0;
+        if (r >= 0)
+                reports->terminal = reporter;
+        return r;
 }
 
-int run_reports_new(const RunOptions *options, const char *run_file, RunReports **ret) {
-        _cleanup_(run_reports_freep) RunReports *reports = calloc(1, sizeof(*reports));
+/* Below the terminal's report, so that they do not stand between its lines. */
+static int run_reports_add_annotations(RunReports *reports) {
+        const char *summary = getenv("GITHUB_STEP_SUMMARY");
         Reporter *reporter = NULL;
+        int r;
+
+        r = github_new("-", &reporter);
+        r = run_reports_add(reports, r, reporter, "annotations to stdout");
+        if (r < 0 || !summary || !summary[0])
+                return r;
+        r = github_summary_new(summary, &reporter);
+        return run_reports_add(reports, r, reporter, summary);
+}
+
+static int run_reports_add_format(RunReports *reports, ReportFormat format, const char *path) {
+        static int (*const constructors[REPORT_FORMAT_MAX])(const char *path, Reporter **ret) = {
+                [REPORT_JUNIT] = junit_new, [REPORT_TAP] = tap_new,
+                [REPORT_JSONL] = jsonl_new, [REPORT_SUBUNIT] = subunit_new,
+                [REPORT_YOCTO] = yocto_new, [REPORT_GITHUB] = github_new,
+        };
+        Reporter *reporter = NULL;
+        int r;
+
+        if (!path)
+                return 0;
+        r = constructors[format](path, &reporter);
+        return run_reports_add(reports, r, reporter, strcmp(path, "-") == 0 ? "to stdout" : path);
+}
+
+int run_reports_new(const ReportOptions *options, RunReports **ret) {
+        _cleanup_(run_reports_freep) RunReports *reports = calloc(1, sizeof(*reports));
         int r = 0;
 
         if (!reports)
                 return -ENOMEM;
         /* A report that goes to stdout is all that stands there. */
-        if ((!options->tap || options->tap_path) &&
-            !(options->junit && fd_is_path(STDOUT_FILENO, options->junit)))
-                r = run_reports_add_terminal(reports, options, run_file);
-        if (r >= 0 && options->junit) {
-                r = junit_new(options->junit, &reporter);
-                r = run_reports_add(reports, r, reporter, options->junit);
-        }
-        if (r >= 0 && options->tap) {
-                r = tap_new(options->tap_path, &reporter);
-                r = run_reports_add(reports, r, reporter, options->tap_path ?: "TAP to stdout");
-        }
+        if (report_options_want_terminal(options))
+                r = run_reports_add_terminal(reports, options);
+        if (r >= 0 && report_options_want_annotations(options))
+                r = run_reports_add_annotations(reports);
+        for (ReportFormat format = 0; format < REPORT_FORMAT_MAX && r >= 0; format++)
+                r = run_reports_add_format(reports, format, options->paths[format]);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(reports);
@@ -134,13 +157,6 @@ void run_reports_on_progress(
                                         .running = running,
                                         .n_running = n,
                         });
-}
-
-void run_reports_on_notice(RunReports *reports, const char *text) {
-        if (reports->terminal)
-                terminal_print_notice(reports->terminal, text);
-        else
-                log_warning("%s", text);
 }
 
 int run_reports_get_error(const RunReports *reports) {

@@ -223,10 +223,10 @@ static void run_on_progress(
         run_reports_on_progress(run->reports, coordinator, progress);
 }
 
+/* To stderr: what is about this moment, and in no record, is no part of a report. */
 static void run_on_notice(const char *text, void *userdata) {
-        Run *run = userdata;
-
-        run_reports_on_notice(run->reports, text);
+        (void)userdata;
+        log_warning("%s", text);
 }
 
 static unsigned run_get_workers(const Run *run) {
@@ -276,6 +276,7 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
                                         .gid = run->user.gid,
                                         .version = PTEST_VERSION,
                                         .command = run->command,
+                                        .degraded = run->options.degraded,
                                         .empty_reason = run->empty_reason,
                                         .capabilities = run->capabilities,
                                         .handlers = &handlers,
@@ -301,7 +302,7 @@ static int run_execute(Run *run, Verdict *ret) {
                 return log_error_errno(
                                 r,
                                 "Cannot keep records of the run (--state-dir= chooses where): %m");
-        r = run_reports_new(&run->options, recorder_get_path(run->recorder), &run->reports);
+        r = run_reports_new(&run->options.reports, &run->reports);
         if (r < 0)
                 return r;
         r = run_coordinate(run, run_id, ret);

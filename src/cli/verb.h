@@ -12,4 +12,5 @@ int verb_run(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_results(int argc, char **argv);
 int verb_log(int argc, char **argv);
+int verb_report(int argc, char **argv);
 int verb_doctor(int argc, char **argv);

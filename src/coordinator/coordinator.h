@@ -55,6 +55,7 @@ typedef struct CoordinatorConfig {
         gid_t gid;
         const char *version;
         const char *command;
+        const char *degraded; /* which limits are not held, as a sentence; NULL: none */
         const char *empty_reason; /* why the suite has no tests, if it has none; NULL: it just has none */
         char *const *capabilities; /* "name=yes" */
         const CoordinatorHandlers *handlers;

@@ -69,6 +69,8 @@ void event_log_start(EventLog *log) {
         event->run_started.capabilities = strv_copy(config->capabilities);
         event->run_started.hostname = strdup(hostname);
         event->run_started.command = strdup(config->command);
+        event->run_started.run_file = strdup(recorder_get_path(log->recorder));
+        event->run_started.degraded = config->degraded ? strdup(config->degraded) : NULL;
         (void)pressure_read(&event->pressure);
         event_log_emit(log, event);
 }

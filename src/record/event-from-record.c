@@ -126,6 +126,10 @@ static int get_run_started(const Record *record, Event *event) {
         if (r >= 0)
                 r = get_string(record, PTEST_FIELD_COMMAND, &event->run_started.command);
         if (r >= 0)
+                r = get_string(record, PTEST_FIELD_RUN_FILE, &event->run_started.run_file);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_DEGRADED, &event->run_started.degraded);
+        if (r >= 0)
                 r = get_run_again(record, event);
 
         for (const RecordField *field = record_find(record, PTEST_FIELD_CAPABILITY);

@@ -261,6 +261,10 @@ static int put_run_started(Record *record, const Event *event) {
         if (r >= 0)
                 r = put_string(record, PTEST_FIELD_COMMAND, event->run_started.command);
         if (r >= 0)
+                r = put_string(record, PTEST_FIELD_RUN_FILE, event->run_started.run_file);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_DEGRADED, event->run_started.degraded);
+        if (r >= 0)
                 r = put_run_again(record, event);
         strv_for_each(capability, event->run_started.capabilities)
                 if (r >= 0)

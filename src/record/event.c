@@ -80,6 +80,8 @@ Event *event_free(Event *event) {
         free(event->run_started.hostname);
         free(event->run_started.command);
         free(event->run_started.working_directory);
+        free(event->run_started.run_file);
+        free(event->run_started.degraded);
         free(event->run_started.seed);
         free(event->run_started.shard);
         free(event->run_finished.reason);

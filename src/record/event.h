@@ -57,6 +57,8 @@ typedef struct Event {
                 char *hostname;
                 char *command;
                 char *working_directory;
+                char *run_file; /* the path of the file that this event was written to first */
+                char *degraded; /* which limits are not held, as a sentence; NULL: none */
                 sd_id128_t resumes;  /* null: it is none that was resumed */
                 sd_id128_t rerun_of; /* null: it is none of tests of another run */
                 char *seed;          /* of the order; NULL: it is the suite's */

@@ -24,8 +24,22 @@ int reporter_on_event(Reporter *reporter, const Event *event);
 Reporter *reporter_free(Reporter *reporter);
 DEFINE_CLEANUP(Reporter, reporter_free);
 
+/*
+ * An output for a report that is written as it goes; "-" is stdout. The caller closes it. What stdout has open is not cut
+ * (see fd_open_output()).
+ */
+int reporter_open_output(const char *path);
+
+/* Reporters for files. path "-": stdout */
+
 /* JUnit XML, written when the run has finished (to a new file that then takes the name). */
 int junit_new(const char *path, Reporter **ret);
 
-/* TAP 13, as it goes. path NULL: stdout */
+/* As it goes: TAP 13 */
 int tap_new(const char *path, Reporter **ret);
+/* Each event as a line of JSON */
+int jsonl_new(const char *path, Reporter **ret);
+/* subunit v2 */
+int subunit_new(const char *path, Reporter **ret);
+/* The log of Yocto's ptest-runner */
+int yocto_new(const char *path, Reporter **ret);

@@ -27,11 +27,10 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
-#include "basic/strv.h"
 #include "basic/text.h"
 #include "record/buffer.h"
 #include "report/counts.h"
-#include "report/output-tail.h"
+#include "report/result-text.h"
 
 /* Of each stream of a failed test; all of it is in the records. */
 #define TAP_OUTPUT_LINES_MAX 200U
@@ -40,7 +39,6 @@
 typedef struct Tap {
         Reporter reporter;
         int fd;
-        bool owns_fd;
         size_t number;  /* of the last test */
         bool plan_last; /* how many there will be is not known before */
         bool failed;    /* there was a "not ok" that counts */
@@ -72,16 +70,6 @@ static void tap_add_escaped(Buffer *text, const char *s) {
         }
 }
 
-/* The same in a comment, where only lines matter. */
-static void tap_add_safe(Buffer *text, const char *s) {
-        _cleanup_free_ char *safe = text_escape(s, strlen(s));
-
-        if (safe)
-                buffer_add_string(text, safe);
-        else
-                text->error = -ENOMEM;
-}
-
 static void tap_add_points(Buffer *text, const Result *result) {
         for (size_t i = 0; i < result->n_points; i++) {
                 const ResultPoint *point = result->points + i;
@@ -90,58 +78,17 @@ static void tap_add_points(Buffer *text, const Result *result) {
                 if (point->number > 0)
                         buffer_addf(text, " %" PRIu64, point->number);
                 buffer_add_string(text, " - ");
-                tap_add_safe(text, point->name);
+                result_text_add_safe(text, point->name);
                 if (point->reason && point->reason[0]) {
                         buffer_add_string(text, ": ");
-                        tap_add_safe(text, point->reason);
+                        result_text_add_safe(text, point->reason);
                 }
                 buffer_add(text, "\n", 1);
         }
 }
 
-static void tap_add_output(Buffer *text, const char *name, const ResultOutput *output) {
-        _cleanup_output_tail_ OutputTail tail = {};
-        char *line, *rest;
-
-        if (output->size == 0)
-                return;
-        if (output_tail_init(&tail, output, TAP_OUTPUT_LINES_MAX, TAP_OUTPUT_BYTES_MAX) < 0) {
-                text->error = -ENOMEM;
-                return;
-        }
-        buffer_addf(text, tail.truncated ? "# %s, its last lines:\n" : "# %s:\n", name);
-        rest = tail.text;
-        while ((line = strsep(&rest, "\n")))
-                buffer_addf(text, "#   %s\n", line);
-}
-
-static void tap_add_texts(Buffer *text, const char *title, char *const *texts) {
-        size_t n = 0;
-
-        strv_for_each(item, texts) {
-                if (n == 0)
-                        buffer_addf(text, "# %s:\n", title);
-                if (n++ == TAP_OUTPUT_LINES_MAX)
-                        return;
-                buffer_add_string(text, "#   ");
-                tap_add_safe(text, *item);
-                buffer_add(text, "\n", 1);
-        }
-}
-
 static void tap_add_details(Buffer *text, const Result *result) {
-        _cleanup_free_ char **stuck = result->stuck ? result_find_stuck_short(result->stuck) : NULL;
-
-        tap_add_texts(text, "backtrace", result->backtrace);
-        tap_add_texts(text, "at its time limit", stuck);
-        tap_add_texts(text, "left in its private places", result->files);
-        if (result->directory) {
-                buffer_add_string(text, "# kept in ");
-                tap_add_safe(text, result->directory);
-                buffer_add(text, "\n", 1);
-        }
-        tap_add_output(text, "stdout", &result->out);
-        tap_add_output(text, "stderr", &result->err);
+        result_text_add_details(text, "# ", result, TAP_OUTPUT_LINES_MAX, TAP_OUTPUT_BYTES_MAX);
 }
 
 static void tap_add_result(Tap *tap, const Result *result) {
@@ -158,14 +105,19 @@ static void tap_add_result(Tap *tap, const Result *result) {
         buffer_add(text, "\n", 1);
 
         tap_add_points(text, result);
-        tap_add_texts(text, "left changed in its process", result->dirty);
+        result_text_add_texts(
+                        text,
+                        "# ",
+                        "left changed in its process",
+                        result->dirty,
+                        TAP_OUTPUT_LINES_MAX);
         if (!counts)
                 return;
         tap->failed = true;
         buffer_addf(text, "# %s", outcome_to_string(result->outcome));
         if (result->reason) {
                 buffer_add_string(text, ": ");
-                tap_add_safe(text, result->reason);
+                result_text_add_safe(text, result->reason);
         }
         buffer_add(text, "\n", 1);
         tap_add_details(text, result);
@@ -176,14 +128,30 @@ static void tap_add_fixture(Tap *tap, const Result *result) {
         Buffer *text = &tap->text;
 
         buffer_add_string(text, "# ");
-        tap_add_safe(text, result->address);
+        result_text_add_safe(text, result->address);
         buffer_addf(text, ": %s", outcome_to_string(result->outcome));
         if (result->reason) {
                 buffer_add_string(text, ": ");
-                tap_add_safe(text, result->reason);
+                result_text_add_safe(text, result->reason);
         }
         buffer_add(text, "\n", 1);
         tap_add_details(text, result);
+}
+
+/* As a comment: a test is one point, of its last attempt. */
+static void tap_add_attempt(Tap *tap, const Result *result) {
+        Buffer *text = &tap->text;
+
+        buffer_addf(text, "# attempt %u of ", result->attempt);
+        result_text_add_safe(text, result->address);
+        buffer_addf(text, ": %s", outcome_to_string(result->outcome));
+        if (result->reason) {
+                buffer_add_string(text, ": ");
+                result_text_add_safe(text, result->reason);
+        }
+        buffer_add(text, "\n", 1);
+        if (outcome_is_bad(result->outcome))
+                tap_add_details(text, result);
 }
 
 static void tap_add_run_finished(Tap *tap, const Event *event) {
@@ -221,6 +189,9 @@ static int tap_on_event(Reporter *reporter, const Event *event) {
         case EVENT_FIXTURE_FAILED:
                 tap_add_fixture(tap, event->result);
                 break;
+        case EVENT_ATTEMPT_FINISHED:
+                tap_add_attempt(tap, event->result);
+                break;
         case EVENT_RUN_FINISHED:
                 tap_add_run_finished(tap, event);
                 break;
@@ -235,8 +206,7 @@ static int tap_on_event(Reporter *reporter, const Event *event) {
 static void tap_free(Reporter *reporter) {
         Tap *tap = (Tap *)reporter;
 
-        if (tap->owns_fd)
-                fd_close(tap->fd);
+        fd_close(tap->fd);
         buffer_done(&tap->text);
         free(tap);
 }
@@ -246,6 +216,7 @@ int tap_new(const char *path, Reporter **ret) {
         _cleanup_(reporter_freep) Reporter *reporter = NULL;
         Tap *tap;
 
+        assert(path);
         assert(ret);
 
         tap = calloc(1, sizeof(Tap));
@@ -253,13 +224,9 @@ int tap_new(const char *path, Reporter **ret) {
                 return -ENOMEM;
         reporter = &tap->reporter;
         reporter->vtable = &vtable;
-        tap->fd = STDOUT_FILENO;
-        if (path) {
-                tap->fd = fd_open_output(path);
-                if (tap->fd < 0)
-                        return tap->fd;
-                tap->owns_fd = true;
-        }
+        tap->fd = reporter_open_output(path);
+        if (tap->fd < 0)
+                return tap->fd;
         *ret = TAKE_PTR(reporter);
         return 0;
 }

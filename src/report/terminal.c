@@ -19,6 +19,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "report/github.h"
 #include "report/live-line.h"
 #include "report/output-tail.h"
 #include "report/style.h"
@@ -42,6 +43,7 @@ typedef struct Terminal {
         bool live_is_hidden; /* while a message is written to stderr */
         Tally tally;
         Summary summary;
+        char *run_file;            /* named in the end; NULL: not known */
         bool written;              /* since the last update */
         uint64_t quiet_since_usec; /* run time of the last output */
 } Terminal;
@@ -88,6 +90,10 @@ static int terminal_write(Terminal *terminal, Buffer *text) {
                 return buffer_error(text);
         if (terminal->style.tty && !terminal->style.utf8)
                 buffer_make_ascii(text);
+        if (terminal->options.defuse)
+                github_defuse(text);
+        if (buffer_error(text) < 0)
+                return buffer_error(text);
         return fd_write_waiting(terminal->options.fd, text->data, text->size);
 }
 
@@ -401,6 +407,11 @@ static int terminal_on_run_started(Terminal *terminal, const Event *event) {
         Buffer *text = &terminal->text;
 
         terminal->tally.planned = event->run_started.planned;
+        free(terminal->run_file);
+        terminal->run_file = event->run_started.run_file ? strdup(event->run_started.run_file) :
+                                                           NULL;
+        if (event->run_started.run_file && !terminal->run_file)
+                return -ENOMEM;
         if (terminal->options.verbosity == TERMINAL_QUIET)
                 return 0;
         add_safe(terminal, STYLE_BOLD, event->suite);
@@ -412,6 +423,10 @@ static int terminal_on_run_started(Terminal *terminal, const Event *event) {
                     event->run_started.workers == 1 ? "worker" : "workers");
         add_safe(terminal, STYLE_PLAIN, event->run_started.backend ?: "unknown");
         buffer_add_string(text, " backend\n");
+        if (event->run_started.degraded) {
+                add_safe(terminal, STYLE_WARNING, event->run_started.degraded);
+                buffer_add(text, "\n", 1);
+        }
         return terminal_flush(terminal);
 }
 
@@ -500,13 +515,13 @@ static void add_failures(Terminal *terminal) {
 static void add_records(Terminal *terminal) {
         Buffer *text = &terminal->text;
 
-        if (!terminal->options.run_file)
+        if (!terminal->run_file)
                 return;
         if (terminal->summary.n_bad > 0)
                 buffer_add_string(text, "ptest log ADDRESS shows a test's output; records in ");
         else
                 buffer_add_string(text, "Records in ");
-        add_safe(terminal, STYLE_PLAIN, terminal->options.run_file);
+        add_safe(terminal, STYLE_PLAIN, terminal->run_file);
         buffer_add(text, "\n", 1);
 }
 
@@ -601,16 +616,6 @@ void terminal_update(Reporter *reporter, const TerminalProgress *progress) {
                 terminal_beat(terminal, progress);
 }
 
-void terminal_print_notice(Reporter *reporter, const char *text) {
-        Terminal *terminal = (Terminal *)reporter;
-
-        if (terminal->options.verbosity == TERMINAL_QUIET)
-                return;
-        buffer_reset(&terminal->text, 64 * KIB);
-        buffer_addf(&terminal->text, "%s\n", text);
-        (void)terminal_flush(terminal);
-}
-
 /* ---- Life ---- */
 
 static void terminal_free(Reporter *reporter) {
@@ -621,6 +626,7 @@ static void terminal_free(Reporter *reporter) {
         free(terminal->live);
         buffer_done(&terminal->text);
         summary_done(&terminal->summary);
+        free(terminal->run_file);
         style_done(&terminal->style);
         free(terminal);
 }
@@ -639,6 +645,8 @@ int terminal_new(const TerminalOptions *options, Reporter **ret) {
         terminal->reporter.vtable = &vtable;
         terminal->options = *options;
         style_init(&terminal->style, options->fd, options->color);
+        if (options->log)
+                terminal->style.tty = false;
         log_set_hook(terminal_on_log, terminal);
         *ret = &terminal->reporter;
         return 0;

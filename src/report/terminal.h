@@ -23,7 +23,8 @@ typedef struct TerminalOptions {
         int fd; /* stdout */
         TerminalVerbosity verbosity;
         ColorMode color;
-        const char *run_file; /* named in the summary; may be NULL; borrowed */
+        bool log; /* as where there is no terminal: a line for each test, nothing is cut to a width */
+        bool defuse; /* so that GitHub's runner takes nothing for a command, see github_defuse() */
 } TerminalOptions;
 
 typedef struct TerminalRunning {
@@ -43,6 +44,3 @@ int terminal_new(const TerminalOptions *options, Reporter **ret);
 
 /* Called a few times a second while a run goes on; draws the live line, or, without a tty, a heartbeat each minute. */
 void terminal_update(Reporter *reporter, const TerminalProgress *progress);
-
-/* A line of its own between the others, above the live line; nothing with TERMINAL_QUIET. */
-void terminal_print_notice(Reporter *reporter, const char *text);

@@ -200,7 +200,7 @@ def interrupt(mode, times):
         it.until(lambda: "long" in log(it), "the first test ran")
         for i in range(times):
             os.kill(it.pid, signal.SIGINT)
-            it.until(lambda i=i: it.stdout.count("nterrupted:") + it.stdout.count("Stopping the running") > i,
+            it.until(lambda i=i: it.stderr.count("nterrupted:") + it.stderr.count("Stopping the running") > i,
                      "the interrupt was told")
         it.wait()
         assert_good(it, 5)

@@ -128,7 +128,7 @@ def an_interrupted_run_makes_no_reports():
         it.until(lambda: any("sleep 1000" in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
                              for pid in it.processes()), "that the test runs")
         os.kill(it.pid, signal.SIGINT)
-        it.until(lambda: "Interrupted" in it.stdout, "that the first signal was seen")
+        it.until(lambda: "Interrupted" in it.stderr, "that the first signal was seen")
         os.kill(it.pid, signal.SIGINT)
         it.wait()
         assert it.outcomes == {"t": "not-run"}, it.outcomes

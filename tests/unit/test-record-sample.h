@@ -173,6 +173,8 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->run_started.backend = sample_string();
                 event->run_started.hostname = sample_string();
                 event->run_started.command = sample_string();
+                event->run_started.run_file = sample_string_or_null();
+                event->run_started.degraded = sample_string_or_null();
                 event->run_started.working_directory = sample_string_or_null();
                 event->run_started.seed = sample_string_or_null();
                 event->run_started.shard = sample_string_or_null();
@@ -311,6 +313,8 @@ static inline void assert_event(const Event *a, const Event *b) {
         assert_strv(a->pressure, b->pressure);
         assert_string(a->run_started.hostname, b->run_started.hostname);
         assert_string(a->run_started.command, b->run_started.command);
+        assert_string(a->run_started.run_file, b->run_started.run_file);
+        assert_string(a->run_started.degraded, b->run_started.degraded);
         ck_assert_mem_eq(&a->run_finished.tally, &b->run_finished.tally, sizeof(Tally));
         ck_assert_int_eq(a->run_finished.verdict, b->run_finished.verdict);
         assert_string(a->run_finished.reason, b->run_finished.reason);

@@ -74,9 +74,7 @@ static void teardown(void) {
 }
 
 static Reporter *open_reporter(TerminalVerbosity verbosity) {
-        TerminalOptions options = { .fd = slave,
-                                    .verbosity = verbosity,
-                                    .run_file = "/runs/x.export" };
+        TerminalOptions options = { .fd = slave, .verbosity = verbosity };
         Reporter *reporter;
 
         ck_assert_int_eq(terminal_new(&options, &reporter), 0);
