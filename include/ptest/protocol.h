@@ -25,6 +25,10 @@
  *        found {id, [words, …]}       ─▶                            tests that the task of that id has brought forth
  *                                     ◀─ cancel [id, …]             tasks that need not be started any more
  *        cancelled [id, …]            ─▶                            those of them that had not been started
+ *                                     ◀─ pause {on}                 all tests stand still; not on: they go on
+ *        paused                       ─▶                            they stand still
+ *                                     ◀─ peek {id}                  what has the task of that id printed so far?
+ *        peeked {id, …}               ─▶                            that; or that it does not run
  *                                     ◀─ stop {now}                 end; now: without finishing what runs
  *        bye                          ─▶
  *                                     ◀─ stop {now: true}           the acknowledgement: the worker ends
@@ -53,7 +57,7 @@
  * coordinator punches out what it has read. Only the two processes can reach it: no test can forge a result.
  */
 
-#define PTEST_PROTOCOL_VERSION 3
+#define PTEST_PROTOCOL_VERSION 4
 
 /* The cgroup of a worker itself in that of its scope, once each test has one of its own beside it. */
 #define PTEST_CGROUP_LEAF "worker"
@@ -84,6 +88,9 @@
 #define PTEST_FOUND_MAX      1024U
 #define PTEST_FOUND_SIZE_MAX 4096U
 
+/* Bytes of each output stream in one peeked message. */
+#define PTEST_PEEK_SIZE_MAX (28U * 1024U)
+
 /* Bytes kept of each output stream of a test; head and tail are kept, the middle is counted. */
 #define PTEST_OUTPUT_MAX_DEFAULT (1024U * 1024U)
 #define PTEST_OUTPUT_MAX_LARGEST (4U * 1024U * 1024U)
@@ -94,7 +101,7 @@
  * without a default are required.
  */
 #define PTEST_KEY_KIND \
-        "k" /* s: hello, tasks, finished, spilled, found, cancel, cancelled, stop, bye */
+        "k" /* s: hello, tasks, finished, spilled, found, cancel, cancelled, pause, paused, peek, peeked, stop, bye */
 
 #define PTEST_KEY_VERSION    "v" /* hello, u */
 #define PTEST_KEY_SLOT       "w" /* hello, u from 1 */
@@ -174,6 +181,19 @@
 #define PTEST_KEY_IDS "ids" /* cancel, cancelled; array of u from 1 */
 
 #define PTEST_KEY_NOW "now" /* stop, b; false */
+
+#define PTEST_KEY_ON "on" /* pause, b; false */
+
+/*
+ * peek: from which byte of each stream on, u; 0. peeked: whether the task runs, b; false; with the keys of a result's
+ * streams: the bytes from there on, of which those in the middle are left out where they are too many or not kept any
+ * more, and how many of them are before that gap, u; 0.
+ */
+#define PTEST_KEY_RUNS        "rn"
+#define PTEST_KEY_STDOUT_FROM "outf"
+#define PTEST_KEY_STDERR_FROM "errf"
+#define PTEST_KEY_STDOUT_HEAD "outh"
+#define PTEST_KEY_STDERR_HEAD "errh"
 
 /* In the directory that a worker is given for private places of tests: of those that run, and of those that are kept. */
 #define PTEST_PLACES_NEW  "t"

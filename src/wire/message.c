@@ -12,6 +12,7 @@
 
 #include "basic/strv.h"
 #include "wire/bounds.h"
+#include "wire/message-peek.h"
 #include "wire/message-result.h"
 #include "wire/message-task.h"
 #include "wire/packer.h"
@@ -30,6 +31,10 @@ static const char *const kind_names[MESSAGE_KIND_MAX] = {
         [MESSAGE_FOUND] = "found",
         [MESSAGE_CANCEL] = "cancel",
         [MESSAGE_CANCELLED] = "cancelled",
+        [MESSAGE_PAUSE] = "pause",
+        [MESSAGE_PAUSED] = "paused",
+        [MESSAGE_PEEK] = "peek",
+        [MESSAGE_PEEKED] = "peeked",
         [MESSAGE_STOP] = "stop",
         [MESSAGE_BYE] = "bye",
 };
@@ -58,6 +63,8 @@ Message *message_free(Message *message) {
                 strv_free(message->found.items[i]);
         free(message->found.items);
         free(message->cancel.ids);
+        free(message->peek.out.data);
+        free(message->peek.err.data);
         free(message);
         return NULL;
 }
@@ -110,10 +117,17 @@ static void body_pack(Packer *packer, PackerFrame *map, const Message *message) 
         case MESSAGE_CANCELLED:
                 ids_pack(packer, map, message->cancel.ids, message->cancel.n_ids);
                 break;
+        case MESSAGE_PAUSE:
+                packer_flag_field(packer, map, PTEST_KEY_ON, message->pause.on);
+                break;
+        case MESSAGE_PEEK:
+        case MESSAGE_PEEKED:
+                peek_pack(packer, map, message);
+                break;
         case MESSAGE_STOP:
                 packer_flag_field(packer, map, PTEST_KEY_NOW, message->stop.now);
                 break;
-        default: /* bye has nothing; tasks and what was found are packed on their own */
+        default: /* bye and paused have nothing; tasks and what was found are packed on their own */
                 break;
         }
 }
@@ -388,6 +402,13 @@ static void body_unpack(Reader *reader, Message *message) {
         case MESSAGE_CANCEL:
         case MESSAGE_CANCELLED:
                 ids_unpack(reader, message);
+                break;
+        case MESSAGE_PAUSE:
+                message->pause.on = reader_bool(reader, PTEST_KEY_ON);
+                break;
+        case MESSAGE_PEEK:
+        case MESSAGE_PEEKED:
+                peek_unpack(reader, message);
                 break;
         case MESSAGE_STOP:
                 message->stop.now = reader_bool(reader, PTEST_KEY_NOW);

@@ -22,6 +22,10 @@ typedef enum MessageKind {
         MESSAGE_FOUND,
         MESSAGE_CANCEL,
         MESSAGE_CANCELLED,
+        MESSAGE_PAUSE,
+        MESSAGE_PAUSED,
+        MESSAGE_PEEK,
+        MESSAGE_PEEKED,
         MESSAGE_STOP,
         MESSAGE_BYE,
         MESSAGE_KIND_MAX,
@@ -36,6 +40,16 @@ typedef struct Task {
         uint32_t instance; /* of a set-up or tear-down, from 1 */
         char **exports;    /* "NAME=value"; may be NULL */
 } Task;
+
+/*
+ * What a stream has after its first from bytes: the data's first head bytes are those that follow, the rest are the last
+ * ones of all. Between the two total - from - size bytes are left out.
+ */
+typedef struct PeekStream {
+        uint64_t from, total;
+        char *data; /* owned in a message that was unpacked */
+        size_t size, head;
+} PeekStream;
 
 typedef struct Message {
         MessageKind kind;
@@ -65,6 +79,14 @@ typedef struct Message {
                 uint64_t *ids;
                 size_t n_ids; /* 0 to PTEST_TASKS_MAX */
         } cancel;             /* and of cancelled */
+        struct {
+                bool on;
+        } pause;
+        struct {
+                uint64_t id;
+                bool runs;           /* peeked */
+                PeekStream out, err; /* of peek only from */
+        } peek;                      /* and of peeked */
         struct {
                 bool now;
         } stop;

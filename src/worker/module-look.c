@@ -31,6 +31,10 @@ bool module_host_look(ModuleHost *host, uint64_t sequence, uint64_t now) {
         return stuck_start(&host->pid, 1, -1, &host->report) >= 0;
 }
 
+bool module_host_is_looked_at(const ModuleHost *host) {
+        return host->report && !stuck_is_made(host->report);
+}
+
 int module_host_take_report(ModuleHost *host, Result *result) {
         Stuck *report = TAKE_PTR(host->report);
         int r = 0;

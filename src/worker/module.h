@@ -115,6 +115,8 @@ void module_host_interrupt(ModuleHost *host);
 /* Requests without an answer */
 size_t module_host_count_pending(const ModuleHost *host);
 
+/* A stuck report is being made of it. */
+bool module_host_is_looked_at(const ModuleHost *host);
 /* After a pause, before it goes on: the time in which it was stopped is not its. */
 void module_host_note_away(ModuleHost *host);
 

@@ -11,6 +11,7 @@
 #include "basic/fd.h"
 #include "worker/home.h"
 #include "worker/page.h"
+#include "worker/peek.h"
 
 /* Hosts that wait for tests of their module. Each holds what its module has loaded, which may be much. */
 #define HOMES_KEPT 4
@@ -242,6 +243,22 @@ void modules_interrupt(Modules *modules) {
                 return;
         modules->active->interrupted = true;
         module_host_interrupt(modules->active->host);
+}
+
+bool modules_are_looked_at(const Modules *modules) {
+        for (size_t i = 0; i < modules->n_homes; i++)
+                if (module_host_is_looked_at(modules->homes[i]->host))
+                        return true;
+        return false;
+}
+
+void modules_note_away(Modules *modules) {
+        for (size_t i = 0; i < modules->n_homes; i++)
+                module_host_note_away(modules->homes[i]->host);
+}
+
+int modules_peek(const Modules *modules, uint64_t id, PeekStream *out, PeekStream *err) {
+        return modules->active ? module_host_peek(modules->active->host, id, out, err) : 0;
 }
 
 void modules_begin_stop(Modules *modules) {

@@ -59,6 +59,13 @@ size_t modules_withdraw(Modules *modules);
 /* What runs is asked to end: a run is stopped. */
 void modules_interrupt(Modules *modules);
 
+/* A stuck report is being made of one. */
+bool modules_are_looked_at(const Modules *modules);
+/* After a pause: before they go on. */
+void modules_note_away(Modules *modules);
+/* What a test has printed so far; 0: it does not run. */
+int modules_peek(const Modules *modules, uint64_t id, PeekStream *out, PeekStream *err);
+
 /* Submitted, and not finished */
 size_t modules_count_pending(const Modules *modules);
 /* Nothing of them runs: something else may. */

@@ -495,6 +495,10 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]) {
         }
 }
 
+bool run_is_looked_at(const Run *run) {
+        return run->report && !stuck_is_made(run->report);
+}
+
 bool run_has_ended(const Run *run) {
         return run->state == RUN_ENDED;
 }

@@ -94,6 +94,9 @@ int run_dispatch(Run *run, const struct pollfd fds[static RUN_FDS_MAX]);
 /* Asks the test to end, as at its time limit: a run is stopped. */
 void run_interrupt(Run *run);
 
+/* A stuck report is being made of it. */
+bool run_is_looked_at(const Run *run);
+
 bool run_has_ended(const Run *run);
 /* Something of the test could not be killed: this process should make room for another. */
 bool run_is_stuck(const Run *run);

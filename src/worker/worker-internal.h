@@ -8,6 +8,7 @@
 #include "worker/growth.h"
 #include "worker/modules.h"
 #include "worker/outbox.h"
+#include "worker/pause.h"
 #include "worker/run.h"
 #include "worker/tasks.h"
 #include "worker/worker.h"
@@ -46,7 +47,11 @@ typedef struct Worker {
         bool exhausted;   /* to be spent as soon as nothing runs */
         bool spent;       /* it was said */
 
-        size_t n_kept_fds, n_module_fds; /* in this poll */
+        bool pausing; /* asked to, or done */
+        bool paused;  /* the clock and all that runs stand still */
+        Pause *pause; /* NULL: not paused, or it failed */
+
+        size_t n_polled, n_kept_fds, n_module_fds; /* in this poll */
 } Worker;
 
 /* The loop ends after this; the first reason counts. */
@@ -60,6 +65,15 @@ void worker_send(Worker *worker, const Message *message);
 void worker_flush(Worker *worker);
 /* All that has come. */
 void worker_receive(Worker *worker);
+
+/* ---- worker-pause.c ---- */
+
+void worker_on_pause(Worker *worker, bool on);
+void worker_on_peek(Worker *worker, const Message *message);
+/* As soon as it may be: nothing is started meanwhile. */
+void worker_try_pause(Worker *worker);
+/* Who ends what stands still needs a clock that goes. */
+void worker_end_pause(Worker *worker);
 
 /* ---- worker-task.c ---- */
 

@@ -83,6 +83,12 @@ static void worker_on_message(Worker *worker, Message *message) {
         case MESSAGE_CANCEL:
                 worker_on_cancel(worker, message);
                 return;
+        case MESSAGE_PAUSE:
+                worker_on_pause(worker, message->pause.on);
+                return;
+        case MESSAGE_PEEK:
+                worker_on_peek(worker, message);
+                return;
         case MESSAGE_STOP:
                 worker_on_stop(worker, message);
                 return;

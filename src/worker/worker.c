@@ -69,7 +69,8 @@ static void worker_finish(Worker *worker) {
 static void worker_advance(Worker *worker) {
         if (worker->run && run_has_ended(worker->run))
                 worker_finish_run(worker);
-        worker_start_tasks(worker);
+        if (!worker->pausing)
+                worker_start_tasks(worker);
         if (worker->state == WORKER_FINISHING)
                 worker_finish(worker);
         if (worker->state == WORKER_LEAVING && clock_monotonic() >= worker->leave_usec)
@@ -80,6 +81,9 @@ static void worker_advance(Worker *worker) {
 /* ---- The loop ---- */
 
 static uint64_t worker_get_deadline(const Worker *worker) {
+        if (worker->paused)
+                return USEC_INFINITY;
+
         uint64_t deadline = modules_get_deadline(worker->modules);
 
         if (worker->state == WORKER_LEAVING)
@@ -100,6 +104,9 @@ static size_t worker_get_fds(Worker *worker, struct pollfd fds[static FD_MAX]) {
         };
         for (size_t i = FD_RUN; i < FD_MORE; i++)
                 fds[i].fd = -1;
+        worker->n_module_fds = worker->n_kept_fds = 0;
+        if (worker->paused)
+                return FD_RUN;
         if (worker->run)
                 run_get_fds(worker->run, fds + FD_RUN);
         worker->n_module_fds = modules_get_fds(worker->modules, fds + FD_MORE, FD_MODULES_MAX);
@@ -111,7 +118,7 @@ static size_t worker_get_fds(Worker *worker, struct pollfd fds[static FD_MAX]) {
 }
 
 static int worker_poll(Worker *worker, struct pollfd fds[static FD_MAX]) {
-        const size_t n_fds = worker_get_fds(worker, fds);
+        const size_t n_fds = worker->n_polled = worker_get_fds(worker, fds);
         uint64_t deadline = worker_get_deadline(worker), now, left;
         struct timespec timeout;
 
@@ -146,6 +153,8 @@ static void worker_dispatch(Worker *worker, const struct pollfd fds[static FD_MA
         }
         if (fds[FD_CHANNEL].revents)
                 worker_receive(worker);
+        if (worker->n_polled == FD_RUN)
+                return;
         /* Before the run, which may change what is kept. */
         keep_dispatch(runner_get_keep(worker->runner),
                       fds + FD_MORE + worker->n_module_fds,
@@ -174,7 +183,11 @@ static void worker_loop(Worker *worker) {
                 struct pollfd fds[FD_MAX];
                 int r;
 
-                worker_advance(worker);
+                worker_try_pause(worker);
+                if (worker->paused)
+                        worker_flush(worker);
+                else
+                        worker_advance(worker);
                 if (worker->state == WORKER_ENDED)
                         break;
                 r = worker_poll(worker, fds);
@@ -240,6 +253,7 @@ WorkerStatus worker_run(const WorkerOptions *options) {
                 return worker.status;
         }
         worker_loop(&worker);
+        worker_end_pause(&worker);
         if (worker.status != WORKER_STATUS_GOOD || !keep_is_empty(runner_get_keep(worker.runner)))
                 (void)runner_kill_all(worker.runner);
         return worker.status;

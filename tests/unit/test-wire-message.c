@@ -91,6 +91,14 @@ static void assert_result_equal(const Result *a, const Result *b) {
         assert_output_equal(&a->err, &b->err);
 }
 
+static void assert_peek_stream_equal(const PeekStream *a, const PeekStream *b) {
+        ck_assert_uint_eq(a->from, b->from);
+        ck_assert_uint_eq(a->total, b->total);
+        ck_assert_uint_eq(a->head, b->head);
+        ck_assert_uint_eq(a->size, b->size);
+        ck_assert_mem_eq(a->data ?: "", b->data ?: "", a->size);
+}
+
 static void assert_message_equal(const Message *a, const Message *b) {
         ck_assert_int_eq(a->kind, b->kind);
         ck_assert_uint_eq(a->hello.version, b->hello.version);
@@ -122,6 +130,11 @@ static void assert_message_equal(const Message *a, const Message *b) {
         ck_assert_uint_eq(a->cancel.n_ids, b->cancel.n_ids);
         for (size_t i = 0; i < a->cancel.n_ids; i++)
                 ck_assert_uint_eq(a->cancel.ids[i], b->cancel.ids[i]);
+        ck_assert_int_eq(a->pause.on, b->pause.on);
+        ck_assert_uint_eq(a->peek.id, b->peek.id);
+        ck_assert_int_eq(a->peek.runs, b->peek.runs);
+        assert_peek_stream_equal(&a->peek.out, &b->peek.out);
+        assert_peek_stream_equal(&a->peek.err, &b->peek.err);
         ck_assert_int_eq(a->stop.now, b->stop.now);
 }
 

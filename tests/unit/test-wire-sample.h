@@ -258,6 +258,19 @@ static inline void random_found(Random *random, Message *message) {
                                         0);
 }
 
+static inline void random_peek_stream(Random *random, PeekStream *stream) {
+        stream->from = random_uint(random, UINT64_MAX / 4);
+        stream->size = (size_t)random_below(random, 2) * (size_t)random_below(random, 2000);
+        stream->head = (size_t)random_below(random, stream->size + 1);
+        stream->total = stream->from + stream->size + random_uint(random, UINT64_MAX / 4);
+        if (stream->size > 0) {
+                stream->data = malloc(stream->size);
+                ck_assert_ptr_nonnull(stream->data);
+                for (size_t i = 0; i < stream->size; i++)
+                        stream->data[i] = (char)random_below(random, 256);
+        }
+}
+
 static inline Message *random_message(Random *random, MessageKind kind) {
         Message *message = calloc(1, sizeof(Message));
 
@@ -283,6 +296,17 @@ static inline Message *random_message(Random *random, MessageKind kind) {
                 random_found(random, message);
         } else if (kind == MESSAGE_CANCEL || kind == MESSAGE_CANCELLED) {
                 random_ids(random, message);
+        } else if (kind == MESSAGE_PAUSE) {
+                message->pause.on = random_below(random, 2);
+        } else if (kind == MESSAGE_PEEK) {
+                message->peek.id = 1 + random_uint(random, UINT64_MAX - 1);
+                message->peek.out.from = random_uint(random, UINT64_MAX);
+                message->peek.err.from = random_uint(random, UINT64_MAX);
+        } else if (kind == MESSAGE_PEEKED) {
+                message->peek.id = 1 + random_uint(random, UINT64_MAX - 1);
+                message->peek.runs = random_below(random, 2);
+                random_peek_stream(random, &message->peek.out);
+                random_peek_stream(random, &message->peek.err);
         } else if (kind == MESSAGE_STOP) {
                 message->stop.now = random_below(random, 2);
         }
