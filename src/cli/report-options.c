@@ -20,6 +20,7 @@ enum {
         OPTION_JSONL = OPTION_FORMATS + REPORT_JSONL,
         OPTION_SUBUNIT = OPTION_FORMATS + REPORT_SUBUNIT,
         OPTION_YOCTO = OPTION_FORMATS + REPORT_YOCTO,
+        OPTION_HTML = OPTION_FORMATS + REPORT_HTML,
 };
 
 static const struct argp_option options_table[] = {
@@ -37,16 +38,18 @@ static const struct argp_option options_table[] = {
         { "jsonl",                                       OPTION_JSONL, "FILE", 0, "Write all events as JSON, one a line", 0 },
         { "subunit",                                       OPTION_SUBUNIT, "FILE", 0, "Write subunit v2", 0 },
         { "yocto",                                 OPTION_YOCTO, "FILE", 0, "Write a log as that of Yocto's ptest-runner", 0 },
+        { "html",                                  OPTION_HTML, "FILE", 0, "Write a page to look at in a browser", 0 },
         { "github",
          OPTION_GITHUB, "WHEN",
          OPTION_ARG_OPTIONAL, "Annotations for GitHub: auto (if $GITHUB_ACTIONS is set), yes, no, or the file that gets them",
          0 },
-        {                                      }
+        {                            }
 };
 
 static const char *const format_names[REPORT_FORMAT_MAX] = {
         [REPORT_JUNIT] = "junit",     [REPORT_TAP] = "tap",     [REPORT_JSONL] = "jsonl",
-        [REPORT_SUBUNIT] = "subunit", [REPORT_YOCTO] = "yocto", [REPORT_GITHUB] = "github",
+        [REPORT_SUBUNIT] = "subunit", [REPORT_YOCTO] = "yocto", [REPORT_HTML] = "html",
+        [REPORT_GITHUB] = "github",
 };
 
 const char *report_format_to_string(ReportFormat format) {
@@ -166,6 +169,7 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         case OPTION_JSONL:
         case OPTION_SUBUNIT:
         case OPTION_YOCTO:
+        case OPTION_HTML:
                 break;
         default:
                 return ARGP_ERR_UNKNOWN;

@@ -16,6 +16,7 @@ typedef enum ReportFormat {
         REPORT_JSONL,
         REPORT_SUBUNIT,
         REPORT_YOCTO,
+        REPORT_HTML,
         REPORT_GITHUB,
         REPORT_FORMAT_MAX,
 } ReportFormat;

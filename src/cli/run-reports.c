@@ -70,9 +70,10 @@ static int run_reports_add_annotations(RunReports *reports) {
 
 static int run_reports_add_format(RunReports *reports, ReportFormat format, const char *path) {
         static int (*const constructors[REPORT_FORMAT_MAX])(const char *path, Reporter **ret) = {
-                [REPORT_JUNIT] = junit_new, [REPORT_TAP] = tap_new,
-                [REPORT_JSONL] = jsonl_new, [REPORT_SUBUNIT] = subunit_new,
-                [REPORT_YOCTO] = yocto_new, [REPORT_GITHUB] = github_new,
+                [REPORT_JUNIT] = junit_new,   [REPORT_TAP] = tap_new,
+                [REPORT_JSONL] = jsonl_new,   [REPORT_SUBUNIT] = subunit_new,
+                [REPORT_YOCTO] = yocto_new,   [REPORT_HTML] = html_new,
+                [REPORT_GITHUB] = github_new,
         };
         Reporter *reporter = NULL;
         int r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "model/tally.h"
 #include "record/event.h"
 
 /*
@@ -43,3 +44,24 @@ int jsonl_new(const char *path, Reporter **ret);
 int subunit_new(const char *path, Reporter **ret);
 /* The log of Yocto's ptest-runner */
 int yocto_new(const char *path, Reporter **ret);
+
+/* A page for people, written when the run has finished: see html.c */
+int html_new(const char *path, Reporter **ret);
+
+/* A run of the same suite that was over before this one began. */
+typedef struct HtmlHistoryRun {
+        sd_id128_t run_id;
+        uint64_t start_usec, duration_usec;
+        Verdict verdict;
+        Tally tally;
+} HtmlHistoryRun;
+
+/*
+ * Gives the runs before the one that this event started, the latest last; the caller frees the array. Asked for when the
+ * run has finished. For a page that is the same whenever it is made it leaves out what ended after this run's begin.
+ */
+typedef int (*HtmlHistory)(
+                const Event *started, HtmlHistoryRun **ret, size_t *ret_n, void *userdata);
+
+/* For the page's strip of runs; without it there is none. The reporter is one of html_new(). */
+void html_set_history(Reporter *reporter, HtmlHistory history, void *userdata);
