@@ -3,6 +3,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "coordinator/carry.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/directory.h"
 #include "coordinator/dispatch.h"
@@ -62,6 +63,7 @@ struct Coordinator {
         Dispatch dispatch;
         Growth growth;
         Retry retry;
+        Carry carry;
         uint64_t last_id;
 
         RunPhase phase;

@@ -54,7 +54,7 @@ void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *resul
         growth_tell(&coordinator->growth);
         event_log_result(&coordinator->log, result);
         if (limit > 0 && coordinator->phase == RUN_GOING &&
-            tally_bad(plan_get_tally(coordinator->plan)) >= limit) {
+            tally_bad(plan_get_tally(coordinator->plan)) >= limit + coordinator->carry.n_bad) {
                 _cleanup_free_ char *reason = NULL;
 
                 (void)text_setf(&reason,

@@ -49,6 +49,8 @@ static void coordinator_on_slot_found(
                 Outcome outcome;
 
                 fixtures_admit(&coordinator->fixtures, (uint32_t)i);
+                if (carry_complete_found(&coordinator->carry, coordinator, (uint32_t)i))
+                        continue;
                 if (plan_get_state(coordinator->plan, (uint32_t)i) != PLAN_DONE &&
                     fixtures_find_failure(&coordinator->fixtures, (uint32_t)i, &outcome, &reason))
                         coordinator_complete_with(coordinator, (uint32_t)i, outcome, reason);

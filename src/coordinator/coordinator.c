@@ -396,6 +396,7 @@ int coordinator_run(Coordinator *coordinator, Verdict *ret) {
         event_log_start(&coordinator->log);
         if (coordinator->suite->n_tests == 0 && coordinator->config.empty_reason)
                 coordinator_set_verdict_reason(coordinator, coordinator->config.empty_reason);
+        carry_begin(&coordinator->carry, coordinator);
         r = sd_event_loop(coordinator->event);
         if (r < 0)
                 log_error_errno(r, "The event loop failed: %m");
@@ -417,6 +418,7 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
         fixtures_done(&coordinator->fixtures);
         growth_done(&coordinator->growth);
         retry_done(&coordinator->retry);
+        carry_done(&coordinator->carry);
         schedule_free(coordinator->dispatch.schedule);
         test_free(coordinator->dispatch.nothing);
         plan_free(coordinator->plan);

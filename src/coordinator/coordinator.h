@@ -37,8 +37,16 @@ typedef struct CoordinatorHandlers {
         void (*on_notice)(const char *text, void *userdata);
 } CoordinatorHandlers;
 
+/* What is recorded of how the run came about. */
+typedef struct CoordinatorOrigin {
+        const char *working_directory; /* NULL: not known */
+        sd_id128_t resumes, rerun_of;  /* null: no other run */
+        const char *seed, *shard;      /* NULL: not shuffled; all of the suite */
+} CoordinatorOrigin;
+
 typedef struct CoordinatorConfig {
         sd_id128_t run_id;
+        CoordinatorOrigin origin;
         BackendKind backend;
         unsigned workers;   /* slots, at least 1 */
         unsigned fail_fast; /* bad outcomes after which nothing more is started; 0: never */
@@ -59,6 +67,11 @@ typedef struct CoordinatorConfig {
         const char *empty_reason; /* why the suite has no tests, if it has none; NULL: it just has none */
         char *const *capabilities; /* "name=yes" */
         const CoordinatorHandlers *handlers;
+        /*
+         * Results, attempts and failed fixtures of the run that this one goes on with, one at a time, which are those
+         * of this run now. NULL: it goes on with none. 1: an event, 0: no more, negative: the rest cannot be read
+         */
+        int (*next_carried)(Event **ret, void *userdata);
         void *userdata;
 } CoordinatorConfig;
 

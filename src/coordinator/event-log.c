@@ -51,6 +51,23 @@ static Event *event_log_new(EventLog *log, EventKind kind) {
         return event;
 }
 
+static int event_log_add_origin(const EventLog *log, Event *event) {
+        const CoordinatorOrigin *origin = &log->config->origin;
+        char **const strings[] = { &event->run_started.working_directory,
+                                   &event->run_started.seed,
+                                   &event->run_started.shard };
+        const char *const values[] = { origin->working_directory, origin->seed, origin->shard };
+
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
+                *strings[i] = values[i] ? strdup(values[i]) : NULL;
+                if (values[i] && !*strings[i])
+                        return -ENOMEM;
+        }
+        event->run_started.resumes = origin->resumes;
+        event->run_started.rerun_of = origin->rerun_of;
+        return 0;
+}
+
 void event_log_start(EventLog *log) {
         const CoordinatorConfig *config = log->config;
         _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_RUN_STARTED);
@@ -69,6 +86,8 @@ void event_log_start(EventLog *log) {
         event->run_started.capabilities = strv_copy(config->capabilities);
         event->run_started.hostname = strdup(hostname);
         event->run_started.command = strdup(config->command);
+        if (event_log_add_origin(log, event) < 0)
+                event_log_fail(log, -ENOMEM);
         event->run_started.run_file = strdup(recorder_get_path(log->recorder));
         event->run_started.degraded = config->degraded ? strdup(config->degraded) : NULL;
         (void)pressure_read(&event->pressure);
@@ -165,19 +184,35 @@ void event_log_found(EventLog *log, const char *test, size_t found, size_t dupli
         event_log_emit(log, event);
 }
 
-void event_log_sync(EventLog *log) {
-        int r;
+void event_log_carry(EventLog *log, Event *event) {
+        _cleanup_(event_freep) Event *owned = event;
 
+        /* What was carried before is still of the run in which it ran. */
+        if (sd_id128_is_null(owned->carried_from))
+                owned->carried_from = owned->run_id;
+        owned->run_id = log->config->run_id;
+        owned->time_usec = clock_realtime();
+        event_log_emit(log, owned);
+}
+
+void event_log_sync(EventLog *log) {
         if (log->cores)
                 cores_finish(log->cores);
-        r = recorder_sync(log->recorder);
+}
 
-        if (r < 0)
-                event_log_fail(log, r);
+/* What could not be kept is told as it is, although the record of it is lost as well. */
+static void event_log_finish_badly(EventLog *log, Event *event, int error) {
+        event_log_fail(log, error);
+        if (event->run_finished.verdict == VERDICT_INCOMPLETE)
+                return;
+        event->run_finished.verdict = VERDICT_MACHINERY_FAILED;
+        free(event->run_finished.reason);
+        event->run_finished.reason = log->error ? strdup(log->error) : NULL;
 }
 
 void event_log_finish(EventLog *log, const EventLogEnd *end) {
         _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_RUN_FINISHED);
+        int r;
 
         if (!event)
                 return;
@@ -187,5 +222,8 @@ void event_log_finish(EventLog *log, const EventLogEnd *end) {
         event->run_finished.duration_usec = end->duration_usec;
         event->run_finished.journal_lost = recorder_get_journal_lost(log->recorder);
         (void)pressure_read(&event->pressure);
-        event_log_emit(log, event);
+        r = recorder_finish(log->recorder, event);
+        if (r < 0)
+                event_log_finish_badly(log, event, r);
+        log->config->handlers->on_event(event, log->config->userdata);
 }

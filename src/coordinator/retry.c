@@ -143,7 +143,7 @@ bool retry_begin(Retry *retry, uint32_t test, Result *result) {
 int retry_resume(Retry *retry, uint32_t test, const Result *last) {
         RetryItem *item;
 
-        if (retry_repeats(retry) || last->attempt >= retry_get_limit(retry, NULL) ||
+        if (retry_repeats(retry) || last->attempt == 0 || last->attempt >= PLAN_ATTEMPTS_MAX ||
             plan_get_state(retry->plan, test) != PLAN_WAITING)
                 return 0;
         item = retry_get(retry, test);
@@ -271,6 +271,13 @@ static Result *retry_settle_held(Retry *retry, RetryItem *item, Result *result) 
         if (r < 0)
                 log_error_errno(r, "Failed to tell that %s was run again: %m", held->address);
         return held;
+}
+
+void retry_forget(Retry *retry, uint32_t test) {
+        RetryItem *item = retry_find(retry, test);
+
+        if (item)
+                retry_drop(retry, item);
 }
 
 Result *retry_settle(Retry *retry, uint32_t test, Result *result) {

@@ -57,8 +57,11 @@ bool retry_begin(Retry *retry, uint32_t test, Result *result);
  */
 Result *retry_settle(Retry *retry, uint32_t test, Result *result);
 
+/* The test has its outcome, whatever its attempts were. */
+void retry_forget(Retry *retry, uint32_t test);
+
 /*
  * Attempts of a run that this one goes on with were at the test, bad ones, the last of which was this: it begins
- * with the next. -ENOMEM; nothing happens where no attempt is left, and for repeats, which begin anew.
+ * with the next, which it has whatever the limit is. -ENOMEM; repeats begin anew, and nothing happens.
  */
 int retry_resume(Retry *retry, uint32_t test, const Result *last);

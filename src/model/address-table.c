@@ -80,6 +80,16 @@ int address_table_add(AddressTable *table, const Suite *suite, uint32_t test, ui
         return 0;
 }
 
+bool address_table_get(
+                const AddressTable *table, const Suite *suite, const char *address, uint32_t *ret) {
+        uint32_t place = *address_table_find(table, suite, address);
+
+        if (place == 0)
+                return false;
+        *ret = place - 1;
+        return true;
+}
+
 bool address_table_contains(const AddressTable *table, const Suite *suite, const char *address) {
         return *address_table_find(table, suite, address) != 0;
 }

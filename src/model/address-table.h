@@ -25,4 +25,7 @@ int address_table_reserve(AddressTable *table, const Suite *suite, size_t n);
 /* Adds a test of the suite. 1: there is one with its address, *ret_first, and it was not added. -ENOMEM */
 int address_table_add(AddressTable *table, const Suite *suite, uint32_t test, uint32_t *ret_first);
 
+/* False: it is not there */
+bool address_table_get(
+                const AddressTable *table, const Suite *suite, const char *address, uint32_t *ret);
 bool address_table_contains(const AddressTable *table, const Suite *suite, const char *address);
