@@ -10,55 +10,10 @@
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
 
-#include "basic/file.h"
-#include "test-record-sample.h"
-
-static char directory[] = "/tmp/ptest-unit-XXXXXX";
-static char path[64];
-
-static void setup(void) {
-        ck_assert_ptr_nonnull(mkdtemp(directory));
-        snprintf(path, sizeof(path), "%s/report", directory);
-}
-
-static void teardown(void) {
-        ck_assert_int_eq(dir_remove(directory), 0);
-}
-
-static void emit(Reporter *reporter, Event *event) {
-        ck_assert_int_eq(reporter_on_event(reporter, event), 0);
-        event_free(event);
-}
-
-static Event *started(size_t planned) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_RUN_STARTED, SD_ID128_NULL, "suite", &event), 0);
-        event->run_started.planned = planned;
-        return event;
-}
-
-static Event *finished(Verdict verdict) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_RUN_FINISHED, SD_ID128_NULL, "suite", &event), 0);
-        event->run_finished.verdict = verdict;
-        return event;
-}
-
-static Event *tested(const char *address, Outcome outcome, const char *reason) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_TEST_FINISHED, SD_ID128_NULL, "suite", &event), 0);
-        ck_assert_int_eq(result_new(address, &event->result), 0);
-        event->result->outcome = outcome;
-        if (reason)
-                ck_assert_int_eq(result_set_reason(event->result, "%s", reason), 0);
-        return event;
-}
+#include "test-report-sample.h"
 
 static xmlDoc *parse_report(void) {
-        xmlDoc *doc = xmlReadFile(path, NULL, XML_PARSE_NONET);
+        xmlDoc *doc = xmlReadFile(report_path, NULL, XML_PARSE_NONET);
 
         ck_assert_ptr_nonnull(doc);
         return doc;
@@ -90,7 +45,7 @@ START_TEST(junit_outcomes_and_counts_agree)
         xmlDoc *doc;
         Event *event;
 
-        ck_assert_int_eq(junit_new(path, &reporter), 0);
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
         emit(reporter, started(7));
         emit(reporter, tested("dir/sub/a", PTEST_OUTCOME_PASS, NULL));
         event = tested("b", PTEST_OUTCOME_FAIL, "exit status 1");
@@ -102,7 +57,7 @@ START_TEST(junit_outcomes_and_counts_agree)
         emit(reporter, tested("e", PTEST_OUTCOME_CRASH, "SIGSEGV"));
         emit(reporter, tested("f", PTEST_OUTCOME_XPASS, NULL));
         emit(reporter, tested("g", PTEST_OUTCOME_NOT_RUN, "fail-fast"));
-        ck_assert_int_eq(access(path, F_OK), -1);
+        ck_assert_int_eq(access(report_path, F_OK), -1);
         emit(reporter, finished(VERDICT_FAILED));
         reporter_free(reporter);
 
@@ -123,12 +78,111 @@ START_TEST(junit_outcomes_and_counts_agree)
 }
 END_TEST
 
+/* What Surefire makes of runs again, in the order of its schema */
+START_TEST(junit_attempts_of_a_test_are_in_its_case)
+{
+        Reporter *reporter;
+        xmlDoc *doc;
+        Event *event;
+
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
+        emit(reporter, started(3));
+        event = tried("flaky", 1, PTEST_OUTCOME_FAIL, "exit status 1");
+        output_set(&event->result->out, "hello\n", 6);
+        emit(reporter, event);
+        emit(reporter, tried("bad", 1, PTEST_OUTCOME_CRASH, "SIGSEGV"));
+        emit(reporter, tried("flaky", 2, PTEST_OUTCOME_TIMEOUT, "5min"));
+        emit(reporter, tried("bad", 2, PTEST_OUTCOME_FAIL, "exit status 2"));
+        emit(reporter, tried("bad", 3, PTEST_OUTCOME_PASS, NULL));
+        /* Was to be run again, and was not: the result repeats it. */
+        emit(reporter, tried("bad", 4, PTEST_OUTCOME_FAIL, "exit status 4"));
+        event = tested("bad", PTEST_OUTCOME_FAIL, "exit status 4");
+        event->result->attempt = 4;
+        emit(reporter, event);
+        event = tested("flaky", PTEST_OUTCOME_PASS, NULL);
+        event->result->attempt = 3;
+        event->result->marks = PTEST_MARK_FLAKY;
+        emit(reporter, event);
+        emit(reporter, tested("good", PTEST_OUTCOME_PASS, NULL));
+        emit(reporter, finished(VERDICT_FAILED));
+        reporter_free(reporter);
+
+        doc = parse_report();
+        assert_count(doc, "count(//testcase)", 3);
+        assert_count(doc, "number(/testsuites/testsuite/@failures)", 1);
+        assert_count(doc, "number(/testsuites/testsuite/@errors)", 0);
+        assert_count(doc, "count(//testcase[@name='flaky']/*)", 2);
+        assert_count(doc, "count(//testcase[@name='flaky']/flakyFailure[@type='fail'])", 1);
+        assert_count(doc, "count(//testcase[@name='flaky']/flakyError[@type='timeout'])", 1);
+        assert_count(doc,
+                     "count(//flakyFailure[starts-with(stackTrace, 'fail: exit status 1')])",
+                     1);
+        assert_count(doc, "count(//flakyFailure[system-out = 'hello'])", 1);
+        assert_count(doc, "count(//testcase[@name='bad']/*)", 3);
+        assert_count(doc, "count(//testcase[@name='bad']/failure)", 1);
+        assert_count(doc, "count(//failure/following-sibling::rerunFailure[@type='fail'])", 1);
+        assert_count(doc, "count(//rerunFailure/following-sibling::rerunError[@type='crash'])", 1);
+        assert_count(doc, "count(//rerunError[@message='attempt 1: crash: SIGSEGV'])", 1);
+        assert_count(doc, "count(//testcase[@name='good']/*)", 0);
+        xmlFreeDoc(doc);
+}
+END_TEST
+
+START_TEST(junit_names_are_unique_and_classes_have_no_dots_of_their_own)
+{
+        Reporter *reporter;
+        xmlDoc *doc;
+
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
+        emit(reporter, started(3));
+        emit(reporter, set_up_failed("db (set-up)", "exit status 1"));
+        emit(reporter, set_up_failed("db (set-up)", "exit status 1"));
+        emit(reporter, tested("glib-2.0/gio.py::file::open[a/b::c.d]", PTEST_OUTCOME_PASS, NULL));
+        emit(reporter, tested("plain.test", PTEST_OUTCOME_PASS, NULL));
+        emit(reporter, tested("//x::::y", PTEST_OUTCOME_PASS, NULL));
+        emit(reporter, finished(VERDICT_FAILED));
+        reporter_free(reporter);
+
+        doc = parse_report();
+        assert_count(doc, "count(//testcase[@name='db (set-up)'])", 1);
+        assert_count(doc, "count(//testcase[@name='db (set-up) #2'])", 1);
+        assert_count(doc, "count(//testcase[@classname='suite.glib-2_0.gio_py.file'])", 1);
+        assert_count(doc, "count(//testcase[@name='plain.test'][@classname='suite'])", 1);
+        assert_count(doc, "count(//testcase[@name='//x::::y'][@classname='suite.x'])", 1);
+        xmlFreeDoc(doc);
+}
+END_TEST
+
+START_TEST(junit_long_reasons_are_cut_between_characters)
+{
+        char reason[10001];
+        Reporter *reporter;
+        xmlDoc *doc;
+
+        for (size_t i = 0; i < 10000; i += 2)
+                memcpy(reason + i, "\xc3\xa4", 2);
+        reason[10000] = '\0';
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
+        emit(reporter, started(1));
+        emit(reporter, tested("a", PTEST_OUTCOME_FAIL, reason));
+        emit(reporter, tested("b", PTEST_OUTCOME_SKIP, reason));
+        emit(reporter, finished(VERDICT_FAILED));
+        reporter_free(reporter);
+
+        doc = parse_report();
+        assert_count(doc, "count(//*[string-length(@message) > 2100])", 0);
+        assert_count(doc, "count(//*[string-length(@message) > 2000])", 2);
+        assert_count(doc, "count(//*[contains(@message, '\\x')])", 0);
+        xmlFreeDoc(doc);
+}
+END_TEST
+
 START_TEST(junit_bad_verdict_without_a_bad_test_is_an_error)
 {
         Reporter *reporter;
         xmlDoc *doc;
 
-        ck_assert_int_eq(junit_new(path, &reporter), 0);
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
         emit(reporter, started(0));
         emit(reporter, finished(VERDICT_NOTHING_TO_RUN));
         reporter_free(reporter);
@@ -146,7 +200,7 @@ START_TEST(junit_hostile_results_stay_well_formed)
         Event *event;
 
         sample_seed(11);
-        ck_assert_int_eq(junit_new(path, &reporter), 0);
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
         event = sample_event_of_run(EVENT_RUN_STARTED, SD_ID128_NULL);
         emit(reporter, event);
         for (unsigned i = 0; i < 1000; i++)
@@ -170,7 +224,7 @@ START_TEST(junit_much_output_stays_below_what_servers_take)
         Reporter *reporter;
         struct stat st;
 
-        ck_assert_int_eq(junit_new(path, &reporter), 0);
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
         emit(reporter, started(1000));
         for (unsigned i = 0; i < 1000; i++) {
                 char name[20];
@@ -185,7 +239,7 @@ START_TEST(junit_much_output_stays_below_what_servers_take)
         }
         emit(reporter, finished(VERDICT_FAILED));
         reporter_free(reporter);
-        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_int_eq(stat(report_path, &st), 0);
         ck_assert_int_lt(st.st_size, 30 * 1000 * 1000);
 }
 END_TEST
@@ -194,12 +248,12 @@ START_TEST(junit_unfinished_run_leaves_nothing)
 {
         Reporter *reporter;
 
-        ck_assert_int_eq(junit_new(path, &reporter), 0);
+        ck_assert_int_eq(junit_new(report_path, &reporter), 0);
         emit(reporter, started(2));
         emit(reporter, tested("a", PTEST_OUTCOME_PASS, NULL));
         reporter_free(reporter);
-        ck_assert_int_eq(rmdir(directory), 0);
-        ck_assert_int_eq(mkdir(directory, 0700), 0);
+        ck_assert_int_eq(rmdir(report_directory), 0);
+        ck_assert_int_eq(mkdir(report_directory, 0700), 0);
 }
 END_TEST
 
@@ -208,19 +262,20 @@ START_TEST(junit_bad_path_is_told_at_once)
         Reporter *reporter;
 
         ck_assert_int_eq(junit_new("/nowhere/x.xml", &reporter), -ENOENT);
-        ck_assert_int_eq(junit_new(directory, &reporter), -EISDIR);
+        ck_assert_int_eq(junit_new(report_directory, &reporter), -EISDIR);
 }
 END_TEST
 
 int main(void) {
         Suite *suite = suite_create("report-junit");
         TCase *tcase = tcase_create("junit");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
-        tcase_add_checked_fixture(tcase, setup, teardown);
+        tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, junit_outcomes_and_counts_agree);
+        tcase_add_test(tcase, junit_attempts_of_a_test_are_in_its_case);
+        tcase_add_test(tcase, junit_names_are_unique_and_classes_have_no_dots_of_their_own);
+        tcase_add_test(tcase, junit_long_reasons_are_cut_between_characters);
         tcase_add_test(tcase, junit_bad_verdict_without_a_bad_test_is_an_error);
         tcase_add_test(tcase, junit_hostile_results_stay_well_formed);
         tcase_add_test(tcase, junit_much_output_stays_below_what_servers_take);
@@ -228,9 +283,5 @@ int main(void) {
         tcase_add_test(tcase, junit_bad_path_is_told_at_once);
         suite_add_tcase(suite, tcase);
 
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return report_run_tests(suite);
 }

@@ -1,78 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report/reporter.h"
 
-#include <stdio.h>
 #include <strings.h>
 
-#include "basic/file.h"
 #include "basic/text.h"
-#include "test-record-sample.h"
-
-static char directory[] = "/tmp/ptest-unit-XXXXXX";
-static char path[64];
-
-static void setup(void) {
-        ck_assert_ptr_nonnull(mkdtemp(directory));
-        snprintf(path, sizeof(path), "%s/report", directory);
-}
-
-static void teardown(void) {
-        ck_assert_int_eq(dir_remove(directory), 0);
-}
-
-static void emit(Reporter *reporter, Event *event) {
-        ck_assert_int_eq(reporter_on_event(reporter, event), 0);
-        event_free(event);
-}
-
-static Event *started(size_t planned) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_RUN_STARTED, SD_ID128_NULL, "suite", &event), 0);
-        event->run_started.planned = planned;
-        return event;
-}
-
-static Event *finished(Verdict verdict) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_RUN_FINISHED, SD_ID128_NULL, "suite", &event), 0);
-        event->run_finished.verdict = verdict;
-        return event;
-}
-
-static Event *tested(const char *address, Outcome outcome, const char *reason) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_TEST_FINISHED, SD_ID128_NULL, "suite", &event), 0);
-        ck_assert_int_eq(result_new(address, &event->result), 0);
-        event->result->outcome = outcome;
-        if (reason)
-                ck_assert_int_eq(result_set_reason(event->result, "%s", reason), 0);
-        return event;
-}
-
-static char *read_report(void) {
-        char *data;
-        size_t size;
-
-        ck_assert_int_eq(file_read(path, 100000000, &data, &size), 0);
-        ck_assert_uint_eq(strlen(data), size);
-        return data;
-}
-
-static void assert_report(const char *expected) {
-        char *data = read_report();
-
-        ck_assert_str_eq(data, expected);
-        free(data);
-}
+#include "test-report-sample.h"
 
 START_TEST(tap_outcomes_give_a_consumer_our_verdict)
 {
         Reporter *reporter;
 
-        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        ck_assert_int_eq(tap_new(report_path, &reporter), 0);
         emit(reporter, started(6));
         emit(reporter, tested("a", PTEST_OUTCOME_PASS, NULL));
         emit(reporter, tested("b", PTEST_OUTCOME_SKIP, "no network"));
@@ -97,7 +35,7 @@ START_TEST(tap_run_that_failed_without_a_failed_test_bails_out)
 {
         Reporter *reporter;
 
-        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        ck_assert_int_eq(tap_new(report_path, &reporter), 0);
         emit(reporter, started(1));
         emit(reporter, tested("a", PTEST_OUTCOME_PASS, NULL));
         emit(reporter, finished(VERDICT_MACHINERY_FAILED));
@@ -110,7 +48,7 @@ START_TEST(tap_names_cannot_become_directives)
 {
         Reporter *reporter;
 
-        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        ck_assert_int_eq(tap_new(report_path, &reporter), 0);
         emit(reporter, started(3));
         emit(reporter, tested("a # SKIP b", PTEST_OUTCOME_PASS, NULL));
         emit(reporter, tested("http://x/#todo", PTEST_OUTCOME_PASS, NULL));
@@ -131,13 +69,13 @@ START_TEST(tap_hostile_results_keep_the_format)
         char *data, *line, *rest;
 
         sample_seed(3);
-        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        ck_assert_int_eq(tap_new(report_path, &reporter), 0);
         emit(reporter, started(500));
         for (unsigned i = 0; i < 500; i++)
                 emit(reporter, sample_event_of_run(EVENT_TEST_FINISHED, SD_ID128_NULL));
         reporter_free(reporter);
 
-        data = rest = read_report();
+        data = rest = report_read();
         ck_assert(text_is_utf8(data, strlen(data)));
         ck_assert_str_eq(strsep(&rest, "\n"), "TAP version 13");
         ck_assert_str_eq(strsep(&rest, "\n"), "1..500");
@@ -178,7 +116,7 @@ START_TEST(tap_of_a_run_that_grows_has_its_plan_at_the_end)
         Event *event = started(1);
         char *text;
 
-        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        ck_assert_int_eq(tap_new(report_path, &reporter), 0);
         event->run_started.grows = true;
         emit(reporter, event);
         emit(reporter, tested("a", PTEST_OUTCOME_PASS, NULL));
@@ -187,7 +125,7 @@ START_TEST(tap_of_a_run_that_grows_has_its_plan_at_the_end)
         event->run_finished.tally.planned = 2;
         emit(reporter, event);
         reporter_free(reporter);
-        text = read_report();
+        text = report_read();
         ck_assert_ptr_nonnull(strstr(text, "TAP version 13\nok 1 - a\nok 2 - a::b\n1..2\n"));
         free(text);
 }
@@ -199,7 +137,7 @@ START_TEST(tap_tells_backtrace_and_what_was_left_changed)
         Event *event;
         char *text;
 
-        ck_assert_int_eq(tap_new(path, &reporter), 0);
+        ck_assert_int_eq(tap_new(report_path, &reporter), 0);
         emit(reporter, started(2));
         event = tested("a", PTEST_OUTCOME_CRASH, "SIGSEGV");
         ck_assert_int_ge(strv_extend(&event->result->backtrace, "#0 f\n()"), 0);
@@ -209,7 +147,7 @@ START_TEST(tap_tells_backtrace_and_what_was_left_changed)
         emit(reporter, event);
         emit(reporter, finished(VERDICT_FAILED));
         reporter_free(reporter);
-        text = read_report();
+        text = report_read();
         ck_assert_ptr_nonnull(strstr(text, "# crash: SIGSEGV\n# backtrace:\n#   #0 f\\n()\n"));
         ck_assert_ptr_nonnull(strstr(
                         text,
@@ -221,11 +159,9 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("report-tap");
         TCase *tcase = tcase_create("tap");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
-        tcase_add_checked_fixture(tcase, setup, teardown);
+        tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, tap_outcomes_give_a_consumer_our_verdict);
         tcase_add_test(tcase, tap_run_that_failed_without_a_failed_test_bails_out);
         tcase_add_test(tcase, tap_names_cannot_become_directives);
@@ -235,9 +171,5 @@ int main(void) {
         tcase_add_test(tcase, tap_unwritable_output_is_an_error);
         suite_add_tcase(suite, tcase);
 
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return report_run_tests(suite);
 }

@@ -14,7 +14,7 @@
 #include "basic/log.h"
 #include "basic/text.h"
 #include "record/buffer.h"
-#include "test-record-sample.h"
+#include "test-report-sample.h"
 
 static int master = -1, slave = -1;
 
@@ -79,37 +79,6 @@ static Reporter *open_reporter(TerminalVerbosity verbosity) {
 
         ck_assert_int_eq(terminal_new(&options, &reporter), 0);
         return reporter;
-}
-static void emit(Reporter *reporter, Event *event) {
-        ck_assert_int_eq(reporter_on_event(reporter, event), 0);
-        event_free(event);
-}
-
-static Event *started(size_t planned) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_RUN_STARTED, SD_ID128_NULL, "suite", &event), 0);
-        event->run_started.planned = planned;
-        return event;
-}
-
-static Event *finished(Verdict verdict) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_RUN_FINISHED, SD_ID128_NULL, "suite", &event), 0);
-        event->run_finished.verdict = verdict;
-        return event;
-}
-
-static Event *tested(const char *address, Outcome outcome, const char *reason) {
-        Event *event;
-
-        ck_assert_int_eq(event_new(EVENT_TEST_FINISHED, SD_ID128_NULL, "suite", &event), 0);
-        ck_assert_int_eq(result_new(address, &event->result), 0);
-        event->result->outcome = outcome;
-        if (reason)
-                ck_assert_int_eq(result_set_reason(event->result, "%s", reason), 0);
-        return event;
 }
 
 /* The length of one of our own sequences, colours and clearing from the cursor on, or of a harmless character; else 0 */
@@ -324,7 +293,7 @@ static void *drain(void *userdata) {
         return NULL;
 }
 
-static void emit_hostile_run(Reporter *reporter) {
+static void emit_hostile_live_run(Reporter *reporter) {
         TerminalRunning running[] = {
                 {"x\xe6\x97\xa5", 1}
         };
@@ -352,7 +321,7 @@ static void check_hostile_run(const char *locale, TerminalVerbosity verbosity) {
         setenv("LC_ALL", locale, 1);
         reporter = open_reporter(verbosity);
         ck_assert_int_eq(pthread_create(&thread, NULL, drain, &all), 0);
-        emit_hostile_run(reporter);
+        emit_hostile_live_run(reporter);
         reporter_free(reporter);
         slave = fd_close(slave);
         ck_assert_int_eq(pthread_join(thread, NULL), 0);
@@ -397,8 +366,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("report-terminal");
         TCase *tcase = tcase_create("terminal");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, NULL, teardown);
@@ -413,9 +380,5 @@ int main(void) {
         tcase_add_test(tcase, terminal_closed_pipe_is_an_error);
         suite_add_tcase(suite, tcase);
 
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return report_run_tests(suite);
 }
