@@ -45,6 +45,7 @@ static const Verb VERBS[] = {
         { "results", verb_results, "ptest results", "Print how a run went"                  },
         { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
         { "report",  verb_report,  "ptest report",  "Make the reports of a run again"       },
+        { "diff",    verb_diff,    "ptest diff",    "Compare a run with the one before it"  },
         { "doctor",  verb_doctor,  "ptest doctor",  "Print what this machine can hold"      },
 };
 

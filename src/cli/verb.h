@@ -13,4 +13,5 @@ int verb_list(int argc, char **argv);
 int verb_results(int argc, char **argv);
 int verb_log(int argc, char **argv);
 int verb_report(int argc, char **argv);
+int verb_diff(int argc, char **argv);
 int verb_doctor(int argc, char **argv);

@@ -102,6 +102,12 @@ Change noise_judge(const NoiseRule *rule, const Spread *before, uint64_t value) 
         return CHANGE_NONE;
 }
 
+Change noise_suspect(const NoiseRule *rule, uint64_t before, uint64_t value) {
+        if (is_more(rule, rule->known_percent, before, value))
+                return CHANGE_MORE;
+        return is_more(rule, rule->known_percent, value, before) ? CHANGE_LESS : CHANGE_NONE;
+}
+
 Trend statistics_get_trend(const NoiseRule *rule, uint64_t *values, size_t n) {
         size_t third = n / 3;
         Spread before = {};

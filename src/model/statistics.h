@@ -51,6 +51,8 @@ Spread statistics_get_spread(uint64_t *values, size_t n);
  * them. In both cases by rule->least or more. CHANGE_LESS is the same with the parts exchanged.
  */
 Change noise_judge(const NoiseRule *rule, const Spread *before, uint64_t value);
+/* Whether one value against one other can be more or less at all, however little they may vary. */
+Change noise_suspect(const NoiseRule *rule, uint64_t before, uint64_t value);
 
 /* How a series of measurements, the oldest first, went on: its last third against its first third. */
 typedef struct Trend {

@@ -130,6 +130,15 @@ START_TEST(what_was_there_before_is_not_more)
 }
 END_TEST
 
+START_TEST(suspect_is_what_could_be_more_if_it_were_steady)
+{
+        ck_assert_int_eq(noise_suspect(&NOISE_RULE_DURATION, 1000000, 1200000), CHANGE_MORE);
+        ck_assert_int_eq(noise_suspect(&NOISE_RULE_DURATION, 1000000, 1199999), CHANGE_NONE);
+        ck_assert_int_eq(noise_suspect(&NOISE_RULE_DURATION, 1200000, 1000000), CHANGE_LESS);
+        ck_assert_int_eq(noise_suspect(&NOISE_RULE_DURATION, 10000, 109999), CHANGE_NONE);
+}
+END_TEST
+
 START_TEST(numbers_of_any_size_do_not_overflow)
 {
         Spread before = { .n = 1, .median = UINT64_MAX - 1 };
@@ -193,6 +202,7 @@ int main(void) {
         tcase_add_test(tcase, steady_test_is_slower_with_a_smaller_difference);
         tcase_add_test(tcase, test_that_varies_is_not_slower_within_what_it_varies);
         tcase_add_test(tcase, what_was_there_before_is_not_more);
+        tcase_add_test(tcase, suspect_is_what_could_be_more_if_it_were_steady);
         tcase_add_test(tcase, numbers_of_any_size_do_not_overflow);
         tcase_add_test(tcase, memory_below_a_few_mebibytes_is_noise);
         tcase_add_test(tcase, trend_compares_the_ends_of_a_series);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/history-json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/text.h"
+
+json_t *json_from_text(const char *text) {
+        _cleanup_free_ char *escaped = NULL;
+
+        if (!text)
+                return json_null();
+        if (text_is_utf8(text, strlen(text)))
+                return json_string_nocheck(text);
+        escaped = text_escape(text, strlen(text));
+        return escaped ? json_string(escaped) : NULL;
+}
+
+json_t *json_from_number(uint64_t n, uint64_t unknown) {
+        return n == unknown ? json_null() : json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
+}
+
+json_t *json_from_marks(unsigned marks) {
+        json_t *array = json_array();
+
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
+                if (marks & bit)
+                        json_array_append_new(array, json_string(mark_to_string((PtestMark)bit)));
+        return array;
+}
+
+json_t *json_from_id(sd_id128_t id) {
+        char digits[SD_ID128_STRING_MAX];
+
+        return sd_id128_is_null(id) ? json_null() : json_string(sd_id128_to_string(id, digits));
+}
+
+json_t *json_from_texts(const char *const *texts, size_t n) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(array, json_from_text(texts[i]));
+        return array;
+}
+
+json_t *json_from_spread(const Spread *spread) {
+        if (!spread)
+                return json_null();
+        return json_pack(
+                        "{s:o, s:o, s:o, s:o, s:o}",
+                        "n",
+                        json_from_number(spread->n, UINT64_MAX),
+                        "median",
+                        json_from_number(spread->median, UINT64_MAX),
+                        "mad",
+                        json_from_number(spread->deviation, UINT64_MAX),
+                        "least",
+                        json_from_number(spread->least, UINT64_MAX),
+                        "most",
+                        json_from_number(spread->most, UINT64_MAX));
+}
+
+static json_t *json_from_counts(const Tally *tally) {
+        json_t *object = json_object();
+
+        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
+                json_object_set_new(
+                                object,
+                                outcome_to_string(outcome),
+                                json_integer((json_int_t)tally->count[outcome]));
+        return object;
+}
+
+json_t *json_from_history_run(const HistoryRun *run) {
+        return json_pack(
+                        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}",
+                        "run_id",
+                        json_from_id(run->run_id),
+                        "suite",
+                        json_from_text(run->suite),
+                        "time_usec",
+                        json_from_number(run->started_usec, 0),
+                        "verdict",
+                        json_from_text(run->finished ? verdict_to_string(run->verdict) : NULL),
+                        "duration_usec",
+                        json_from_number(run->duration_usec, run->finished ? UINT64_MAX : 0),
+                        "hostname",
+                        json_from_text(run->hostname),
+                        "backend",
+                        json_from_text(run->backend),
+                        "resumes",
+                        json_from_id(run->resumes),
+                        "rerun_of",
+                        json_from_id(run->rerun_of),
+                        "shard",
+                        json_from_text(run->shard),
+                        "carried",
+                        (json_int_t)run->n_carried,
+                        "counts",
+                        json_from_counts(&run->tally));
+}
+
+json_t *json_from_history_result(const HistoryResult *result) {
+        if (!result)
+                return json_null();
+        return json_pack(
+                        "{s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:b}",
+                        "outcome",
+                        outcome_to_string(result->outcome),
+                        "reason",
+                        json_from_text(result->reason),
+                        "marks",
+                        json_from_marks(result->marks),
+                        "attempts",
+                        (json_int_t)result->attempts,
+                        "duration_usec",
+                        json_from_number(
+                                        result->started ? result->duration_usec : UINT64_MAX,
+                                        UINT64_MAX),
+                        "cpu_usec",
+                        json_from_number(
+                                        result->started ? result->cpu_usec : UINT64_MAX,
+                                        UINT64_MAX),
+                        "memory_peak",
+                        json_from_number(result->memory_peak, SIZE_UNKNOWN),
+                        "carried",
+                        result->carried);
+}
+
+int json_print(const char *before, json_t *value) {
+        int r;
+
+        if (!value)
+                return -ENOMEM;
+        fputs(before, stdout);
+        r = json_dumpf(value, stdout, JSON_ENCODE_ANY);
+        json_decref(value);
+        return r < 0 ? -EIO : 0;
+}
