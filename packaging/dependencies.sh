@@ -12,6 +12,7 @@ dependencies_to_build() {
 		libnng-dev
 		libsystemd-dev
 		libxml2-dev
+		libzstd-dev
 		meson
 		ninja-build
 		pkg-config
@@ -41,7 +42,9 @@ dependencies_to_test_in_tree() {
 		perl
 		procps
 		python3
+		systemd-journal-remote
 		systemd-sysv
+		zstd
 	END
 }
 

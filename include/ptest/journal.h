@@ -42,7 +42,7 @@
 #define PTEST_FIELD_HOSTNAME          "PTEST_HOSTNAME"
 #define PTEST_FIELD_COMMAND           "PTEST_COMMAND" /* the command line, quoted for a shell */
 #define PTEST_FIELD_WORKING_DIRECTORY "PTEST_WORKING_DIRECTORY" /* where the command was given */
-#define PTEST_FIELD_RUN_FILE          "PTEST_RUN_FILE" /* its path, while the run goes on */
+#define PTEST_FIELD_RUN_FILE          "PTEST_RUN_FILE" /* its path, while the run goes on; also in run finished: from then on */
 #define PTEST_FIELD_DEGRADED          "PTEST_DEGRADED" /* which limits are not held, as a sentence; or absent */
 #define PTEST_FIELD_RESUMES           "PTEST_RESUMES" /* the run id of the run that this one goes on with */
 #define PTEST_FIELD_RERUN_OF          "PTEST_RERUN_OF" /* the run id of the run whose tests are run again */

@@ -13,7 +13,7 @@ PV = "0.1.0+git"
 inherit meson pkgconfig systemd useradd features_check
 
 # nng is in meta-networking; inih, jansson, msgpack-c and uthash are in meta-oe.
-DEPENDS = "inih jansson libxml2 msgpack-c nng systemd uthash"
+DEPENDS = "inih jansson libxml2 msgpack-c nng systemd uthash zstd"
 REQUIRED_DISTRO_FEATURES = "systemd"
 
 # scdoc is in no common layer. Unit tests cannot run where this is cross-compiled.

@@ -190,6 +190,8 @@ static int get_run_finished(const Record *record, Event *event) {
                 r = get_time(record, PTEST_FIELD_DURATION, &event->run_finished.duration_usec);
         if (r >= 0)
                 r = get_size(record, PTEST_FIELD_JOURNAL_LOST, &event->run_finished.journal_lost);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_RUN_FILE, &event->run_finished.run_file);
         for (const RecordField *field = record_find(record, PTEST_FIELD_COUNT); field && r >= 0;
              field = record_find_next(record, field))
                 r = tally_parse_count(&event->run_finished.tally, field->data);

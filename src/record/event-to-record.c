@@ -292,6 +292,8 @@ static int put_run_finished(Record *record, const Event *event) {
                 r = put_number(record, PTEST_FIELD_DURATION, event->run_finished.duration_usec);
         if (r >= 0)
                 r = put_number(record, PTEST_FIELD_JOURNAL_LOST, event->run_finished.journal_lost);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_RUN_FILE, event->run_finished.run_file);
         for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX && r >= 0; outcome++)
                 r = put_count(record, outcome_to_string(outcome), tally->count[outcome]);
         if (r >= 0)

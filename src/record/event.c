@@ -85,6 +85,7 @@ Event *event_free(Event *event) {
         free(event->run_started.seed);
         free(event->run_started.shard);
         free(event->run_finished.reason);
+        free(event->run_finished.run_file);
         result_free(event->result);
         free(event->fixture.context);
         free(event->tests_found.test);

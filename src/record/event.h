@@ -57,8 +57,8 @@ typedef struct Event {
                 char *hostname;
                 char *command;
                 char *working_directory;
-                char *run_file; /* the path of the file that this event was written to first */
-                char *degraded; /* which limits are not held, as a sentence; NULL: none */
+                char *run_file;      /* the path of the file that this event was written to first */
+                char *degraded;      /* which limits are not held, as a sentence; NULL: none */
                 sd_id128_t resumes;  /* null: it is none that was resumed */
                 sd_id128_t rerun_of; /* null: it is none of tests of another run */
                 char *seed;          /* of the order; NULL: it is the suite's */
@@ -70,6 +70,7 @@ typedef struct Event {
                 char *reason; /* of a verdict that is not about tests: one line; may be NULL */
                 uint64_t duration_usec;
                 size_t journal_lost;
+                char *run_file; /* the path of the file in which the run is kept */
         } run_finished;
         /* of test finished, attempt finished and fixture failed; the latter's address is "CONTEXT (set-up)" */
         Result *result;

@@ -9,8 +9,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "basic/clock.h"
+#include "basic/log.h"
 #include "record/export.h"
 #include "record/journal.h"
 #include "record/run-file.h"
@@ -83,11 +86,9 @@ int recorder_new(
         return 0;
 }
 
-int recorder_write(Recorder *recorder, const Event *event) {
+/* To the run file only; the fields stay for the journal. */
+static int recorder_write_file(Recorder *recorder, const Event *event) {
         int r;
-
-        assert(recorder);
-        assert(event);
 
         record_reset(recorder->record);
         r = event_fill_record(event, recorder->record);
@@ -95,10 +96,70 @@ int recorder_write(Recorder *recorder, const Event *event) {
                 return r;
         buffer_reset(&recorder->fields, RECORDER_KEEP_SIZE);
         export_add_record(&recorder->fields, recorder->record);
+        return run_file_write(
+                        recorder->file, event->time_usec ?: clock_realtime(), &recorder->fields);
+}
 
-        r = run_file_write(recorder->file, event->time_usec ?: clock_realtime(), &recorder->fields);
-        if (recorder->journal && journal_send(recorder->journal, &recorder->fields) < 0)
+static void recorder_send(Recorder *recorder) {
+        if (recorder->journal && buffer_error(&recorder->fields) >= 0 &&
+            journal_send(recorder->journal, &recorder->fields) < 0)
                 recorder->journal_lost++;
+}
+
+int recorder_write(Recorder *recorder, const Event *event) {
+        int r;
+
+        assert(recorder);
+        assert(event);
+
+        r = recorder_write_file(recorder, event);
+        recorder_send(recorder);
+        return r;
+}
+
+static int event_set_run_file(Event *event, const char *path) {
+        char *s = strdup(path);
+
+        if (!s)
+                return -ENOMEM;
+        free(event->run_finished.run_file);
+        event->run_finished.run_file = s;
+        return 0;
+}
+
+/* The event tells the path that the file will have, so that it is written again if the file does not get it. */
+static int recorder_finish_file(Recorder *recorder, Event *event) {
+        RunFile *file = recorder->file;
+        int r, compressed;
+
+        r = event_set_run_file(event, run_file_get_compressed_path(file));
+        if (r >= 0)
+                r = recorder_write_file(recorder, event);
+        if (r < 0) {
+                (void)event_set_run_file(event, run_file_get_path(file));
+                return r;
+        }
+        compressed = run_file_finish(file);
+        if (compressed >= 0)
+                return 0;
+
+        log_warning("Failed to compress %s: %s", run_file_get_path(file), strerror(-compressed));
+        r = event_set_run_file(event, run_file_get_path(file));
+        if (r >= 0)
+                r = run_file_take_back(file);
+        if (r >= 0)
+                r = recorder_write_file(recorder, event);
+        return r < 0 ? r : run_file_sync(file);
+}
+
+int recorder_finish(Recorder *recorder, Event *event) {
+        int r;
+
+        assert(recorder);
+        assert(event->kind == EVENT_RUN_FINISHED);
+
+        r = recorder_finish_file(recorder, event);
+        recorder_send(recorder);
         return r;
 }
 

@@ -7,7 +7,8 @@
 /*
  * Writes the events of one run: to the run file, which is the truth, and to the journal
  *
- * The run file is <state>/runs/<suite>-<run id>.export, in the Journal Export Format, one write(2) a record.
+ * The run file is <state>/runs/<suite>-<run id>.export, in the Journal Export Format, one write(2) a record. The last
+ * event closes it: then it is compressed, and has .zst at its end.
  */
 
 typedef struct Recorder Recorder;
@@ -31,6 +32,14 @@ DEFINE_CLEANUP(Recorder, recorder_free);
  */
 int recorder_write(Recorder *recorder, const Event *event);
 
+/*
+ * The run's last event: writes it, and closes the file, safe on the disk. event->run_finished.run_file is set to where
+ * the file is from now on. 0; negative: see recorder_write(), or it may not be safe. That it could not be compressed is
+ * no error.
+ */
+int recorder_finish(Recorder *recorder, Event *event);
+
+/* Where the run file is now */
 const char *recorder_get_path(const Recorder *recorder);
 size_t recorder_get_journal_lost(const Recorder *recorder);
 /* fsync() of the run file; before the verdict is told */

@@ -10,76 +10,124 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "basic/fd.h"
 #include "basic/strv.h"
+#include "record/entry-sum.h"
 #include "record/field-filter.h"
+#include "record/run-file-format.h"
+#include "record/run-file-input.h"
+#include "record/source.h"
 
-#define READER_STEP         (64U * 1024U)
+#define READER_STEP      (64U * 1024U)
 /* Above the largest value that ptest writes (PTEST_SPILL_SIZE_MAX), far below what would hurt. */
-#define READER_VALUE_MAX    (32U * 1024U * 1024U)
-#define READER_PROBLEMS_MAX 20U
+#define READER_VALUE_MAX (32U * 1024U * 1024U)
+#define READER_ENTRY_MAX (2U * READER_VALUE_MAX)
+
+/* Internal: the bytes that follow do not belong to what stands in the window. */
+#define READER_GAP (-ESTALE)
 
 struct RunFileReader {
-        int fd;
-        char *path;
+        RunFileInput *input;
         char *data;
         size_t begin, end, allocated; /* data[begin..end) is read and not used yet */
-        uint64_t offset;              /* of data[begin] in the file */
+        uint64_t offset;              /* of data[begin] in the uncompressed file */
+        uint64_t gap_offset;          /* where the bytes after a gap stand */
+        size_t gap_size;              /* that many of them stand at data[end] already */
+        bool gap;                     /* after data[begin..end) there is one */
         bool eof;
         FieldFilter filter;
-        char **problems;
+
+        EntrySum sum;      /* of data of this entry that went before data[summed] */
+        size_t summed;     /* data[summed..begin) is of this entry, and not in the sum yet */
+        bool sum_required; /* the file has checksums, so that none is missing but by damage */
+        bool sum_seen, sum_good;
 };
 
-RunFileReader *run_file_reader_free(RunFileReader *reader) {
-        if (!reader)
-                return NULL;
-        fd_close(reader->fd);
-        free(reader->path);
-        free(reader->data);
-        strv_free(reader->problems);
-        free(reader);
-        return NULL;
-}
-
-int run_file_reader_new(const char *path, unsigned skip, RunFileReader **ret) {
+static int reader_open(const char *path, RunFileReader **ret) {
         _cleanup_(run_file_reader_freep) RunFileReader *reader = NULL;
-
-        assert(path);
-        assert(ret);
+        int r;
 
         reader = calloc(1, sizeof(RunFileReader));
         if (!reader)
                 return -ENOMEM;
-        reader->fd = -1;
+        entry_sum_init(&reader->sum);
+        r = run_file_input_new(path, &reader->input);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(reader);
+        return 0;
+}
+
+RunFileReader *run_file_reader_free(RunFileReader *reader) {
+        if (!reader)
+                return NULL;
+        run_file_input_free(reader->input);
+        free(reader->data);
+        free(reader);
+        return NULL;
+}
+
+/*
+ * Whether the file has checksums is found out from its first two entries beforehand: otherwise the first one, with
+ * its checksum's name damaged, would be believed.
+ */
+static int reader_probe(RunFileReader *reader, const char *path) {
+        _cleanup_(run_file_reader_freep) RunFileReader *probe = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        int r;
+
+        if (!run_file_input_is_regular(reader->input))
+                return 0;
+        r = record_new(&record);
+        if (r >= 0)
+                r = reader_open(path, &probe);
+        if (r < 0)
+                return r;
+        probe->filter.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
+        for (unsigned i = 0; i < 2 && r >= 0; i++) {
+                record_reset(record);
+                r = run_file_reader_read(probe, record);
+        }
+        if (probe->sum_required)
+                reader->sum_required = true;
+        strv_free(run_file_reader_take_problems(probe));
+        return MIN(r, 0);
+}
+
+int run_file_reader_new(const char *path, unsigned skip, RunFileReader **ret) {
+        _cleanup_(run_file_reader_freep) RunFileReader *reader = NULL;
+        int r;
+
+        assert(path);
+        assert(ret);
+
+        r = reader_open(path, &reader);
+        if (r >= 0)
+                r = reader_probe(reader, path);
+        if (r < 0)
+                return r;
         reader->filter.skip = skip;
-        reader->path = strdup(path);
-        if (!reader->path)
-                return -ENOMEM;
-        reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (reader->fd < 0)
-                return -errno;
         *ret = TAKE_PTR(reader);
         return 0;
 }
 
 char **run_file_reader_take_problems(RunFileReader *reader) {
-        return TAKE_PTR(reader->problems);
+        return run_file_input_take_problems(reader->input);
 }
 
 static int reader_add_problem(RunFileReader *reader, uint64_t offset, const char *what) {
-        size_t n = strv_length(reader->problems);
+        return run_file_input_add_problem(reader->input, offset, what);
+}
 
-        if (n > READER_PROBLEMS_MAX)
-                return 0;
-        if (n == READER_PROBLEMS_MAX)
-                return strv_extendf(&reader->problems, "%s: and more", reader->path);
-        return strv_extendf(
-                        &reader->problems, "%s: byte %" PRIu64 ": %s", reader->path, offset, what);
+/* ---- The window ---- */
+
+static void reader_add_sum(RunFileReader *reader) {
+        entry_sum_add(&reader->sum, reader->data + reader->summed, reader->begin - reader->summed);
+        reader->summed = reader->begin;
 }
 
 static void reader_skip(RunFileReader *reader, size_t n) {
@@ -89,17 +137,21 @@ static void reader_skip(RunFileReader *reader, size_t n) {
 
 /* Reads more of the file behind what is there. 0: nothing more */
 static int reader_fill(RunFileReader *reader) {
+        uint64_t offset = 0;
         ssize_t n;
 
         if (reader->eof)
                 return 0;
+        if (reader->gap)
+                return READER_GAP;
         if (reader->begin > 0) {
+                reader_add_sum(reader);
                 memmove(reader->data, reader->data + reader->begin, reader->end - reader->begin);
                 reader->end -= reader->begin;
-                reader->begin = 0;
+                reader->begin = reader->summed = 0;
         }
         if (reader->allocated - reader->end < READER_STEP) {
-                size_t size = MAX(reader->allocated * 2, 2 * READER_STEP);
+                size_t size = MAX(reader->allocated * 2, 4 * READER_STEP);
                 char *data = realloc(reader->data, size);
 
                 if (!data)
@@ -107,14 +159,39 @@ static int reader_fill(RunFileReader *reader) {
                 reader->data = data;
                 reader->allocated = size;
         }
-        do
-                n = read(reader->fd, reader->data + reader->end, reader->allocated - reader->end);
-        while (n < 0 && errno == EINTR);
+        n = run_file_input_read(
+                        reader->input,
+                        reader->data + reader->end,
+                        reader->allocated - reader->end,
+                        &reader->gap,
+                        &offset);
         if (n < 0)
-                return -errno;
+                return (int)n;
         reader->eof = n == 0;
+        if (reader->gap) {
+                reader->gap_offset = offset;
+                reader->gap_size = (size_t)n;
+                return READER_GAP;
+        }
         reader->end += (size_t)n;
         return n > 0;
+}
+
+/* Drops what stands before the gap, and goes on behind it. */
+static void reader_pass_gap(RunFileReader *reader) {
+        reader->begin = reader->summed = reader->end;
+        reader->end += reader->gap_size;
+        reader->offset = reader->gap_offset;
+        reader->gap = false;
+}
+
+/* The begin of an entry */
+static void reader_begin_entry(RunFileReader *reader, Record *record) {
+        record_reset(record);
+        field_filter_reset(&reader->filter);
+        entry_sum_init(&reader->sum);
+        reader->summed = reader->begin;
+        reader->sum_seen = reader->sum_good = false;
 }
 
 /* Makes n bytes present. 0: the file ends before */
@@ -184,6 +261,27 @@ static int reader_read_binary(RunFileReader *reader, size_t line_size, Record *r
         return 1;
 }
 
+static bool line_is_checksum(const char *line, size_t size) {
+        const size_t n = strlen(RUN_FILE_CHECKSUM_FIELD);
+
+        return size > n && line[n] == '=' && memcmp(line, RUN_FILE_CHECKSUM_FIELD, n) == 0;
+}
+
+/* The last field of an entry; line does not end in a NUL. */
+static void reader_check_sum(RunFileReader *reader, const char *line, size_t size) {
+        char expected[sizeof(RUN_FILE_CHECKSUM_FIELD "=0123456789abcdef\n")];
+        size_t n;
+
+        reader_add_sum(reader);
+        n = (size_t)snprintf(
+                        expected,
+                        sizeof(expected),
+                        RUN_FILE_CHECKSUM_FIELD "=%016" PRIx64 "\n",
+                        entry_sum_get(&reader->sum));
+        reader->sum_seen = true;
+        reader->sum_good = size == n && memcmp(line, expected, n) == 0;
+}
+
 /* One field. 1; 2: the empty line at an entry's end; 0: the end of the file */
 static int reader_read_field(RunFileReader *reader, Record *record) {
         const char *line, *equals;
@@ -198,9 +296,16 @@ static int reader_read_field(RunFileReader *reader, Record *record) {
                 reader_skip(reader, 1);
                 return 2;
         }
+        /* What stands behind the checksum is not covered by it. */
+        reader->sum_good = false;
         equals = memchr(line, '=', size);
         if (!equals)
                 return reader_read_binary(reader, size, record);
+        if (line_is_checksum(line, size)) {
+                reader_check_sum(reader, line, size);
+                reader_skip(reader, size);
+                return 1;
+        }
 
         name_size = (size_t)(equals - line);
         if (!field_filter_drops(&reader->filter, line, name_size, size - name_size - 2)) {
@@ -237,39 +342,87 @@ static int reader_skip_entry(RunFileReader *reader) {
         }
 }
 
-int run_file_reader_read(RunFileReader *reader, Record *record) {
+/* An entry that was read to its end: 1: it is one; 0: it is damaged, which is told */
+static int reader_finish_entry(RunFileReader *reader, uint64_t begin, Record *record) {
+        int r;
+
+        if (reader->sum_seen)
+                reader->sum_required = true;
+        if (reader->sum_seen ? reader->sum_good : !reader->sum_required) {
+                r = field_filter_finish(&reader->filter, record);
+                return r < 0 ? r : 1;
+        }
+        r = reader_add_problem(
+                        reader,
+                        begin,
+                        reader->sum_seen ? "the entry's checksum is wrong; entry left out" :
+                                           "the entry has no checksum; entry left out");
+        return MIN(r, 0);
+}
+
+/* What is left at the end of the file */
+static int reader_finish(RunFileReader *reader, uint64_t begin, Record *record) {
+        int r = 0;
+
+        if (record->n_fields > 0 || reader->end > reader->begin)
+                r = reader_add_problem(reader, begin, "the last entry is cut off");
+        reader_skip(reader, reader->end - reader->begin);
+        record_reset(record);
+        return MIN(r, 0);
+}
+
+/* One entry, or a try at it. 1: an entry; 0: the end; 2: not one, and again */
+static int reader_try_entry(RunFileReader *reader, Record *record) {
         uint64_t begin = reader->offset;
+        int r;
 
-        assert(record->n_fields == 0);
+        reader_begin_entry(reader, record);
+        do
+                r = reader_read_field(reader, record);
+        while (r == 1 && reader->offset - begin <= READER_ENTRY_MAX);
 
-        for (;;) {
-                int r = reader_read_field(reader, record);
-
-                if (r == 2 && record->n_fields > 0) {
-                        r = field_filter_finish(&reader->filter, record);
-                        return r < 0 ? r : 1;
-                }
-                if (r == 2)
-                        begin = reader->offset;
-                if (r > 0)
-                        continue;
-
-                if (r == 0) {
-                        if (record->n_fields > 0 || reader->end > reader->begin)
-                                r = reader_add_problem(reader, begin, "the last entry is cut off");
-                        reader_skip(reader, reader->end - reader->begin);
-                        record_reset(record);
-                        return r;
-                }
-                if (r != -EBADMSG)
-                        return r;
+        if (r == 2 && reader->offset - begin == 1)
+                return 2;
+        if (r == 2) {
+                r = reader_finish_entry(reader, begin, record);
+                return r == 0 ? 2 : r;
+        }
+        if (r == 0)
+                return reader_finish(reader, begin, record);
+        if (r == 1)
+                r = -EBADMSG;
+        if (r == -EBADMSG) {
                 r = reader_add_problem(reader, reader->offset, "not a field; entry left out");
                 if (r >= 0)
                         r = reader_skip_entry(reader);
-                if (r < 0)
-                        return r;
-                record_reset(record);
-                field_filter_reset(&reader->filter);
-                begin = reader->offset;
         }
+        /* What is missing has been told by the input. */
+        if (r == READER_GAP) {
+                reader_pass_gap(reader);
+                r = 0;
+        }
+        return r < 0 ? r : 2;
+}
+
+int run_file_reader_read(RunFileReader *reader, Record *record) {
+        int r;
+
+        assert(record->n_fields == 0);
+
+        do
+                r = reader_try_entry(reader, record);
+        while (r == 2);
+        if (r <= 0)
+                record_reset(record);
+        return r;
+}
+
+int run_file_reader_seek_last(RunFileReader *reader) {
+        int r = run_file_input_seek_last(reader->input);
+
+        if (r <= 0)
+                return r;
+        reader->begin = reader->end = reader->summed = 0;
+        reader->eof = reader->gap = false;
+        return 1;
 }

@@ -16,12 +16,19 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/file.h"
+#include "record/entry-sum.h"
 #include "record/export.h"
+#include "record/run-file-compress.h"
+#include "record/run-file-format.h"
 
 struct RunFile {
         int fd;
         char *path;
-        uint64_t size;  /* what stands in the file */
+        char *compressed_path;
+        uint64_t size;       /* what stands in the file */
+        uint64_t last_begin; /* of the last entry */
+        uint64_t *begins;    /* of the parts in which it will be compressed */
+        size_t n_begins, n_allocated;
         Buffer trusted; /* the fields that are the same in each entry */
 };
 
@@ -33,6 +40,8 @@ RunFile *run_file_free(RunFile *file) {
                 (void)unlink(file->path);
         fd_close(file->fd);
         free(file->path);
+        free(file->compressed_path);
+        free(file->begins);
         buffer_done(&file->trusted);
         free(file);
         return NULL;
@@ -79,16 +88,20 @@ int run_file_new(const char *path, RunFile **ret) {
                 return -ENOMEM;
         file->fd = -1;
         file->path = strdup(path);
+        if (asprintf(&file->compressed_path, "%s" RUN_FILE_COMPRESSED_SUFFIX, path) < 0)
+                file->compressed_path = NULL;
         trusted_add_fields(&file->trusted);
-        if (!file->path || buffer_error(&file->trusted) < 0)
+        if (!file->path || !file->compressed_path || buffer_error(&file->trusted) < 0)
                 return -ENOMEM;
 
         r = path_make_parent(path);
         if (r < 0)
                 return r;
-        file->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+        file->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
         if (file->fd < 0)
                 return -errno;
+        /* A file system without locks only loses that others can see who is alive. */
+        (void)fcntl(file->fd, F_OFD_SETLK, &(struct flock){ .l_type = F_WRLCK });
         *ret = TAKE_PTR(file);
         return 0;
 }
@@ -113,8 +126,43 @@ static int fd_write_vector(int fd, struct iovec *iov, size_t n) {
         return 0;
 }
 
+static void run_file_add_begin(RunFile *file, uint64_t offset) {
+        if (file->n_begins == file->n_allocated) {
+                size_t n = MAX(file->n_allocated * 2, 32U);
+                uint64_t *begins = realloc(file->begins, n * sizeof(uint64_t));
+
+                /* Then that part becomes larger. */
+                if (!begins)
+                        return;
+                file->begins = begins;
+                file->n_allocated = n;
+        }
+        file->begins[file->n_begins++] = offset;
+}
+
+/* The first entry is a part of its own, so that lists of runs need not read more. */
+static void run_file_choose_part(RunFile *file, uint64_t entry_size) {
+        if (file->n_begins < 2 ||
+            file->size + entry_size - file->begins[file->n_begins - 1] > RUN_FILE_FRAME_SIZE)
+                run_file_add_begin(file, file->size);
+}
+
+/* The checksum's field, and the empty line */
+static size_t entry_format_end(char *buf, size_t size, const struct iovec *iov, size_t n) {
+        EntrySum sum;
+
+        entry_sum_init(&sum);
+        for (size_t i = 0; i < n; i++)
+                entry_sum_add(&sum, iov[i].iov_base, iov[i].iov_len);
+        return (size_t)snprintf(
+                        buf,
+                        size,
+                        RUN_FILE_CHECKSUM_FIELD "=%016" PRIx64 "\n\n",
+                        entry_sum_get(&sum));
+}
+
 int run_file_write(RunFile *file, uint64_t realtime_usec, const Buffer *fields) {
-        char stamps[128];
+        char stamps[128], end[64];
         struct iovec iov[4];
         size_t size = 0;
         int r, n;
@@ -130,7 +178,7 @@ int run_file_write(RunFile *file, uint64_t realtime_usec, const Buffer *fields) 
         iov[0] = (struct iovec){ stamps, (size_t)n };
         iov[1] = (struct iovec){ file->trusted.data, file->trusted.size };
         iov[2] = (struct iovec){ fields->data, fields->size };
-        iov[3] = (struct iovec){ (char *)"\n", 1 };
+        iov[3] = (struct iovec){ end, entry_format_end(end, sizeof(end), iov, 3) };
         for (size_t i = 0; i < ELEMENTSOF(iov); i++)
                 size += iov[i].iov_len;
 
@@ -141,8 +189,43 @@ int run_file_write(RunFile *file, uint64_t realtime_usec, const Buffer *fields) 
                         return r;
                 return r;
         }
+        run_file_choose_part(file, size);
+        file->last_begin = file->size;
         file->size += size;
         return 0;
+}
+
+int run_file_take_back(RunFile *file) {
+        if (ftruncate(file->fd, (off_t)file->last_begin) < 0)
+                return -errno;
+        file->size = file->last_begin;
+        while (file->n_begins > 0 && file->begins[file->n_begins - 1] >= file->size)
+                file->n_begins--;
+        return 0;
+}
+
+int run_file_finish(RunFile *file) {
+        int r;
+
+        if (file->size == 0)
+                return -ENODATA;
+        if (file->begins[file->n_begins - 1] != file->last_begin)
+                run_file_add_begin(file, file->last_begin);
+        r = run_file_compress(
+                        file->fd,
+                        &(RunFileParts){ file->begins, file->n_begins, file->size },
+                        file->compressed_path);
+        if (r < 0)
+                return r;
+        /* With both a reader takes the compressed one. */
+        (void)unlink(file->path);
+        free(file->path);
+        file->path = TAKE_PTR(file->compressed_path);
+        return 0;
+}
+
+const char *run_file_get_compressed_path(const RunFile *file) {
+        return file->compressed_path ?: file->path;
 }
 
 int run_file_sync(RunFile *file) {

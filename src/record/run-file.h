@@ -7,15 +7,18 @@
 #include <sys/types.h>
 
 /*
- * The run file: entries in the Journal Export Format, appended one by one
+ * The run file: entries in the Journal Export Format, appended one by one, and compressed at the end
  *
  * Each entry begins with the fields that a journal needs (time stamps, boot id) and that journald would have
- * added (host, pid, …), so that systemd-journal-remote makes a journal file of it.
+ * added (host, pid, …), so that systemd-journal-remote makes a journal file of it, and ends with a checksum.
  */
 
 typedef struct RunFile RunFile;
 
-/* Creates the file, with the directories above it. -EEXIST */
+/*
+ * Creates the file, with the directories above it, and holds a lock on it (an OFD lock of the whole file) until it is
+ * freed, so that others see that it is being written. -EEXIST
+ */
 int run_file_new(const char *path, RunFile **ret);
 RunFile *run_file_free(RunFile *file);
 DEFINE_CLEANUP(RunFile, run_file_free);
@@ -25,5 +28,17 @@ DEFINE_CLEANUP(RunFile, run_file_free);
  * written whole (a full disk) is taken back, so that what stands before it stays readable.
  */
 int run_file_write(RunFile *file, uint64_t realtime_usec, const Buffer *fields);
+/* Removes the last entry again. */
+int run_file_take_back(RunFile *file);
 int run_file_sync(RunFile *file);
+
+/* Where it will be once it is compressed */
+const char *run_file_get_compressed_path(const RunFile *file);
+/*
+ * Closes the file: compresses it to that path, safe on the disk, and removes the plain one. When this fails it stays as
+ * it is.
+ */
+int run_file_finish(RunFile *file);
+
+/* Where it is now */
 const char *run_file_get_path(const RunFile *file);

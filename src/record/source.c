@@ -10,6 +10,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "record/journal-reader.h"
+#include "record/run-file-format.h"
 #include "record/run-file-reader.h"
 #include "record/source-find.h"
 
@@ -40,9 +41,20 @@ Source *source_free(Source *source) {
 }
 
 static int source_open_file(Source *source, const char *path, unsigned skip, char **ret_problem) {
+        _cleanup_free_ char *compressed = NULL;
         int r;
 
         r = run_file_reader_new(path, skip, &source->file);
+        /* The path that the run had while it was written stays good. */
+        if (r == -ENOENT && text_ends_with(path, ".export")) {
+                if (asprintf(&compressed, "%s" RUN_FILE_COMPRESSED_SUFFIX, path) < 0) {
+                        compressed = NULL;
+                        return -ENOMEM;
+                }
+                r = run_file_reader_new(compressed, skip, &source->file);
+                if (r >= 0)
+                        path = compressed;
+        }
         if (r == -ENOENT && asprintf(ret_problem, "There is no run file %s", path) < 0) {
                 *ret_problem = NULL;
                 return -ENOMEM;

@@ -14,6 +14,7 @@
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "record/run-file-format.h"
 
 #define STATE_SUFFIX    ".export"
 /* Of a file name's 255 bytes 40 are for the id and the suffix. */
@@ -158,7 +159,11 @@ bool state_run_is_of_suite(const StateRun *run, const char *suite) {
 static int run_name_parse(const char *name, size_t *ret_suite_size, char *ret_id) {
         size_t size = strlen(name), id_begin;
 
-        if (!text_ends_with(name, STATE_SUFFIX) || size < 1 + 1 + 32 + strlen(STATE_SUFFIX))
+        if (text_ends_with(name, STATE_SUFFIX RUN_FILE_COMPRESSED_SUFFIX))
+                size -= strlen(RUN_FILE_COMPRESSED_SUFFIX);
+        else if (!text_ends_with(name, STATE_SUFFIX))
+                return -EINVAL;
+        if (size < 1 + 1 + 32 + strlen(STATE_SUFFIX))
                 return -EINVAL;
         id_begin = size - strlen(STATE_SUFFIX) - 32;
         if (name[id_begin - 1] != '-' || strspn(name + id_begin, "0123456789abcdef") != 32)
@@ -205,6 +210,34 @@ static int run_compare(const void *a, const void *b) {
         return strcmp(x->path, y->path);
 }
 
+static int run_compare_path(const void *a, const void *b) {
+        const StateRun *x = a, *y = b;
+
+        return strcmp(x->path, y->path);
+}
+
+/*
+ * A run whose writer died just when its file was compressed has both files, which are the same. By their paths the
+ * plain one stands right before the other.
+ */
+static void runs_drop_plain(StateRuns *runs) {
+        size_t n = 0;
+
+        qsort(runs->runs, runs->n_runs, sizeof(StateRun), run_compare_path);
+        for (size_t i = 0; i < runs->n_runs; i++) {
+                StateRun *run = runs->runs + i;
+                size_t size = strlen(run->path);
+
+                if (i + 1 < runs->n_runs && strncmp(run->path, run[1].path, size) == 0 &&
+                    strcmp(run[1].path + size, RUN_FILE_COMPRESSED_SUFFIX) == 0) {
+                        free(run->path);
+                        free(run->suite);
+                } else
+                        runs->runs[n++] = *run;
+        }
+        runs->n_runs = n;
+}
+
 static void closedirp(DIR **dir) {
         if (*dir)
                 closedir(*dir);
@@ -240,8 +273,10 @@ int state_list_runs(const char *state_dir, StateRuns *ret) {
                 if (r < 0)
                         return r;
         }
-        if (runs.n_runs > 0)
+        if (runs.n_runs > 0) {
+                runs_drop_plain(&runs);
                 qsort(runs.runs, runs.n_runs, sizeof(StateRun), run_compare);
+        }
         *ret = runs;
         runs = (StateRuns){};
         return 0;

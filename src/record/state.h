@@ -9,7 +9,8 @@
 #include <systemd/sd-id128.h>
 
 /*
- * The state directory, and the run files in it: <state>/runs/<suite>-<run id>.export
+ * The state directory, and the run files in it: <state>/runs/<suite>-<run id>.export while they are written, with .zst
+ * behind it when they are closed
  */
 
 /* What the name of a run file says of it, and when it was last written. */

@@ -512,16 +512,18 @@ static void add_failures(Terminal *terminal) {
         summary_add_failures(&terminal->summary, &terminal->style, &terminal->text, columns, rows);
 }
 
-static void add_records(Terminal *terminal) {
+static void add_records(Terminal *terminal, const Event *event) {
+        /* When the run is over its file is compressed, and has another name. */
+        const char *file = event->run_finished.run_file ?: terminal->run_file;
         Buffer *text = &terminal->text;
 
-        if (!terminal->run_file)
+        if (!file)
                 return;
         if (terminal->summary.n_bad > 0)
                 buffer_add_string(text, "ptest log ADDRESS shows a test's output; records in ");
         else
                 buffer_add_string(text, "Records in ");
-        add_safe(terminal, STYLE_PLAIN, terminal->run_file);
+        add_safe(terminal, STYLE_PLAIN, file);
         buffer_add(text, "\n", 1);
 }
 
@@ -538,7 +540,7 @@ static int terminal_on_run_finished(Terminal *terminal, const Event *event) {
         }
         summary_add_verdict(&terminal->summary, &terminal->style, &terminal->text, event);
         if (!quiet)
-                add_records(terminal);
+                add_records(terminal, event);
         return terminal_flush(terminal);
 }
 

@@ -25,7 +25,10 @@ MESSAGE_IDS = dict(re.findall(r'#define PTEST_MESSAGE_(\w+)\s+"([0-9a-f]{32})"',
 
 def read_export(path):
     """The records of a run file: dicts of name to bytes, or to a list of them for a field that is there twice."""
-    data = Path(path).read_bytes()
+    if Path(path).suffix == ".zst":
+        data = subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
+    else:
+        data = Path(path).read_bytes()
     records, record, at = [], {}, 0
     while at < len(data):
         end = data.index(b"\n", at)
@@ -126,7 +129,7 @@ class Run:
 
     @property
     def run_file(self):
-        files = list((self.scratch / "state" / "runs").glob("*.export"))
+        files = list((self.scratch / "state" / "runs").glob("*.export*"))
         assert len(files) == 1, f"run files: {files}; stderr: {self.stderr!r}"
         return files[0]
 

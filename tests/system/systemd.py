@@ -137,7 +137,7 @@ class Service:
 
     @property
     def records(self):
-        files = sorted(Path("/var/lib/ptest/runs").glob(f"{self.name}-*.export"), key=os.path.getmtime)
+        files = sorted(Path("/var/lib/ptest/runs").glob(f"{self.name}-*.export*"), key=os.path.getmtime)
         return read_export(files[-1])
 
     def records_of(self, kind):
@@ -161,7 +161,7 @@ class Service:
         output("systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", self.unit, check=False, quiet=True)
         subprocess.run(["systemctl", "stop", self.unit], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["systemctl", "reset-failed", self.unit], check=False, stderr=subprocess.DEVNULL)
-        for path in Path("/var/lib/ptest/runs").glob(f"{self.name}-*.export"):
+        for path in Path("/var/lib/ptest/runs").glob(f"{self.name}-*.export*"):
             path.unlink()
         self.suite.unlink()
         shutil.rmtree(self.marks, ignore_errors=True)
