@@ -12,6 +12,7 @@
 #include "coordinator/growth.h"
 #include "coordinator/places.h"
 #include "coordinator/retry.h"
+#include "coordinator/timer.h"
 
 /*
  * What the files of the coordinator share: coordinator.c (its life, signals, display), coordinator-outcome.c (who gets
@@ -78,8 +79,14 @@ struct Coordinator {
         sd_event_source *signals[3];
         sd_event_source *work;
         sd_event_source *tick;
-        sd_event_source *limit;
-        sd_event_source *patience; /* until out_of_time */
+        Timer limit;
+        Timer patience; /* until out_of_time */
+
+        /* coordinator-pause.c */
+        sd_event_source *stops[2];
+        sd_event_source *pause_limit; /* of its patience with workers */
+        bool pausing;
+        bool paused_enough; /* the patience is over */
 };
 
 /* ---- Outcomes ---- */
@@ -112,12 +119,31 @@ void coordinator_on_context_failed(
 void coordinator_wake(Coordinator *coordinator);
 int coordinator_on_work(sd_event_source *source, void *userdata);
 
+/* The time of tear-downs is over. */
+int coordinator_on_patience(sd_event_source *source, uint64_t usec, void *userdata);
+
 /* Only forwards. */
 void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, const char *reason);
 /* The same, and the run is incomplete. */
 void coordinator_interrupt(Coordinator *coordinator, RunPhase phase, const char *reason);
 /* No worker is started in it any more. */
 void coordinator_close_slot(Coordinator *coordinator, unsigned i, const char *reason);
+
+/* ---- Pausing ---- */
+
+/* Before there is a thread: nng's would let themselves be stopped, and us with them. */
+int coordinator_block_stops(void);
+int coordinator_watch_stops(Coordinator *coordinator);
+/* As sd_event_loop(), which does not notice when it was stopped. */
+int coordinator_loop(Coordinator *coordinator);
+/* While it is pausing: stops, if all that runs stands still. */
+void coordinator_try_pause(Coordinator *coordinator);
+/* It is not to be stopped any more. */
+void coordinator_cancel_pause(Coordinator *coordinator);
+void coordinator_on_slot_stands(Slot *slot, void *userdata);
+
+/* Tests and fixtures */
+size_t coordinator_count_running(const Coordinator *coordinator);
 
 /* ---- Slots ---- */
 

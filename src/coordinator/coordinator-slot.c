@@ -10,7 +10,11 @@
 #include "basic/text.h"
 
 static void coordinator_on_slot_ready(Slot *slot, void *userdata) {
+        const Coordinator *coordinator = userdata;
+
         coordinator_wake(userdata);
+        if (coordinator->pausing)
+                slot_pause(slot, true);
 }
 
 /* Nothing is run again in a run that comes to its end, nor in a context of which nothing is run any more. */
@@ -153,6 +157,7 @@ const SlotHandlers coordinator_slot_handlers = {
         .on_returned = coordinator_on_slot_returned,
         .on_fixture = coordinator_on_slot_fixture,
         .on_fixture_returned = coordinator_on_slot_fixture_returned,
+        .on_stands = coordinator_on_slot_stands,
         .on_event = coordinator_on_slot_event,
         .on_empty = coordinator_on_slot_empty,
         .on_lost = coordinator_on_slot_lost,

@@ -29,9 +29,12 @@ static bool coordinator_keeps_slot(const Coordinator *coordinator, unsigned i) {
 }
 
 /* Whatever holds up the end now is ended, and what is still to be torn down stays so. */
-static int coordinator_on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
+int coordinator_on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
         Coordinator *coordinator = userdata;
 
+        if (!timer_is_due(&coordinator->patience))
+                return 0;
+        coordinator_cancel_pause(coordinator);
         coordinator->out_of_time = true;
         for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++)
                 slot_abort(pool_get_slot(coordinator->pool, i), "the run was stopped");
@@ -39,27 +42,12 @@ static int coordinator_on_patience(sd_event_source *source, uint64_t usec, void 
         return 0;
 }
 
-static void coordinator_begin_patience(Coordinator *coordinator) {
-        int r;
-
-        r = sd_event_add_time(
-                        coordinator->event,
-                        &coordinator->patience,
-                        CLOCK_MONOTONIC,
-                        clock_monotonic() + COORDINATOR_TEAR_DOWN_TIME,
-                        USEC_PER_MSEC,
-                        coordinator_on_patience,
-                        coordinator);
-        if (r < 0)
-                log_error_errno(r, "Failed to limit the time of tear-downs: %m");
-}
-
 void coordinator_begin_phase(Coordinator *coordinator, RunPhase phase, const char *reason) {
         if (phase <= coordinator->phase)
                 return;
         coordinator->phase = phase;
         if (phase == RUN_STOPPING)
-                coordinator_begin_patience(coordinator);
+                timer_arm(&coordinator->patience, clock_monotonic() + COORDINATOR_TEAR_DOWN_TIME);
         if (reason && !coordinator->not_run_reason)
                 coordinator->not_run_reason = strdup(reason);
         for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {
@@ -217,6 +205,10 @@ int coordinator_on_work(sd_event_source *source, void *userdata) {
         const bool ends = coordinator->phase >= RUN_WINDING_DOWN;
         bool clean;
 
+        if (coordinator->pausing) {
+                coordinator_try_pause(coordinator);
+                return 0;
+        }
         growth_tell(&coordinator->growth);
         if (coordinator->phase < RUN_ENDING)
                 coordinator_give_work(coordinator);

@@ -33,6 +33,7 @@ static int coordinator_on_signal(
         Coordinator *coordinator = userdata;
         _cleanup_free_ char *reason = NULL;
 
+        coordinator_cancel_pause(coordinator);
         if (info->ssi_signo == SIGINT && coordinator->phase == RUN_GOING) {
                 coordinator_notice(
                                 coordinator,
@@ -52,6 +53,9 @@ static int coordinator_on_limit(sd_event_source *source, uint64_t usec, void *us
         _cleanup_free_ char *reason = NULL;
         char limit[FORMAT_MAX];
 
+        if (!timer_is_due(&coordinator->limit))
+                return 0;
+        coordinator_cancel_pause(coordinator);
         (void)text_setf(&reason,
                         "the limit of the whole run, %s, was reached",
                         format_time(limit, coordinator->config.run_timeout_usec));
@@ -79,6 +83,18 @@ bool coordinator_get_running(
         return true;
 }
 
+size_t coordinator_count_running(const Coordinator *coordinator) {
+        size_t n = 0;
+
+        for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {
+                uint64_t age;
+                const char *address;
+
+                n += coordinator_get_running(coordinator, i, &address, &age);
+        }
+        return n;
+}
+
 static void coordinator_get_progress(const Coordinator *coordinator, CoordinatorProgress *ret) {
         const Tally *tally = plan_get_tally(coordinator->plan);
         CoordinatorProgress progress = {
@@ -88,14 +104,9 @@ static void coordinator_get_progress(const Coordinator *coordinator, Coordinator
                 .elapsed_usec = clock_monotonic() - coordinator->started_usec,
                 .remaining_usec = USEC_INFINITY,
                 .slots = coordinator->config.workers,
+                .running = coordinator_count_running(coordinator),
         };
 
-        for (unsigned i = 0; i < pool_get_size(coordinator->pool); i++) {
-                uint64_t age;
-                const char *address;
-
-                progress.running += coordinator_get_running(coordinator, i, &address, &age);
-        }
         /* Before a tenth is done the rest is a guess. */
         if (progress.reported * 10 >= progress.planned && progress.reported > 0)
                 progress.remaining_usec = progress.elapsed_usec / progress.reported *
@@ -116,9 +127,9 @@ static int coordinator_on_tick(sd_event_source *source, uint64_t usec, void *use
                 notify_progress(&progress);
                 coordinator->notified_usec = now;
         }
-        if (coordinator->phase == RUN_GOING)
+        if (coordinator->phase == RUN_GOING && !coordinator->pausing)
                 dispatch_rebalance(&coordinator->dispatch);
-        r = sd_event_source_set_time(source, now + COORDINATOR_TICK);
+        r = sd_event_source_set_time(source, clock_machine() + COORDINATOR_TICK);
         if (r < 0)
                 return r;
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -176,14 +187,23 @@ static int coordinator_add_sources(Coordinator *coordinator) {
                         coordinator_on_tick,
                         "coordinator-tick",
                         &coordinator->tick);
-        if (r < 0 || limit == USEC_INFINITY)
-                return r;
-        return coordinator_add_time(
-                        coordinator,
-                        usec_add(clock_monotonic(), limit),
-                        coordinator_on_limit,
-                        "run-limit",
-                        &coordinator->limit);
+        if (r >= 0)
+                r = coordinator_watch_stops(coordinator);
+        if (r >= 0)
+                r = timer_init(&coordinator->patience,
+                               coordinator->event,
+                               "patience",
+                               coordinator_on_patience,
+                               coordinator);
+        if (r >= 0)
+                r = timer_init(&coordinator->limit,
+                               coordinator->event,
+                               "run-limit",
+                               coordinator_on_limit,
+                               coordinator);
+        if (r >= 0 && limit != USEC_INFINITY)
+                timer_arm(&coordinator->limit, usec_add(clock_monotonic(), limit));
+        return r;
 }
 
 static int coordinator_new_backend(Coordinator *coordinator) {
@@ -341,7 +361,9 @@ int coordinator_new(
                                        .suite = suite,
                                        .recorder = recorder };
         coordinator->started_usec = clock_monotonic();
-        r = sd_event_new(&coordinator->event);
+        r = coordinator_block_stops();
+        if (r >= 0)
+                r = sd_event_new(&coordinator->event);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the event loop: %m");
         (void)sd_event_set_watchdog(coordinator->event, true);
@@ -397,7 +419,7 @@ int coordinator_run(Coordinator *coordinator, Verdict *ret) {
         if (coordinator->suite->n_tests == 0 && coordinator->config.empty_reason)
                 coordinator_set_verdict_reason(coordinator, coordinator->config.empty_reason);
         carry_begin(&coordinator->carry, coordinator);
-        r = sd_event_loop(coordinator->event);
+        r = coordinator_loop(coordinator);
         if (r < 0)
                 log_error_errno(r, "The event loop failed: %m");
         coordinator_complete_rest(coordinator);
@@ -412,8 +434,11 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
                 sd_event_source_disable_unref(coordinator->signals[i]);
         sd_event_source_disable_unref(coordinator->work);
         sd_event_source_disable_unref(coordinator->tick);
-        sd_event_source_disable_unref(coordinator->limit);
-        sd_event_source_disable_unref(coordinator->patience);
+        timer_done(&coordinator->limit);
+        timer_done(&coordinator->patience);
+        sd_event_source_disable_unref(coordinator->pause_limit);
+        for (size_t i = 0; i < ELEMENTSOF(coordinator->stops); i++)
+                sd_event_source_disable_unref(coordinator->stops[i]);
         pool_free(coordinator->pool);
         fixtures_done(&coordinator->fixtures);
         growth_done(&coordinator->growth);

@@ -155,7 +155,7 @@ static int cores_on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
         cores_dispatch(cores);
         if (cores->n > 0) {
-                (void)sd_event_source_set_time(source, clock_monotonic() + CORE_TICK_USEC);
+                (void)sd_event_source_set_time(source, clock_machine() + CORE_TICK_USEC);
                 (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         }
         return 0;
@@ -228,7 +228,7 @@ bool cores_keep(Cores *cores, Event *event) {
         core->deadline_usec = usec_add(clock_monotonic(), CORE_WAIT_USEC);
         DL_APPEND(cores->list, core);
         cores->n++;
-        (void)sd_event_source_set_time(cores->tick, clock_monotonic());
+        (void)sd_event_source_set_time(cores->tick, clock_machine());
         (void)sd_event_source_set_enabled(cores->tick, SD_EVENT_ONESHOT);
         return true;
 }

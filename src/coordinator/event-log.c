@@ -195,6 +195,24 @@ void event_log_carry(EventLog *log, Event *event) {
         event_log_emit(log, owned);
 }
 
+void event_log_paused(EventLog *log, size_t running) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_RUN_PAUSED);
+
+        if (!event)
+                return;
+        event->pause.running = running;
+        event_log_emit(log, event);
+}
+
+void event_log_continued(EventLog *log, uint64_t away_usec) {
+        _cleanup_(event_freep) Event *event = event_log_new(log, EVENT_RUN_CONTINUED);
+
+        if (!event)
+                return;
+        event->pause.away_usec = away_usec;
+        event_log_emit(log, event);
+}
+
 void event_log_sync(EventLog *log) {
         if (log->cores)
                 cores_finish(log->cores);

@@ -40,6 +40,10 @@ void event_log_carry(EventLog *log, Event *event);
 /* Tests that a test brought forth, of which the suite has them already. */
 void event_log_found(EventLog *log, const char *test, size_t found, size_t duplicates);
 
+/* The run is about to be stopped; it was, for so long. */
+void event_log_paused(EventLog *log, size_t running);
+void event_log_continued(EventLog *log, uint64_t away_usec);
+
 typedef struct EventLogEnd {
         const Tally *tally;
         Verdict verdict;

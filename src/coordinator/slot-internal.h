@@ -4,6 +4,7 @@
 #include "basic/helper.h"
 #include "coordinator/outbox.h"
 #include "coordinator/slot.h"
+#include "coordinator/timer.h"
 
 /*
  * What the files of a slot share: slot.c (states and the end), slot-start.c, slot-message.c, slot-task.c
@@ -41,6 +42,8 @@ struct Slot {
         bool gone;     /* the backend says so */
         BackendWorkerEnd end;
 
+        unsigned n_peeks; /* without an answer */
+        bool stands;      /* what it runs stands still, as it says */
         bool spent;       /* it starts nothing any more, but tears down */
         char *spent_why;  /* one line */
         unsigned n_tests; /* that it has reported */
@@ -48,7 +51,7 @@ struct Slot {
         InFlight in_flight;
         uint64_t active_usec; /* when it last said something or was given something */
         SlotLook look;
-        sd_event_source *deadline;
+        Timer deadline;
         sd_event_source *finish; /* settles outside of the backend's callback */
 };
 

@@ -88,7 +88,7 @@ static int look_on_time(sd_event_source *source, uint64_t usec, void *userdata) 
                 return 0;
         }
         helper_kill(slot->look.helper);
-        (void)sd_event_source_set_time(source, clock_monotonic() + BURY_USEC);
+        (void)sd_event_source_set_time(source, clock_machine() + BURY_USEC);
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         return 0;
 }
@@ -126,7 +126,7 @@ static int look_watch(Slot *slot) {
                         slot->context->event,
                         &look->timer,
                         CLOCK_MONOTONIC,
-                        helper_get_deadline(look->helper),
+                        clock_to_machine(helper_get_deadline(look->helper)),
                         0,
                         look_on_time,
                         slot);

@@ -193,6 +193,16 @@ static void slot_on_cancelled(Slot *slot, const Message *message) {
                 slot_set_state(slot, SLOT_IDLE);
 }
 
+/* Many answers to one question would be a flood for whoever asked. */
+static void slot_on_peeked(Slot *slot, const Message *message) {
+        if (slot->n_peeks == 0) {
+                slot_fail(slot, SLOT_CAUSE_BROKEN, "answered what it was not asked");
+                return;
+        }
+        slot->n_peeks--;
+        slot->context->handlers->on_peeked(slot, message, slot->context->userdata);
+}
+
 static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *packet) {
         if (message->kind != MESSAGE_HELLO && (!slot->said_hello || slot->pipe != packet->pipe)) {
                 slot_fail(slot, SLOT_CAUSE_BROKEN, "spoke before it said hello");
@@ -213,6 +223,13 @@ static void slot_on_message(Slot *slot, Message *message, const ChannelPacket *p
                 break;
         case MESSAGE_CANCELLED:
                 slot_on_cancelled(slot, message);
+                break;
+        case MESSAGE_PAUSED:
+                slot->stands = true;
+                slot->context->handlers->on_stands(slot, slot->context->userdata);
+                break;
+        case MESSAGE_PEEKED:
+                slot_on_peeked(slot, message);
                 break;
         case MESSAGE_BYE:
                 slot_send_stop(slot, true);

@@ -177,6 +177,12 @@ void slot_deliver(Slot *slot, const InFlightTask *task, Result *result, char **e
                         slot, task->test, task->role, result, exports, context->userdata);
 }
 
+static uint64_t slot_get_age(const PtestPage *page) {
+        const uint64_t now = clock_monotonic();
+
+        return now - MIN(clock_from_machine(page->started_usec), now);
+}
+
 static void slot_settle_task(
                 Slot *slot,
                 const InFlightTask *task,
@@ -200,9 +206,7 @@ static void slot_settle_task(
                                                 .cause = slot->cause,
                                                 .why = slot->why,
                                                 .end = slot->end,
-                                                .ran_usec = clock_monotonic() -
-                                                                MIN(page->started_usec,
-                                                                    clock_monotonic()),
+                                                .ran_usec = slot_get_age(page),
                                 },
                                 &result);
         if (r < 0) {

@@ -54,12 +54,7 @@ static void slot_assert_state(const Slot *slot) {
 }
 
 void slot_arm(Slot *slot, uint64_t at_usec) {
-        if (at_usec == USEC_INFINITY) {
-                sd_event_source_set_enabled(slot->deadline, SD_EVENT_OFF);
-                return;
-        }
-        sd_event_source_set_time(slot->deadline, at_usec);
-        sd_event_source_set_enabled(slot->deadline, SD_EVENT_ONESHOT);
+        timer_arm(&slot->deadline, at_usec);
 }
 
 const char *slot_get_address(const Slot *slot, const InFlightTask *task) {
@@ -91,8 +86,10 @@ bool slot_get_running(const Slot *slot, SlotRunning *ret) {
         if (at == slot->in_flight.n_tasks)
                 return false;
         task = &slot->in_flight.tasks[at];
-        *ret = (SlotRunning){ .address = slot_get_address(slot, task),
-                              .started_usec = page.started_usec };
+        *ret = (SlotRunning){ .id = task->id,
+                              .address = slot_get_address(slot, task),
+                              .started_usec = clock_from_machine(page.started_usec),
+                              .leader_pid = (pid_t)page.leader_pid };
         if (task->fixture) {
                 ret->timeout_usec = task->fixture->timeout_usec;
                 ret->grace_usec = task->fixture->grace_usec;
@@ -252,8 +249,8 @@ void slot_clear(Slot *slot) {
         slot->page = NULL;
         slot->pid = 0;
         slot->in_flight = (InFlight){};
-        slot->said_hello = slot->closed = slot->gone = slot->spent = false;
-        slot->n_tests = 0;
+        slot->said_hello = slot->closed = slot->gone = slot->spent = slot->stands = false;
+        slot->n_tests = slot->n_peeks = 0;
         free(slot->spent_why);
         slot->spent_why = NULL;
         free((char *)slot->end.error);
@@ -353,6 +350,8 @@ static void slot_on_busy_deadline(Slot *slot) {
 static int slot_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Slot *slot = userdata;
 
+        if (!timer_is_due(&slot->deadline))
+                return 0;
         switch (slot->state) {
         case SLOT_STARTING:
                 slot_fail(slot, SLOT_CAUSE_STUCK, "did not say hello");
@@ -389,18 +388,7 @@ int slot_new(const SlotContext *context, unsigned number, Slot **ret) {
         slot->context = context;
         slot->number = number;
         slot->gate_fd = slot->page_fd = slot->spill_fd = -1;
-        r = sd_event_add_time(
-                        context->event,
-                        &slot->deadline,
-                        CLOCK_MONOTONIC,
-                        0,
-                        USEC_PER_MSEC,
-                        slot_on_deadline,
-                        slot);
-        if (r < 0)
-                return r;
-        (void)sd_event_source_set_description(slot->deadline, "slot-deadline");
-        r = sd_event_source_set_enabled(slot->deadline, SD_EVENT_OFF);
+        r = timer_init(&slot->deadline, context->event, "slot-deadline", slot_on_deadline, slot);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(slot);
@@ -411,7 +399,7 @@ Slot *slot_free(Slot *slot) {
         if (!slot)
                 return NULL;
         slot_clear(slot);
-        sd_event_source_disable_unref(slot->deadline);
+        timer_done(&slot->deadline);
         free(slot->why);
         free(slot);
         return NULL;

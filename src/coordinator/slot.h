@@ -9,6 +9,7 @@
 #include "model/suite.h"
 #include "record/event.h"
 #include "wire/channel.h"
+#include "wire/message.h"
 
 /*
  * A slot: a place for one worker at a time. It outlives its workers; its generation counts them.
@@ -57,10 +58,12 @@ typedef struct Slot Slot;
 
 /* What a worker is running. */
 typedef struct SlotRunning {
+        uint64_t id; /* of its task */
         const char *address;
         uint64_t timeout_usec;
         uint64_t grace_usec;
-        uint64_t started_usec; /* CLOCK_MONOTONIC */
+        uint64_t started_usec; /* on our clock */
+        pid_t leader_pid;      /* as its worker says; 0: none */
 } SlotRunning;
 
 /* Called by a slot; none of them may free it. */
@@ -89,6 +92,10 @@ typedef struct SlotHandlers {
                         char **exports,
                         void *userdata);
         void (*on_fixture_returned)(Slot *slot, uint32_t instance, void *userdata);
+        /* All that it runs stands still: see slot_pause(). */
+        void (*on_stands)(Slot *slot, void *userdata);
+        /* The answer to slot_peek(); borrowed */
+        void (*on_peeked)(Slot *slot, const Message *message, void *userdata);
         /* EVENT_WORKER_*, for the records. test: the address it was at, or NULL */
         void (*on_event)(
                         Slot *slot,
@@ -177,6 +184,19 @@ void slot_begin_stop(Slot *slot, SlotCause cause);
 
 /* Ends it with the backend's means, whatever it is doing. */
 void slot_abort(Slot *slot, const char *why);
+
+/*
+ * The worker is to let all that it runs stand still, or go on. One that has not said hello yet, or is being ended by the
+ * backend, is not told.
+ */
+void slot_pause(Slot *slot, bool on);
+/* Nothing of it runs: there is no worker, or all that it has stands still. */
+bool slot_stands(const Slot *slot);
+/* After our clock stood. */
+void slot_follow_clock(Slot *slot);
+
+/* What has the task of that id printed after so many bytes? on_peeked has the answer. -ENOTCONN: there is nobody to ask */
+int slot_peek(Slot *slot, uint64_t id, uint64_t out_from, uint64_t err_from);
 
 /* What came from the slot's worker: the pool found it by the peer's pid. */
 void slot_on_packet(Slot *slot, const ChannelPacket *packet);
