@@ -190,13 +190,17 @@ static void add_lane(Buffer *html, const HtmlTimeline *timeline, const Cell *lan
         for (size_t i = 0; i < timeline->n_workers; i++)
                 if (timeline->workers[i].slot == slot)
                         add_mark(html, timeline, &timeline->workers[i]);
-        buffer_addf(html,
-                    "</svg><svg class=\"memory\" aria-hidden=\"true\" viewBox=\"0 0 %u %u\" preserveAspectRatio=\"none\">",
-                    LANES_COLUMNS,
-                    LANES_HEIGHT);
-        if (timeline->memory_max > 0)
+        buffer_add_string(html, "</svg>");
+        if (timeline->memory_max > 0) {
+                buffer_addf(html,
+                            "<svg class=\"memory\" aria-hidden=\"true\" viewBox=\"0 0 %u %u\" "
+                            "preserveAspectRatio=\"none\">",
+                            LANES_COLUMNS,
+                            LANES_HEIGHT);
                 add_memory_path(html, &lane->memory, sizeof(Cell), timeline->memory_max);
-        buffer_add_string(html, "</svg></div>\n");
+                buffer_add_string(html, "</svg>");
+        }
+        buffer_add_string(html, "</div>\n");
 }
 
 /* What all lanes had together: not more was needed at any time. */

@@ -72,12 +72,12 @@ static void add_ranking(
 void html_summary_add_rankings(Buffer *html, const HtmlSummary *summary) {
         if (summary->slowest->n_rows + summary->hungriest->n_rows == 0)
                 return;
-        buffer_add_string(
-                        html,
-                        "<section id=\"largest\" aria-labelledby=\"largest-title\">\n"
-                        "<h2 id=\"largest-title\">Slowest and hungriest</h2>\n<div class=\"two\">\n");
-        add_ranking(html, "Slowest", summary->slowest, html_add_duration);
-        add_ranking(html, "Hungriest", summary->hungriest, html_add_size);
+        buffer_addf(html,
+                    "<section id=\"largest\" aria-labelledby=\"largest-title\">\n"
+                    "<h2 id=\"largest-title\">Slowest%s</h2>\n<div class=\"two\">\n",
+                    summary->hungriest->n_rows > 0 ? " and hungriest" : "");
+        add_ranking(html, "Longest time", summary->slowest, html_add_duration);
+        add_ranking(html, "Largest memory", summary->hungriest, html_add_size);
         buffer_add_string(html, "</div>\n</section>\n");
 }
 
@@ -289,13 +289,14 @@ static void add_fact(Buffer *html, const char *name, const char *value) {
         buffer_add_string(html, "</dd></div>\n");
 }
 
-static void add_facts(Buffer *html, const char *name, char *const *values) {
+static void add_facts(Buffer *html, const char *name, const char *class, char *const *values) {
         if (!values || !values[0])
                 return;
-        buffer_addf(html, "<div><dt>%s</dt><dd>", name);
+        buffer_addf(html, "<div><dt>%s</dt><dd class=\"%s\">", name, class);
         strv_for_each(value, values) {
+                buffer_add_string(html, "<span>");
                 html_add_string(html, *value);
-                buffer_add_string(html, "<br>");
+                buffer_add_string(html, "</span>\n");
         }
         buffer_add_string(html, "</dd></div>\n");
 }
@@ -329,9 +330,9 @@ void html_summary_add_facts(Buffer *html, const HtmlSummary *summary) {
         buffer_add_string(html, "</dd></div>\n<div><dt>Until</dt><dd>");
         html_add_date(html, finished->time_usec);
         buffer_add_string(html, "</dd></div>\n");
-        add_facts(html, "What this machine can do", started->run_started.capabilities);
-        add_facts(html, "Pressure at its begin", started->pressure);
-        add_facts(html, "Pressure at its end", finished->pressure);
+        add_facts(html, "What this machine can do", "items", started->run_started.capabilities);
+        add_facts(html, "Pressure at its begin", "lines", started->pressure);
+        add_facts(html, "Pressure at its end", "lines", finished->pressure);
         if (finished->run_finished.journal_lost > 0) {
                 buffer_add_string(html, "<div><dt>Records that the journal did not take</dt><dd>");
                 html_add_count(html, finished->run_finished.journal_lost);

@@ -245,14 +245,23 @@ static void add_sentence(Buffer *html, const HtmlTimeline *timeline) {
                 html_add_count(html, timeline->n_lost);
                 buffer_add_string(html, " lost");
         }
-        buffer_add_string(html, ". Below each: the memory of its tests");
         if (timeline->memory_max > 0) {
-                buffer_add_string(html, ", each at its peak; full height is ");
+                buffer_add_string(
+                                html,
+                                ". Below each: the memory of its tests, as if each had its peak "
+                                "all the time; full height is ");
                 html_add_size(html, timeline->memory_max);
+                buffer_add_string(html, ".");
         } else {
-                buffer_add_string(html, ", which was not measured");
+                buffer_add_string(html, ". Memory was not measured.");
         }
-        buffer_add_string(html, ".</p>\n");
+        if (n > timeline->n_slots)
+                buffer_add_string(
+                                html,
+                                " <small class=\"legend\"><span class=\"start\"></span>replacement"
+                                "<span class=\"stuck\"></span>stuck"
+                                "<span class=\"lost\"></span>lost</small>");
+        buffer_add_string(html, "</p>\n");
 }
 
 int html_timeline_write(HtmlTimeline *timeline, Buffer *html) {

@@ -163,7 +163,8 @@
         }
 
         function space(rows) {
-                const td = make("td", { colspan: columns.length });
+                /* Of one column: on a narrow page there are not all of them. */
+                const td = make("td");
                 const tr = make("tr", { class: "space", "aria-hidden": "true" }, td);
 
                 td.style.height = `${rows * HEIGHT}px`;
@@ -186,7 +187,7 @@
                 body.replaceChildren(space(first), ...Array.from({ length: end - first }, (unused, i) => line(first + i)),
                         space(shown.length - end));
                 if (shown.length === 0)
-                        body.append(make("tr", { class: "space" }, make("td", { colspan: columns.length, class: "empty" }, "No test is like that.")));
+                        body.append(make("tr", { class: "none" }, cell(), cell("No test is like that.")));
                 get("table").setAttribute("aria-rowcount", shown.length + 1);
                 if (focused)
                         body.querySelector(`[data-at="${selected}"]`)?.focus({ preventScroll: true });
