@@ -130,6 +130,7 @@
 #define PTEST_KEY_CPU_QUOTA      "cq" /* u from 1, microseconds a second; none */
 #define PTEST_KEY_LEAK_POLICY    "lp" /* u, LeakPolicy; 0 */
 #define PTEST_KEY_LEAK_GRACE     "lg" /* u, microseconds; PTEST_WIRE_LEAK_GRACE */
+#define PTEST_KEY_STUCK_POLICY   "sr" /* u, StuckPolicy; 0 */
 #define PTEST_KEY_PRIVATE        "pp" /* u, PrivatePlace bits; 0 */
 #define PTEST_KEY_KEEP_FAILED    "kf" /* b; false */
 #define PTEST_KEY_ROLE           "r"  /* u, PtestRole; 0 */
@@ -200,13 +201,16 @@
 #define PTEST_PLACES_KEPT "kept"
 
 /*
- * ptest-worker --stuck-report [--below] PID… tells on its stdout what these processes are doing, with --below also their
- * descendants: at most so many bytes, and by itself within less than this many microseconds.
+ * ptest-worker --stuck-report [--below] [--no-stacks] PID… tells on its stdout what these processes are doing, with --below
+ * also their descendants, with --no-stacks without asking a debugger: at most so many bytes, and by itself within less than so
+ * many microseconds, fewer without a debugger.
  */
-#define PTEST_STUCK_REPORT_OPTION   "--stuck-report"
-#define PTEST_STUCK_REPORT_BELOW    "--below"
-#define PTEST_STUCK_REPORT_SIZE_MAX (64U * 1024U)
-#define PTEST_STUCK_REPORT_MAX      3000000U
+#define PTEST_STUCK_REPORT_OPTION    "--stuck-report"
+#define PTEST_STUCK_REPORT_BELOW     "--below"
+#define PTEST_STUCK_REPORT_NO_STACKS "--no-stacks"
+#define PTEST_STUCK_REPORT_SIZE_MAX  (64U * 1024U)
+#define PTEST_STUCK_REPORT_MAX       3000000U
+#define PTEST_STUCK_REPORT_BRIEF_MAX 1000000U
 
 /* What a task is. A tear-down may have an empty argv: then there is only to be ended what the set-up left running. */
 typedef enum PtestRole {

@@ -17,7 +17,7 @@ _ptest() {
         local cur prev words cword
         local verbs='run list results log doctor help'
         local -A options=(
-                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation=
+                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
                         --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
                 [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
@@ -51,6 +51,10 @@ _ptest() {
                 ;;
         --isolation)
                 mapfile -t COMPREPLY < <(compgen -W 'none process' -- "$cur")
+                return
+                ;;
+        --stuck-report)
+                mapfile -t COMPREPLY < <(compgen -W 'stacks processes no' -- "$cur")
                 return
                 ;;
         --worker-set-up)

@@ -40,6 +40,7 @@ complete -c ptest -n $run -l keep-failed -d 'Keep private places of tests that f
 complete -c ptest -n $run -l fail-fast -d 'Start nothing more after a failure'
 complete -c ptest -n $run -l memory-max -x -d 'Memory limit of each worker'
 complete -c ptest -n $run -l isolation -x -a 'none process' -d 'Where tests of modules run'
+complete -c ptest -n $run -l stuck-report -x -a 'stacks processes no' -d 'What is told of a test at its time limit'
 complete -c ptest -n $run -l recycle-after -x -d 'Replace a worker after so many tests'
 complete -c ptest -n $run -l recycle-memory -x -d 'Replace a worker that has grown by so much'
 complete -c ptest -n $run -l worker-set-up -r -d 'Module whose worker hook is called first'

@@ -47,25 +47,31 @@ static unsigned suite_find_limits(const Suite *suite) {
 
 int run_check_test_limits(
                 const Suite *suite, BackendKind backend, bool allow_degraded, char **degraded) {
+        const bool cells = !suite->settings.no_test_cgroups;
+        const char *kind = backend_kind_to_string(backend);
         _cleanup_free_ char *names = NULL, *text = NULL;
         int r;
 
-        r = backend_find_unheld_test_limits(backend, suite_find_limits(suite), &names);
+        /* Without cgroups of tests they are held no better than by mere processes. */
+        r = backend_find_unheld_test_limits(
+                        cells ? backend : BACKEND_PLAIN, suite_find_limits(suite), &names);
         if (r < 0)
                 return log_error_errno(r, "Failed to find out which limits can be held: %m");
         if (!names)
                 return 0;
         if (!allow_degraded) {
-                log_error("The %s backend cannot hold %s of tests; --allow-degraded runs without, \"ptest doctor\" says why",
-                          backend_kind_to_string(backend),
+                log_error("The %s backend%s cannot hold %s of tests; --allow-degraded runs without, \"ptest doctor\" says why",
+                          kind,
+                          cells ? "" : " with TestCgroups=no",
                           names);
                 return -EOPNOTSUPP;
         }
         r = text_setf(&text,
-                      "%s%sThe %s backend does not hold %s of tests",
+                      "%s%sThe %s backend%s does not hold %s of tests",
                       *degraded ?: "",
                       *degraded ? "; " : "",
-                      backend_kind_to_string(backend),
+                      kind,
+                      cells ? "" : " with TestCgroups=no",
                       names);
         if (r < 0)
                 return r;

@@ -20,6 +20,7 @@ enum {
         OPTION_KEEP_FAILED,
         OPTION_MEMORY_MAX,
         OPTION_ISOLATION,
+        OPTION_STUCK_REPORT,
         OPTION_RECYCLE_AFTER,
         OPTION_RECYCLE_MEMORY,
         OPTION_WORKER_SET_UP,
@@ -69,6 +70,10 @@ static const struct argp_option options_table[] = {
          OPTION_ISOLATION, "HOW",
          0, "Run tests of modules in a child each (process) or in the worker's one (none)",
          2 },
+        { "stuck-report",
+         OPTION_STUCK_REPORT, "HOW",
+         0, "What is told of a test at its time limit: its processes and their stacks (stacks), processes, no",
+         2 },
         { "recycle-after",
          OPTION_RECYCLE_AFTER, "N",
          0, "Replace a worker after N tests; 0: never",
@@ -81,13 +86,13 @@ static const struct argp_option options_table[] = {
          OPTION_WORKER_SET_UP, "MODULE",
          0, "Call this module's worker hook in each worker before its first test of a module",
          2 },
-        { "backend",                          OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
-        { "user",                                      OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
+        { "backend",                                      OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
+        { "user",     OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
         { "allow-degraded",
          OPTION_ALLOW_DEGRADED, NULL,
          0, "Run even where a limit cannot be held",
          2 },
-        { "state-dir",                                         OPTION_STATE_DIR, "DIR", 0, "Keep records there", 2 },
+        { "state-dir",OPTION_STATE_DIR, "DIR", 0, "Keep records there", 2 },
         {                                        },
 };
 
@@ -187,6 +192,10 @@ static int options_parse_value(
         case OPTION_ISOLATION:
                 *ret_want = "process or none";
                 return options_parse_isolation(options, arg);
+        case OPTION_STUCK_REPORT:
+                *ret_want = "stacks, processes or no";
+                options->stuck = stuck_policy_from_string(arg);
+                return options->stuck < 0 ? -EINVAL : 0;
         case OPTION_RECYCLE_AFTER:
                 *ret_want = "a number of tests, 0 for never";
                 return options_parse_recycle_after(options, arg);
@@ -269,6 +278,7 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
         };
         RunOptions options = { .timeout_multiplier = 1.0,
                                .backend_auto = true,
+                               .stuck = STUCK_INVALID,
                                .reports = REPORT_OPTIONS_DEFAULT };
         int r;
 

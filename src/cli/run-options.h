@@ -20,6 +20,7 @@ typedef struct RunOptions {
         unsigned fail_fast;  /* 0: never */
         uint64_t memory_max; /* 0: not given; SIZE_INFINITY: none */
         LoadIsolation isolation;
+        StuckPolicy stuck; /* STUCK_INVALID: as the suite says */
         bool recycle_after_given;
         unsigned recycle_after;    /* 0: never */
         uint64_t recycle_memory;   /* 0: not given; SIZE_INFINITY: never */

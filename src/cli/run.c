@@ -238,12 +238,16 @@ static unsigned run_get_workers(const Run *run) {
         return (unsigned)MAX(MIN((size_t)n, run->suite->n_tests), 1U);
 }
 
-static void run_keep_failed(Suite *suite) {
+/* What the command line says of each test. */
+static void run_set_traits(Suite *suite, const RunOptions *options) {
         TestTraits *traits;
         size_t cursor = 0;
 
-        while ((traits = test_store_next_traits(suite->store, &cursor)))
-                traits->keep_failed = true;
+        while ((traits = test_store_next_traits(suite->store, &cursor))) {
+                traits->keep_failed = traits->keep_failed || options->keep_failed;
+                if (options->stuck >= 0)
+                        traits->limits.stuck = (uint16_t)options->stuck;
+        }
 }
 
 static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
@@ -357,8 +361,7 @@ int verb_run(int argc, char **argv) {
                        &run.suite);
         if (r < 0)
                 return EXIT_WRONG_USE;
-        if (run.options.keep_failed)
-                run_keep_failed(run.suite);
+        run_set_traits(run.suite, &run.options);
         r = run_prepare(&run, argv);
         if (r == -EOPNOTSUPP || r == -EPERM || r == -ESRCH)
                 return EXIT_WRONG_USE;

@@ -93,8 +93,11 @@ static int look_on_time(sd_event_source *source, uint64_t usec, void *userdata) 
         return 0;
 }
 
-static int look_start_helper(Slot *slot) {
-        const uint64_t deadline = usec_add(clock_monotonic(), PTEST_STUCK_REPORT_MAX);
+static int look_start_helper(Slot *slot, StuckPolicy policy) {
+        const uint64_t deadline = usec_add(
+                        clock_monotonic(),
+                        policy == STUCK_PROCESSES ? PTEST_STUCK_REPORT_BRIEF_MAX :
+                                                    PTEST_STUCK_REPORT_MAX);
         _cleanup_strv_ char **arguments = NULL;
         int r;
 
@@ -103,6 +106,8 @@ static int look_start_helper(Slot *slot) {
                 r = strv_extend(&arguments, PTEST_STUCK_REPORT_OPTION);
         if (r >= 0)
                 r = strv_extend(&arguments, PTEST_STUCK_REPORT_BELOW);
+        if (r >= 0 && policy == STUCK_PROCESSES)
+                r = strv_extend(&arguments, PTEST_STUCK_REPORT_NO_STACKS);
         if (r >= 0)
                 r = strv_extendf(&arguments, "%d", (int)slot->pid);
         return r < 0 ? r : helper_start(arguments, environ, deadline, &slot->look.helper);
@@ -132,14 +137,16 @@ static int look_watch(Slot *slot) {
                         slot);
 }
 
-void slot_begin_look(Slot *slot, const char *why, const char *at) {
+void slot_begin_look(Slot *slot, const char *why, const char *at, StuckPolicy policy) {
         SlotLook *look = &slot->look;
         int r;
 
         if (slot->gone || look->helper)
                 r = -EALREADY;
+        else if (policy == STUCK_NONE)
+                r = -ECANCELED;
         else
-                r = look_start_helper(slot);
+                r = look_start_helper(slot, policy);
         if (r >= 0) {
                 look->why = why ? strdup(why) : NULL;
                 look->at = at ? strdup(at) : NULL;

@@ -10,8 +10,8 @@
  * at. The record that the worker is stuck is written when it is over, and the worker is stopped then.
  */
 
-/* at: the address of what it is stuck at; may be NULL. Without a helper it is over at once. */
-void slot_begin_look(Slot *slot, const char *why, const char *at);
+/* at: the address of what it is stuck at; may be NULL. Without a helper, as for STUCK_NONE, it is over at once. */
+void slot_begin_look(Slot *slot, const char *why, const char *at, StuckPolicy policy);
 /* Over now, with what was found so far. Nothing if there is no look. stop: the worker is still to be stopped */
 void slot_end_look(Slot *slot, bool stop);
 /* Over now, without a word. */

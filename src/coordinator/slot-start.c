@@ -109,6 +109,8 @@ static int slot_spawn(Slot *slot, int gate_fd) {
                 r = strv_extendf(&argv, "--worker-set-up=%s", settings->worker_set_up);
         if (r >= 0 && context->places)
                 r = strv_extendf(&argv, "--places=%s", context->places);
+        if (r >= 0 && settings->no_test_cgroups)
+                r = strv_extend(&argv, "--no-test-cgroups");
         if (r >= 0)
                 r = slot_add_polite(context, &argv);
         if (r < 0)

@@ -93,13 +93,27 @@ bool slot_get_running(const Slot *slot, SlotRunning *ret) {
         if (task->fixture) {
                 ret->timeout_usec = task->fixture->timeout_usec;
                 ret->grace_usec = task->fixture->grace_usec;
+                ret->leak_grace_usec = task->fixture->limits.leak_grace_usec;
+                ret->stuck = (StuckPolicy)task->fixture->limits.stuck;
         } else {
                 const TestTraits *traits = slot->context->suite->tests[task->test]->traits;
 
                 ret->timeout_usec = traits->timeout_usec;
                 ret->grace_usec = traits->grace_usec;
+                ret->leak_grace_usec = traits->limits.leak_grace_usec;
+                ret->stuck = (StuckPolicy)traits->limits.stuck;
         }
         return true;
+}
+
+/* What a worker may need from a test's time limit to its result, beside the test's grace and our margin. */
+static uint64_t running_get_end_usec(const SlotRunning *running) {
+        static const uint64_t look_usec[STUCK_MAX] = {
+                [STUCK_STACKS] = PTEST_STUCK_REPORT_MAX,
+                [STUCK_PROCESSES] = PTEST_STUCK_REPORT_BRIEF_MAX,
+        };
+
+        return usec_add(look_usec[running->stuck], running->leak_grace_usec);
 }
 
 /* When a busy worker is stuck, as things are now. The time that its page tells is believed only to the past. */
@@ -112,8 +126,9 @@ static uint64_t slot_get_busy_deadline(const Slot *slot) {
         if (running.timeout_usec == USEC_INFINITY)
                 return USEC_INFINITY;
         started = MIN(running.started_usec, clock_monotonic());
-        return usec_add(started,
-                        usec_add(running.timeout_usec, usec_add(running.grace_usec, SLOT_MARGIN)));
+        return usec_add(usec_add(started, running.timeout_usec),
+                        usec_add(usec_add(running.grace_usec, running_get_end_usec(&running)),
+                                 SLOT_MARGIN));
 }
 
 uint64_t slot_get_deadline(const Slot *slot) {
@@ -183,7 +198,10 @@ void slot_fail_at(Slot *slot, SlotCause cause, const char *why, const char *at) 
         slot_set_state(slot, SLOT_STOPPING);
         slot_arm(slot, USEC_INFINITY);
         if (cause == SLOT_CAUSE_STUCK && !at) {
-                slot_begin_look(slot, why, is_running ? running.address : NULL);
+                slot_begin_look(slot,
+                                why,
+                                is_running ? running.address : NULL,
+                                is_running ? running.stuck : STUCK_STACKS);
                 return;
         }
         if (cause == SLOT_CAUSE_STUCK)

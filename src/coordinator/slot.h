@@ -62,6 +62,8 @@ typedef struct SlotRunning {
         const char *address;
         uint64_t timeout_usec;
         uint64_t grace_usec;
+        uint64_t leak_grace_usec;
+        StuckPolicy stuck;
         uint64_t started_usec; /* on our clock */
         pid_t leader_pid;      /* as its worker says; 0: none */
 } SlotRunning;
@@ -128,8 +130,8 @@ typedef struct SlotContext {
 
 /* A worker that was released and says nothing is stuck. Starting takes milliseconds; a loaded VM needs seconds. */
 #define SLOT_HELLO_TIMEOUT     (30 * USEC_PER_SEC)
-/* On top of a test's timeout and grace: its stuck report (3 s), the worker's own ways to end it (2 s), its leak grace, load */
-#define SLOT_MARGIN            (8 * USEC_PER_SEC)
+/* On top of a test's timeout, stuck report, grace and leak grace: the worker's own ways to end it (2 s), and load */
+#define SLOT_MARGIN            (4 * USEC_PER_SEC)
 /* A worker that has tasks and starts none. */
 #define SLOT_IDLE_TIMEOUT      (20 * USEC_PER_SEC)
 /* How often a busy worker is looked at: it goes from test to test without a word. */

@@ -25,7 +25,7 @@ static int merge_check(Suite **suites, size_t n_suites, LoadProblems *problems) 
                 const SuiteSettings *other = &suites[i]->settings;
                 static const char *const keys[] = {
                         "MemoryMax", "TasksMax",       "CPUWeight",   "IOWeight",
-                        "User",      "OOMScoreAdjust", "WorkerSetUp",
+                        "User",      "OOMScoreAdjust", "WorkerSetUp", "TestCgroups",
                 };
                 const bool equal[ELEMENTSOF(keys)] = {
                         first->worker_memory_max == other->worker_memory_max,
@@ -35,6 +35,7 @@ static int merge_check(Suite **suites, size_t n_suites, LoadProblems *problems) 
                         strings_equal(first->worker_user, other->worker_user),
                         first->worker_oom_score == other->worker_oom_score,
                         strings_equal(first->worker_set_up, other->worker_set_up),
+                        first->no_test_cgroups == other->no_test_cgroups,
                 };
 
                 for (size_t j = 0; j < ELEMENTSOF(keys); j++)

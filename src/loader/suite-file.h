@@ -141,6 +141,7 @@ void suite_file_resolve_limits(const SuiteFile *file, Suite *suite);
 
 /* Keys of workers and their slice; as a KeySetter. */
 int suite_file_set_weight(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+int suite_file_set_test_cgroups(SuiteFile *file, Spec *spec, const KeyfileLine *line);
 int suite_file_set_oom_score(SuiteFile *file, Spec *spec, const KeyfileLine *line);
 int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line);
 

@@ -68,12 +68,21 @@ static int cpu_quota_set(const char *value, uint64_t *field) {
         return 0;
 }
 
-static int leaks_set(const char *value, uint32_t *field) {
+static int leaks_set(const char *value, uint16_t *field) {
         LeakPolicy policy = *value ? leak_policy_from_string(value) : LEAKS_MARK;
 
         if (policy < 0)
                 return -EINVAL;
-        *field = policy;
+        *field = (uint16_t)policy;
+        return 0;
+}
+
+static int stuck_set(const char *value, uint16_t *field) {
+        StuckPolicy policy = *value ? stuck_policy_from_string(value) : STUCK_STACKS;
+
+        if (policy < 0)
+                return -EINVAL;
+        *field = (uint16_t)policy;
         return 0;
 }
 
@@ -109,6 +118,9 @@ int suite_file_set_limit(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         } else if (strcmp(line->key, "Leaks") == 0) {
                 which = LIMITS_LEAKS;
                 r = leaks_set(line->value, &limits->leaks);
+        } else if (strcmp(line->key, "StuckReport") == 0) {
+                which = LIMITS_STUCK;
+                r = stuck_set(line->value, &limits->stuck);
         } else {
                 which = LIMITS_LEAK_GRACE;
                 r = leak_grace_set(line->value, &limits->leak_grace_usec);

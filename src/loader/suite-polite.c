@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * How workers share the machine with everybody else, as suite files have it
+ * How workers share the machine with everybody else, and divide their part, as suite files have it
  */
 
 #include <errno.h>
@@ -38,6 +38,16 @@ int suite_file_set_oom_score(SuiteFile *file, Spec *spec, const KeyfileLine *lin
         if (score < -OOM_SCORE_MAX || score > OOM_SCORE_MAX)
                 return -ERANGE;
         file->settings.worker_oom_score = score;
+        return 0;
+}
+
+int suite_file_set_test_cgroups(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        bool yes = true;
+        int r = *line->value ? parse_bool(line->value, &yes) : 0;
+
+        if (r < 0)
+                return r;
+        file->settings.no_test_cgroups = !yes;
         return 0;
 }
 

@@ -15,6 +15,7 @@ typedef struct SuiteSettings {
         uint64_t stop_usec;        /* how long a worker may take to stop before it is killed */
         unsigned fail_fast;        /* stop after so many bad outcomes; 0: never */
         bool allow_no_tests;
+        bool no_test_cgroups;      /* tests share the cgroup of their worker */
         double timeout_multiplier; /* 1.0 */
 
         uint64_t worker_memory_max; /* bytes; SIZE_INFINITY: none */

@@ -4,10 +4,18 @@
 
 #include <string.h>
 
+#include "basic/parse.h"
+
 static const char *const policy_names[LEAKS_MAX] = {
         [LEAKS_MARK] = "mark",
         [LEAKS_FAIL] = "fail",
         [LEAKS_IGNORE] = "ignore",
+};
+
+static const char *const stuck_names[STUCK_MAX] = {
+        [STUCK_STACKS] = "stacks",
+        [STUCK_PROCESSES] = "processes",
+        [STUCK_NONE] = "no",
 };
 
 static void test_limits_take(TestLimits *limits, const TestLimits *from, uint32_t which) {
@@ -23,6 +31,8 @@ static void test_limits_take(TestLimits *limits, const TestLimits *from, uint32_
                 limits->leaks = from->leaks;
         if (which & LIMITS_LEAK_GRACE)
                 limits->leak_grace_usec = from->leak_grace_usec;
+        if (which & LIMITS_STUCK)
+                limits->stuck = from->stuck;
         limits->given |= which;
 }
 
@@ -48,4 +58,19 @@ LeakPolicy leak_policy_from_string(const char *s) {
                 if (strcmp(s, policy_names[i]) == 0)
                         return (LeakPolicy)i;
         return LEAKS_INVALID;
+}
+
+const char *stuck_policy_to_string(StuckPolicy policy) {
+        return policy >= 0 && policy < STUCK_MAX ? stuck_names[policy] : NULL;
+}
+
+StuckPolicy stuck_policy_from_string(const char *s) {
+        bool yes;
+
+        for (int i = 0; i < STUCK_MAX; i++)
+                if (strcmp(s, stuck_names[i]) == 0)
+                        return (StuckPolicy)i;
+        if (parse_bool(s, &yes) < 0)
+                return STUCK_INVALID;
+        return yes ? STUCK_STACKS : STUCK_NONE;
 }

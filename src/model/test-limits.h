@@ -22,6 +22,15 @@ typedef enum LeakPolicy {
         LEAKS_INVALID = -22, /* -EINVAL */
 } LeakPolicy;
 
+/* How closely a test is looked at that is at its time limit, before it is ended. */
+typedef enum StuckPolicy {
+        STUCK_STACKS, /* its processes and threads, their files, and their stacks if a debugger is there */
+        STUCK_PROCESSES, /* without the stacks, which take a debugger up to seconds */
+        STUCK_NONE,      /* not at all */
+        STUCK_MAX,
+        STUCK_INVALID = -22, /* -EINVAL */
+} StuckPolicy;
+
 /* Which of the limits were given: what was not can come from a context around, then from the suite. */
 typedef enum LimitsGiven {
         LIMITS_MEMORY_MAX = 1 << 0,
@@ -30,6 +39,7 @@ typedef enum LimitsGiven {
         LIMITS_CPU_QUOTA = 1 << 3,
         LIMITS_LEAKS = 1 << 4,
         LIMITS_LEAK_GRACE = 1 << 5,
+        LIMITS_STUCK = 1 << 6,
 } LimitsGiven;
 
 /* No padding: it is compared as bytes. */
@@ -39,21 +49,23 @@ typedef struct TestLimits {
         uint64_t tasks_max;       /* processes and threads; UINT64_MAX: none */
         uint64_t cpu_quota_usec;  /* of CPU time in each second; USEC_INFINITY: none */
         uint64_t leak_grace_usec; /* how long what it left may take to end by itself */
-        uint32_t leaks;           /* LeakPolicy */
+        uint16_t leaks;           /* LeakPolicy */
+        uint16_t stuck;           /* StuckPolicy */
         uint32_t given;           /* LimitsGiven bits; of no meaning once a suite is loaded */
 } TestLimits;
 
 /* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
 #define TEST_LEAK_GRACE_DEFAULT (200 * USEC_PER_MSEC)
 
-/* None, leaks are marked, the default grace; nothing is given. */
+/* None, leaks are marked, the default grace, all of a stuck report; nothing is given. */
 #define TEST_LIMITS_NONE                                           \
         ((TestLimits){ .memory_max = SIZE_INFINITY,                \
                        .memory_high = SIZE_INFINITY,               \
                        .tasks_max = UINT64_MAX,                    \
                        .cpu_quota_usec = USEC_INFINITY,            \
                        .leak_grace_usec = TEST_LEAK_GRACE_DEFAULT, \
-                       .leaks = LEAKS_MARK })
+                       .leaks = LEAKS_MARK,                        \
+                       .stuck = STUCK_STACKS })
 
 /* There is a limit of what it may use. */
 bool test_limits_are_any(const TestLimits *limits);
@@ -66,3 +78,8 @@ void test_limits_inherit(TestLimits *limits, const TestLimits *under);
 /* "mark" */
 const char *leak_policy_to_string(LeakPolicy policy);
 LeakPolicy leak_policy_from_string(const char *s);
+
+/* "stacks" */
+const char *stuck_policy_to_string(StuckPolicy policy);
+/* Also "yes", which is all, and what else a bool is called. */
+StuckPolicy stuck_policy_from_string(const char *s);

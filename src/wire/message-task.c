@@ -69,6 +69,7 @@ static void limits_pack(Packer *packer, PackerFrame *map, const TestLimits *limi
         packer_uint_field(packer, map, PTEST_KEY_TASKS_MAX, limits->tasks_max, UINT64_MAX);
         packer_uint_field(packer, map, PTEST_KEY_CPU_QUOTA, limits->cpu_quota_usec, USEC_INFINITY);
         packer_uint_field(packer, map, PTEST_KEY_LEAK_POLICY, limits->leaks, LEAKS_MARK);
+        packer_uint_field(packer, map, PTEST_KEY_STUCK_POLICY, limits->stuck, STUCK_STACKS);
         packer_uint_field(
                         packer,
                         map,
@@ -230,8 +231,10 @@ static void limits_unpack(Reader *reader, TestLimits *limits) {
         limits->tasks_max = reader_uint(reader, PTEST_KEY_TASKS_MAX, 1, UINT64_MAX, UINT64_MAX);
         limits->cpu_quota_usec = reader_uint(
                         reader, PTEST_KEY_CPU_QUOTA, 1, UINT64_MAX, USEC_INFINITY);
-        limits->leaks = (uint32_t)reader_uint(
+        limits->leaks = (uint16_t)reader_uint(
                         reader, PTEST_KEY_LEAK_POLICY, 0, LEAKS_MAX - 1, LEAKS_MARK);
+        limits->stuck = (uint16_t)reader_uint(
+                        reader, PTEST_KEY_STUCK_POLICY, 0, STUCK_MAX - 1, STUCK_STACKS);
         limits->leak_grace_usec = reader_uint(
                         reader, PTEST_KEY_LEAK_GRACE, 0, UINT64_MAX, PTEST_WIRE_LEAK_GRACE);
 }

@@ -574,5 +574,6 @@ int home_submit(Home *home, const Task *task) {
                                           .op = ops[task->role],
                                           .name = task->test->argv[1],
                                           .timeout_usec = task->test->timeout_usec,
-                                          .isolate = task->test->isolate });
+                                          .isolate = task->test->isolate,
+                                          .stuck = (StuckPolicy)task->test->limits.stuck });
 }

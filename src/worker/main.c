@@ -45,6 +45,7 @@ typedef struct Arguments {
         uint64_t recycle_memory;
         unsigned recycle_after;
         unsigned slot, generation;
+        bool no_test_cgroups;
         bool guard;
 } Arguments;
 
@@ -58,6 +59,7 @@ enum {
         OPTION_CPU_WEIGHT,
         OPTION_IO_WEIGHT,
         OPTION_OOM_SCORE,
+        OPTION_NO_TEST_CGROUPS,
         OPTION_RECYCLE_AFTER,
         OPTION_RECYCLE_MEMORY,
         OPTION_LIST_MODULE,
@@ -85,12 +87,16 @@ static const struct argp_option options[] = {
          OPTION_OOM_SCORE, "NUMBER",
          0, "Be killed first for lack of memory, above 0",
          0 },
+        { "no-test-cgroups",
+         OPTION_NO_TEST_CGROUPS, NULL,
+         0, "Leave tests in the cgroup of this worker",
+         0 },
         { "list-module",
          OPTION_LIST_MODULE, "PATH",
          0, "Print what is in a test module, as JSON lines, and exit",
          0 },
         { "guard",                                     OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
-        {                      },
+        {                               },
 };
 
 static error_t argument_parse(int key, char *value, struct argp_state *state) {
@@ -113,6 +119,9 @@ static error_t argument_parse(int key, char *value, struct argp_state *state) {
                 return 0;
         case OPTION_GUARD:
                 arguments->guard = true;
+                return 0;
+        case OPTION_NO_TEST_CGROUPS:
+                arguments->no_test_cgroups = true;
                 return 0;
         case OPTION_PLACES:
                 arguments->places = value;
@@ -260,6 +269,7 @@ static WorkerStatus run(const Arguments *arguments) {
                         .environment = environment,
                         .worker_set_up = arguments->worker_set_up,
                         .places = arguments->places,
+                        .no_test_cgroups = arguments->no_test_cgroups,
                         .recycle_after = arguments->recycle_after,
                         .recycle_memory = arguments->recycle_memory,
                         .gate_fd = PTEST_GATE_FD,

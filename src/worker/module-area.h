@@ -117,6 +117,11 @@ typedef struct ModuleCurrent {
         _Atomic uint64_t out_start, err_start;
         _Atomic uint64_t
                         interrupt; /* the worker's: the sequence that its next interruption is meant for */
+        /*
+         * The host's: the sequence whose child is at its time limit, until it was interrupted. The worker's: the one of
+         * which it has seen what the child is doing
+         */
+        _Atomic uint64_t look_wanted, looked;
         _Atomic uint32_t should_fail; /* of a test */
         _Atomic uint32_t
                         body_done; /* a child: the test returned, whatever the process's end looks like */

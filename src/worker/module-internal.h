@@ -15,6 +15,7 @@ typedef struct ModulePending {
         uint64_t ring_start; /* once sent: where the ring was before it */
         ModuleOp op;
         bool isolate;
+        StuckPolicy stuck;
         char *name;
 } ModulePending;
 
@@ -44,6 +45,7 @@ struct ModuleHost {
         uint64_t interrupted_sequence, interrupted_usec; /* the step that was, and when */
         Stuck *report;            /* of the step at its time limit; NULL: none */
         uint64_t looked_sequence; /* the step that one was begun of */
+        uint64_t held_sequence; /* whose child is held until its process has interrupted it; 0: none */
         unsigned n_starts, n_idle_deaths;
         uint64_t n_written; /* requests to this process so far */
         bool left_in_order; /* the last one had torn down what was set up in it */
@@ -80,11 +82,15 @@ int module_host_take_results(ModuleHost *host);
 
 int module_host_start(ModuleHost *host);
 
-/* Whether it has ended; what it was at gets its outcome then. */
 /* module-look.c: true: the interruption of that step has to wait until the report is made; and into its result */
 bool module_host_look(ModuleHost *host, uint64_t sequence, uint64_t now);
 int module_host_take_report(ModuleHost *host, Result *result);
+/* The same for a child that a test runs in and that the process itself interrupts. */
+void module_host_look_at_child(ModuleHost *host, uint64_t sequence, uint64_t now);
+/* Whoever was stopped goes on: the process and all that are below it. */
+void module_host_let_go(ModuleHost *host);
 
+/* Whether it has ended; what it was at gets its outcome then. */
 int module_host_reap(ModuleHost *host);
 /* Until nothing is left of it. */
 void module_host_sweep(ModuleHost *host);

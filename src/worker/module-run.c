@@ -131,7 +131,24 @@ static int poll_timeout(uint64_t usec) {
         return usec == USEC_INFINITY ? -1 : (int)MIN(usec / USEC_PER_MSEC + 1, (uint64_t)INT32_MAX);
 }
 
-/* Until its end, which comes at the latest after its time limit and the grace. */
+/* Of the worker, for its report, or one that does not care. */
+#define LOOK_MAX_USEC ((uint64_t)PTEST_STUCK_REPORT_MAX + USEC_PER_SEC)
+#define LOOK_TICK_MS  5
+
+/* Before the child is interrupted the worker sees what it is doing. False: it ended meanwhile. */
+static bool child_wait_for_look(ModuleRunner *runner, struct pollfd *poll_fd) {
+        ModuleCurrent *current = &runner->area->current;
+        const uint64_t sequence = atomic_load(&current->sequence);
+        const uint64_t end = usec_add(clock_monotonic(), LOOK_MAX_USEC);
+
+        atomic_store(&current->look_wanted, sequence);
+        while (atomic_load(&current->looked) != sequence && clock_monotonic() < end)
+                if (poll(poll_fd, 1, LOOK_TICK_MS) != 0)
+                        return false;
+        return true;
+}
+
+/* Until its end, which comes at the latest after its time limit, its report and the grace. */
 static int child_wait(
                 ModuleRunner *runner,
                 pid_t pid,
@@ -150,11 +167,14 @@ static int child_wait(
                 return r;
         }
         poll_fd.fd = fd;
-        if (poll(&poll_fd, 1, poll_timeout(timeout_usec)) == 0) {
+        if (poll(&poll_fd, 1, poll_timeout(timeout_usec)) == 0 &&
+            child_wait_for_look(runner, &poll_fd)) {
                 ret->interrupted = true;
                 atomic_store(&runner->area->current.interrupt,
                              atomic_load(&runner->area->current.sequence));
                 (void)syscall(SYS_tgkill, pid, pid, MODULE_SIGNAL);
+                /* Now, and not before, those that are held may go on. */
+                atomic_store(&runner->area->current.look_wanted, 0);
                 if (poll(&poll_fd, 1, poll_timeout(grace_usec)) == 0)
                         (void)kill(pid, SIGKILL);
         }

@@ -117,7 +117,7 @@ int module_host_start(ModuleHost *host) {
         host->n_written = 0;
         host->left_in_order = false;
         host->killed = false;
-        host->interrupted_sequence = host->looked_sequence = 0;
+        host->interrupted_sequence = host->looked_sequence = host->held_sequence = 0;
 
         r = host_cell_begin(&host->cell);
         if (r < 0)

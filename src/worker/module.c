@@ -132,6 +132,7 @@ int module_host_submit(ModuleHost *host, const ModuleRequest *request) {
                 .op = request->op,
                 .timeout_usec = request->timeout_usec,
                 .isolate = request->isolate,
+                .stuck = request->stuck,
                 .name = name,
         };
         return 0;
@@ -452,6 +453,7 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
 
         if (host->killed)
                 return;
+        module_host_look_at_child(host, sequence, now);
         if (atomic_load(&current->phase) == MODULE_PHASE_IDLE) {
                 if (host->state != MODULE_HOST_LEAVING)
                         return;
@@ -478,7 +480,7 @@ static void host_look_at_time(ModuleHost *host, uint64_t now) {
         atomic_store(&current->interrupt, sequence);
         (void)syscall(SYS_tgkill, host->pid, host->pid, MODULE_SIGNAL);
         /* One that stopped itself can still leave its test, and tear down. */
-        (void)kill(host->pid, SIGCONT);
+        module_host_let_go(host);
 }
 
 /* ---- The loop ---- */

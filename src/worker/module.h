@@ -77,6 +77,7 @@ typedef struct ModuleRequest {
         const char *name;      /* copied */
         uint64_t timeout_usec; /* of a test; 0: as the module says */
         bool isolate;          /* in a process of its own, unless the test says otherwise */
+        StuckPolicy stuck;     /* how closely it is looked at when it is at its time limit */
 } ModuleRequest;
 
 /* Copies the options. Nothing is started before there is a request. */

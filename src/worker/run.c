@@ -118,7 +118,7 @@ static int runner_watch_tree(Runner *runner) {
         return 0;
 }
 
-int runner_contain(Runner *runner, unsigned slot, unsigned generation, int kernel_log_fd) {
+int runner_contain(Runner *runner, unsigned slot, unsigned generation) {
         int r = cgroup_tree_new(slot, generation, &runner->tree);
 
         if (r < 0 && r != -ENOMEM) {
@@ -126,10 +126,11 @@ int runner_contain(Runner *runner, unsigned slot, unsigned generation, int kerne
                 runner->tree_error = r;
                 r = 0;
         }
-        if (r >= 0)
-                r = runner_watch_tree(runner);
-        oom_watch_set_log(runner->oom, kernel_log_fd > 0 ? kernel_log_fd : -1);
-        return r;
+        return r < 0 ? r : runner_watch_tree(runner);
+}
+
+void runner_set_kernel_log(Runner *runner, int fd) {
+        oom_watch_set_log(runner->oom, fd);
 }
 
 bool runner_kill_all(Runner *runner) {
@@ -379,11 +380,17 @@ static bool run_look(Run *run, uint64_t now) {
         if (run->looked || run->interrupted || now < escalation_get_deadline(&run->escalation))
                 return false;
         run->looked = true;
-        return descendants_list(run->runner->keep, &pids, &n) >= 0 &&
-                        stuck_start(pids,
-                                    n,
-                                    run->cell ? cell_get_fd(run->cell) : -1,
-                                    &run->report) >= 0;
+        if (run->test->limits.stuck == STUCK_NONE ||
+            descendants_list(run->runner->keep, &pids, &n) < 0)
+                return false;
+        return stuck_start(
+                               &(StuckSpec){
+                                               .pids = pids,
+                                               .n_pids = n,
+                                               .cgroup_fd = run->cell ? cell_get_fd(run->cell) : -1,
+                                               .policy = (StuckPolicy)run->test->limits.stuck,
+                               },
+                               &run->report) >= 0;
 }
 
 /* It ended by itself in the meantime: what was held of it is free to end too. */

@@ -42,10 +42,11 @@ DEFINE_CLEANUP(Runner, runner_free);
 
 /*
  * Gives each program that is run from now on a cgroup of its own, where the worker has one to divide; see
- * worker/cgroup-tree.h. Moves this process. Before anything is run. kernel_log_fd: to find victims of a lack of
- * memory by; 0: none; taken
+ * worker/cgroup-tree.h. Moves this process. Before anything is run.
  */
-int runner_contain(Runner *runner, unsigned slot, unsigned generation, int kernel_log_fd);
+int runner_contain(Runner *runner, unsigned slot, unsigned generation);
+/* After that. From where on the kernel's log is looked at for victims of a lack of memory; takes it. -1: it cannot be read */
+void runner_set_kernel_log(Runner *runner, int fd);
 
 /*
  * Kills all descendants of this process and waits until they are gone, at most two seconds: false then. For a

@@ -67,7 +67,7 @@ typedef struct StuckReport {
         Findings findings;
         uint64_t deadline_usec;
         const char *freeze; /* a cgroup; NULL: none */
-        bool below;
+        bool below, brief;
         ProcessFacts processes[STUCK_REPORT_PROCESSES_MAX];
         size_t n_processes;
         size_t n_not_shown;
@@ -79,6 +79,9 @@ static void report_done(StuckReport *report) {
 }
 
 static void report_add_process(StuckReport *report, pid_t pid) {
+        for (size_t i = 0; i < report->n_processes; i++)
+                if (report->processes[i].pid == pid)
+                        return;
         if (report->n_processes == STUCK_REPORT_PROCESSES_MAX) {
                 report->n_not_shown++;
                 return;
@@ -105,7 +108,11 @@ static int report_read_words(StuckReport *report, char *const *words) {
 
                 if (strcmp(*words, STUCK_REPORT_BELOW) == 0)
                         report->below = true;
-                else if (text_starts_with(*words, STUCK_REPORT_FREEZE))
+                else if (strcmp(*words, STUCK_REPORT_BRIEF) == 0) {
+                        report->brief = true;
+                        report->deadline_usec = usec_add(
+                                        clock_monotonic(), STUCK_REPORT_BRIEF_LOOK_USEC);
+                } else if (text_starts_with(*words, STUCK_REPORT_FREEZE))
                         report->freeze = *words + strlen(STUCK_REPORT_FREEZE);
                 else if (text_starts_with(*words, STUCK_REPORT_MORE)) {
                         if (parse_uint64(*words + strlen(STUCK_REPORT_MORE), &more) < 0)
@@ -333,7 +340,7 @@ int stuck_report_main(char *const *words) {
                 report_stop_all(&report);
         report_details(&report);
 
-        debugger = debugger_find();
+        debugger = report.brief ? NULL : debugger_find();
         if (!debugger)
                 return 0;
         report_make_traceable(&report, frozen);

@@ -32,46 +32,48 @@ static char *fd_get_path(int fd) {
         return n < 0 ? NULL : strndup(path, (size_t)n);
 }
 
-static int arguments_make(const pid_t *pids, size_t n_pids, int cgroup_fd, char ***ret) {
-        _cleanup_free_ char *cgroup = cgroup_fd < 0 ? NULL : fd_get_path(cgroup_fd);
-        const size_t n = MIN(n_pids, (size_t)STUCK_REPORT_PROCESSES_MAX);
+static int arguments_make(const StuckSpec *spec, char ***ret) {
+        _cleanup_free_ char *cgroup = spec->cgroup_fd < 0 ? NULL : fd_get_path(spec->cgroup_fd);
+        const size_t n = MIN(spec->n_pids, (size_t)STUCK_REPORT_PROCESSES_MAX);
         _cleanup_strv_ char **arguments = NULL;
         int r;
 
         r = strv_extend(&arguments, "/proc/self/exe");
         if (r >= 0)
                 r = strv_extend(&arguments, STUCK_REPORT_OPTION);
+        if (r >= 0 && spec->policy == STUCK_PROCESSES)
+                r = strv_extend(&arguments, STUCK_REPORT_BRIEF);
         if (r >= 0 && cgroup)
                 r = strv_extendf(&arguments, STUCK_REPORT_FREEZE "%s", cgroup);
-        if (r >= 0 && n_pids > n)
-                r = strv_extendf(&arguments, STUCK_REPORT_MORE "%zu", n_pids - n);
+        if (r >= 0 && spec->n_pids > n)
+                r = strv_extendf(&arguments, STUCK_REPORT_MORE "%zu", spec->n_pids - n);
         for (size_t i = 0; i < n && r >= 0; i++)
-                r = strv_extendf(&arguments, "%d", (int)pids[i]);
+                r = strv_extendf(&arguments, "%d", (int)spec->pids[i]);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(arguments);
         return 0;
 }
 
-int stuck_start(const pid_t *pids, size_t n_pids, int cgroup_fd, Stuck **ret) {
+int stuck_start(const StuckSpec *spec, Stuck **ret) {
+        const uint64_t usec = spec->policy == STUCK_PROCESSES ? STUCK_REPORT_BRIEF_MAX_USEC :
+                                                                STUCK_REPORT_MAX_USEC;
         _cleanup_(stuck_freep) Stuck *stuck = NULL;
         _cleanup_strv_ char **arguments = NULL;
         int r;
 
+        if (spec->policy == STUCK_NONE)
+                return -ECANCELED;
         stuck = malloc(sizeof(*stuck));
         if (!stuck)
                 return -ENOMEM;
         *stuck = (Stuck){ .cgroup_fd = -1 };
-        if (cgroup_fd >= 0)
-                stuck->cgroup_fd = fcntl(cgroup_fd, F_DUPFD_CLOEXEC, 3);
-        r = arguments_make(pids, n_pids, cgroup_fd, &arguments);
+        if (spec->cgroup_fd >= 0)
+                stuck->cgroup_fd = fcntl(spec->cgroup_fd, F_DUPFD_CLOEXEC, 3);
+        r = arguments_make(spec, &arguments);
         if (r < 0)
                 return r;
-        r = helper_start(
-                        arguments,
-                        environ,
-                        usec_add(clock_monotonic(), STUCK_REPORT_MAX_USEC),
-                        &stuck->helper);
+        r = helper_start(arguments, environ, usec_add(clock_monotonic(), usec), &stuck->helper);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(stuck);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "basic/macros.h"
+#include "model/test-limits.h"
 
 /*
  * Stuck: a stuck report (worker/stuck-report.h) that is being made of a test at its time limit
@@ -18,11 +19,15 @@
 
 typedef struct Stuck Stuck;
 
-/*
- * Of these processes. cgroup_fd: of the cgroup that they are in, and nobody else, to be frozen; -1: none. No report is no
- * harm: who cannot have one goes on without.
- */
-int stuck_start(const pid_t *pids, size_t n_pids, int cgroup_fd, Stuck **ret);
+typedef struct StuckSpec {
+        const pid_t *pids;
+        size_t n_pids;
+        int cgroup_fd; /* of the cgroup that they are in, and nobody else, to be frozen; -1: none */
+        StuckPolicy policy; /* -ECANCELED for STUCK_NONE */
+} StuckSpec;
+
+/* No report is no harm: who cannot have one goes on without. */
+int stuck_start(const StuckSpec *spec, Stuck **ret);
 /* Kills the helper, without waiting, and lets go what it held by a cgroup. */
 Stuck *stuck_free(Stuck *stuck);
 DEFINE_CLEANUP(Stuck, stuck_free);

@@ -226,8 +226,10 @@ static int worker_open(Worker *worker) {
         if (r < 0)
                 return r;
         runner_set_places(worker->runner, options->places);
-        r = runner_contain(
-                        worker->runner, options->slot, options->generation, options->kernel_log_fd);
+        if (!options->no_test_cgroups)
+                r = runner_contain(worker->runner, options->slot, options->generation);
+        runner_set_kernel_log(
+                        worker->runner, options->kernel_log_fd > 0 ? options->kernel_log_fd : -1);
         if (r < 0)
                 return r;
         r = worker_open_modules(worker);

@@ -69,6 +69,30 @@ def a_stuck_report_names_threads_and_listening_sockets():
 
 
 @behaviour
+def how_closely_a_stuck_test_is_looked_at_can_be_chosen():
+    suite = ("[Suite]\nTimeoutSec=1\nGraceSec=0\nWorkers=3\n"
+             "[Test stacks]\nExec=/bin/sleep 1000\n"
+             "[Test processes]\nExec=/bin/sleep 1000\nStuckReport=processes\n"
+             "[Test none]\nExec=/bin/sleep 1000\nStuckReport=no\n")
+    with Run(suite="[Test t]\nExec=true\n", argv=["/bin/true"]) as tools:
+        tools.wait()
+        path = debugger(tools.scratch, "echo 'TID 4711:'; echo '#0  0x0001 inner'\n")
+        with run(suite=suite, env={"PATH": path}) as it:
+            assert set(it.outcomes.values()) == {"timeout"}, it.outcomes
+            assert "4711 at inner" in stuck(it, "stacks"), stuck(it, "stacks")
+            assert any("sleep 1000: sleeping" in line for line in stuck(it, "processes")), stuck(it, "processes")
+            assert any(line.strip().startswith("fd 0: ") for line in stuck(it, "processes")), stuck(it, "processes")
+            assert not any("4711" in line for line in stuck(it, "processes")), stuck(it, "processes")
+            assert stuck(it, "none") == [], stuck(it, "none")
+        # What the command line says holds for all.
+        with run(suite=suite, env={"PATH": path}, options=["--stuck-report=no"]) as it:
+            assert set(it.outcomes.values()) == {"timeout"}, it.outcomes
+            assert [stuck(it, name) for name in it.results] == [[], [], []], it.results
+    with run(suite=suite, options=["--stuck-report=perhaps"]) as it:
+        assert it.status == 2 and "stacks, processes or no" in it.stderr, it.stderr
+
+
+@behaviour
 def a_debugger_that_is_there_tells_the_stacks():
     with Run(suite="[Suite]\nTimeoutSec=1\nGraceSec=0\n[Test t]\nExec=/bin/sleep 1000\n", argv=["/bin/true"]) as tools:
         tools.wait()

@@ -51,6 +51,18 @@ def tests_in_processes_of_their_own_cost_nobody_else_anything():
             assert {(text(r, "PTEST_SLOT"), text(r, "PTEST_GENERATION")) for r in it.results.values()} == {("1", "1")}
 
 
+@behaviour
+def a_report_shows_the_child_that_a_test_runs_in():
+    with stories.StoryRun("deadlock", settings="Isolation=process\nStuckReport=processes\n") as it:
+        it.wait()
+        result = it.results["deadlock::server::stuck"]
+        lines = text(result, "PTEST_STUCK_REPORT").splitlines()
+        assert text(result, "PTEST_OUTCOME") == "timeout" and "--module-host" in lines[0], result
+        assert text(result, "PTEST_PID") not in lines[0].split()[:1], result
+        # Which is still ended in the child alone.
+        assert {text(r, "PTEST_GENERATION") for r in it.results.values()} == {"1"}, it.results
+
+
 # Long enough to be met while it runs.
 PATIENT = "[Match *::stuck]\nTimeoutSec=3\n"
 

@@ -354,16 +354,16 @@ static TestLimits find_limits(const Suite *suite, const char *address) {
 START_TEST(limits_come_from_the_nearest_that_gives_them)
 {
         static const char text[] =
-                        "[Suite]\nMemoryMax=100M\nTasksMax=20\nLeaks=fail\n"
+                        "[Suite]\nMemoryMax=100M\nTasksMax=20\nLeaks=fail\nStuckReport=off\n"
                         "[Worker]\nMemoryMax=1G\nTasksMax=200\n"
                         "[Context outer]\nMemoryMax=80M\nCPUQuota=50%\nSetUp=true\n"
-                        "[Context inner]\nContext=outer\nMemoryMax=60M\nLeakGraceSec=0\n"
+                        "[Context inner]\nContext=outer\nMemoryMax=60M\nLeakGraceSec=0\nStuckReport=processes\n"
                         "[Test plain]\nExec=true\n"
                         "[Test outer]\nExec=true\nContext=outer\n"
                         "[Test inner]\nExec=true\nContext=inner\n"
                         "[Test own]\nExec=true\nContext=inner\nMemoryMax=40M\nMemoryHigh=30M\n"
                         "[Test free]\nExec=true\nContext=inner\nMemoryMax=infinity\n"
-                        "[Match free]\nTasksMax=infinity\nCPUQuota=200%\nLeaks=ignore\n";
+                        "[Match free]\nTasksMax=infinity\nCPUQuota=200%\nLeaks=ignore\nStuckReport=yes\n";
         char *path = write_suite(text, strlen(text));
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
         TestLimits limits;
@@ -376,6 +376,7 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.tasks_max, 20);
         ck_assert_uint_eq(limits.cpu_quota_usec, USEC_INFINITY);
         ck_assert_uint_eq(limits.leaks, LEAKS_FAIL);
+        ck_assert_uint_eq(limits.stuck, STUCK_NONE);
         ck_assert_uint_eq(limits.leak_grace_usec, TEST_LEAK_GRACE_DEFAULT);
 
         limits = find_limits(suite, "outer");
@@ -387,6 +388,7 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.memory_max, 60 * MIB);
         ck_assert_uint_eq(limits.cpu_quota_usec, USEC_PER_SEC / 2);
         ck_assert_uint_eq(limits.leak_grace_usec, 0);
+        ck_assert_uint_eq(limits.stuck, STUCK_PROCESSES);
 
         limits = find_limits(suite, "own");
         ck_assert_uint_eq(limits.memory_max, 40 * MIB);
@@ -397,6 +399,7 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.tasks_max, UINT64_MAX);
         ck_assert_uint_eq(limits.cpu_quota_usec, 2 * USEC_PER_SEC);
         ck_assert_uint_eq(limits.leaks, LEAKS_IGNORE);
+        ck_assert_uint_eq(limits.stuck, STUCK_STACKS);
 
         ck_assert_uint_eq(suite->contexts[0]->set_up->limits.memory_max, 80 * MIB);
         ck_assert_uint_eq(suite->contexts[0]->set_up->limits.tasks_max, 20);

@@ -81,6 +81,7 @@ static Test *make_test(unsigned *seed) {
         test->limits.tasks_max = rand_r(seed) % 2 ? UINT64_MAX : 7;
         test->limits.cpu_quota_usec = rand_r(seed) % 2 ? USEC_INFINITY : USEC_PER_SEC;
         test->limits.leaks = rand_r(seed) % 2 ? LEAKS_MARK : LEAKS_FAIL;
+        test->limits.stuck = rand_r(seed) % 2 ? STUCK_STACKS : STUCK_NONE;
         test->limits.leak_grace_usec = rand_r(seed) % 2 ? 0 : USEC_PER_SEC;
         return test;
 }
@@ -131,6 +132,7 @@ static void assert_unpacks_to(const PackedTest *packed, const Test *b) {
         ck_assert_uint_eq(a->limits.tasks_max, b->limits.tasks_max);
         ck_assert_uint_eq(a->limits.cpu_quota_usec, b->limits.cpu_quota_usec);
         ck_assert_uint_eq(a->limits.leak_grace_usec, b->limits.leak_grace_usec);
+        ck_assert_uint_eq(a->limits.stuck, b->limits.stuck);
         ck_assert_uint_eq(a->limits.leaks, b->limits.leaks);
 }
 

@@ -76,6 +76,20 @@ START_TEST(leak_policy_round_trip)
 }
 END_TEST
 
+START_TEST(stuck_policy_round_trip)
+{
+        for (int i = 0; i < STUCK_MAX; i++)
+                ck_assert_int_eq(
+                                stuck_policy_from_string(stuck_policy_to_string((StuckPolicy)i)),
+                                i);
+        ck_assert_int_eq(stuck_policy_from_string("yes"), STUCK_STACKS);
+        ck_assert_int_eq(stuck_policy_from_string("false"), STUCK_NONE);
+        ck_assert_int_eq(stuck_policy_from_string("Stacks"), STUCK_INVALID);
+        ck_assert_int_eq(stuck_policy_from_string(""), STUCK_INVALID);
+        ck_assert_ptr_null(stuck_policy_to_string(STUCK_MAX));
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("model/test-limits");
         TCase *tcase = tcase_create("all");
@@ -86,6 +100,7 @@ int main(void) {
         tcase_add_test(tcase, limits_inherit_only_what_they_do_not_give);
         tcase_add_test(tcase, limits_apply_replaces_what_is_given);
         tcase_add_test(tcase, leak_policy_round_trip);
+        tcase_add_test(tcase, stuck_policy_round_trip);
         suite_add_tcase(suite, tcase);
 
         runner = srunner_create(suite);

@@ -44,6 +44,7 @@ static void assert_test_equal(const Test *a, const Test *b) {
         ck_assert_uint_eq(a->limits.cpu_quota_usec, b->limits.cpu_quota_usec);
         ck_assert_uint_eq(a->limits.leak_grace_usec, b->limits.leak_grace_usec);
         ck_assert_uint_eq(a->limits.leaks, b->limits.leaks);
+        ck_assert_uint_eq(a->limits.stuck, b->limits.stuck);
 }
 
 static void assert_output_equal(const ResultOutput *a, const ResultOutput *b) {

@@ -129,7 +129,8 @@ static inline Test *random_test(Random *random) {
                 test->limits.tasks_max = 1 + random_uint(random, UINT64_MAX - 1);
                 test->limits.cpu_quota_usec = 1 + random_uint(random, UINT64_MAX - 1);
                 test->limits.leak_grace_usec = random_uint(random, UINT64_MAX);
-                test->limits.leaks = (uint32_t)random_below(random, LEAKS_MAX);
+                test->limits.leaks = (uint16_t)random_below(random, LEAKS_MAX);
+                test->limits.stuck = (uint16_t)random_below(random, STUCK_MAX);
         }
         return test;
 }
