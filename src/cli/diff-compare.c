@@ -7,16 +7,16 @@
 
 const char *diff_kind_to_string(DiffKind kind) {
         static const char *const names[DIFF_KIND_MAX] = {
-                [DIFF_NEWLY_FAILING] = "newly-failing",
-                [DIFF_FAILING_OTHERWISE] = "failing-otherwise",
-                [DIFF_NEWLY_FLAKY] = "newly-flaky",
+                [DIFF_NEWLY_FAILING] = "newly_failing",
+                [DIFF_FAILING_OTHERWISE] = "failing_otherwise",
+                [DIFF_NEWLY_FLAKY] = "newly_flaky",
                 [DIFF_SLOWER] = "slower",
                 [DIFF_HUNGRIER] = "hungrier",
-                [DIFF_NOT_RUN] = "not-run",
+                [DIFF_NOT_RUN] = "not_run",
                 [DIFF_UNREPORTED] = "unreported",
-                [DIFF_NEWLY_SKIPPED] = "newly-skipped",
-                [DIFF_STILL_FAILING] = "still-failing",
-                [DIFF_NEWLY_PASSING] = "newly-passing",
+                [DIFF_NEWLY_SKIPPED] = "newly_skipped",
+                [DIFF_STILL_FAILING] = "still_failing",
+                [DIFF_NEWLY_PASSING] = "newly_passing",
                 [DIFF_CHANGED] = "changed",
                 [DIFF_FASTER] = "faster",
                 [DIFF_LEANER] = "leaner",

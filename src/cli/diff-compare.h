@@ -89,5 +89,5 @@ static inline bool diff_is_worse(const Diff *diff) {
         return diff->counts[DIFF_NEWLY_FAILING] > 0;
 }
 
-/* "newly-failing" */
+/* "newly_failing" */
 const char *diff_kind_to_string(DiffKind kind);

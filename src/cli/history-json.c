@@ -62,6 +62,25 @@ json_t *json_from_spread(const Spread *spread) {
                         json_from_number(spread->most, UINT64_MAX));
 }
 
+json_t *json_from_flakiness(const Flakiness *flakiness) {
+        return json_pack(
+                        "{s:b, s:b, s:f, s:I, s:I, s:I, s:I}",
+                        "flaky",
+                        flakiness_is_flaky(flakiness),
+                        "changed_once",
+                        flakiness_has_changed_once(flakiness),
+                        "rate",
+                        flakiness_get_rate(flakiness),
+                        "judged",
+                        (json_int_t)flakiness->n_judged,
+                        "bad",
+                        (json_int_t)flakiness->n_bad,
+                        "marked",
+                        (json_int_t)flakiness->n_marked,
+                        "changes",
+                        (json_int_t)flakiness->n_changes);
+}
+
 static json_t *json_from_counts(const Tally *tally) {
         json_t *object = json_object();
 
@@ -113,8 +132,8 @@ json_t *json_from_history_result(const HistoryResult *result) {
                         json_from_text(result->reason),
                         "marks",
                         json_from_marks(result->marks),
-                        "attempts",
-                        (json_int_t)result->attempts,
+                        "attempt",
+                        (json_int_t)result->attempt,
                         "duration_usec",
                         json_from_number(
                                         result->started ? result->duration_usec : UINT64_MAX,

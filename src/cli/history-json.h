@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/history-run.h"
+#include "model/flakiness.h"
 #include "model/statistics.h"
 
 #include <jansson.h>
@@ -18,6 +19,7 @@ json_t *json_from_marks(unsigned marks);
 json_t *json_from_id(sd_id128_t id); /* null for the null id */
 json_t *json_from_texts(const char *const *texts, size_t n);
 json_t *json_from_spread(const Spread *spread); /* NULL: null */
+json_t *json_from_flakiness(const Flakiness *flakiness);
 
 json_t *json_from_history_run(const HistoryRun *run);
 json_t *json_from_history_result(const HistoryResult *result); /* NULL: null */

@@ -58,7 +58,7 @@ static int run_set_result(HistoryRun *run, size_t test, Event *event, bool reaso
                 .carried = !sd_id128_is_null(event->carried_from),
                 .outcome = (uint8_t)result->outcome,
                 .marks = (uint8_t)result->marks,
-                .attempts = MAX(result->attempts, result->attempt),
+                .attempt = MAX(result->attempt, 1U),
                 .duration_usec = result->duration_usec,
                 .cpu_usec = usec_add(result->cpu_user_usec, result->cpu_system_usec),
                 .memory_peak = result->memory_peak,

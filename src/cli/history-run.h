@@ -16,7 +16,7 @@ typedef struct HistoryResult {
         bool carried; /* of an earlier run, which this one resumed */
         uint8_t outcome;
         uint8_t marks;
-        uint32_t attempts; /* 1 or more */
+        uint32_t attempt; /* from 1; the last one */
         uint64_t duration_usec;
         uint64_t cpu_usec;
         uint64_t memory_peak; /* SIZE_UNKNOWN */

@@ -46,6 +46,9 @@ static const Verb VERBS[] = {
         { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
         { "report",  verb_report,  "ptest report",  "Make the reports of a run again"       },
         { "diff",    verb_diff,    "ptest diff",    "Compare a run with the one before it"  },
+        { "history", verb_history, "ptest history", "Print how tests ended in many runs"    },
+        { "flaky",   verb_flaky,   "ptest flaky",   "Print tests that cannot be relied on"  },
+        { "slowest", verb_slowest, "ptest slowest", "Print where a run's time went"         },
         { "doctor",  verb_doctor,  "ptest doctor",  "Print what this machine can hold"      },
 };
 

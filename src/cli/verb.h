@@ -14,4 +14,7 @@ int verb_results(int argc, char **argv);
 int verb_log(int argc, char **argv);
 int verb_report(int argc, char **argv);
 int verb_diff(int argc, char **argv);
+int verb_history(int argc, char **argv);
+int verb_flaky(int argc, char **argv);
+int verb_slowest(int argc, char **argv);
 int verb_doctor(int argc, char **argv);

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * ptest flaky: the tests of a suite that cannot be relied on
+ *
+ * Runs are read one after the other and forgotten; of each test a few numbers are kept, and a byte a run.
+ */
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "cli/history-json.h"
+#include "cli/history-runs.h"
+#include "cli/history-text.h"
+#include "cli/verb.h"
+#include "model/flakiness.h"
+#include "model/pattern.h"
+
+#define RUNS_DEFAULT      20U
+#define RUNS_MAX          1000U
+/* A strip of more leaves no room for the addresses. */
+#define STRIP_COLUMNS_MAX 40U
+
+typedef struct FlakyArguments {
+        ReviewOptions review;
+        char **patterns;
+        unsigned max; /* runs */
+        int error;
+} FlakyArguments;
+
+typedef struct FlakyTest {
+        const char *address; /* weak: of the names; set at the end */
+        Flakiness flakiness;
+        uint8_t *outcomes; /* one a run, with 1 added; 0: it has no result */
+        bool *marked;      /* one a run: marked flaky */
+        char *reason;      /* of the last one that was bad; may be NULL */
+} FlakyTest;
+
+typedef struct FlakyRun {
+        sd_id128_t run_id;
+        uint64_t started_usec;
+} FlakyRun;
+
+typedef struct Flaky {
+        HistoryNames names;
+        char *suite;
+        FlakyRun *runs; /* the oldest first */
+        size_t n_runs;
+        size_t max_runs;
+        FlakyTest *tests; /* by the numbers of their names; in the end the flaky ones, ranked */
+        size_t n_tests, n_allocated;
+        size_t n_flaky; /* the first of them; those behind changed once */
+} Flaky;
+
+static void test_done(FlakyTest *test) {
+        free(test->outcomes);
+        free(test->marked);
+        free(test->reason);
+}
+
+static void flaky_done(Flaky *flaky) {
+        for (size_t i = 0; i < flaky->n_tests; i++)
+                test_done(flaky->tests + i);
+        free(flaky->tests);
+        free(flaky->runs);
+        free(flaky->suite);
+        history_names_done(&flaky->names);
+}
+
+/* ---- Options ---- */
+
+static const struct argp_option flaky_options[] = {
+        {"runs",                                     'n', "N", 0, "Look at the latest N runs (default: 20)", 0 },
+        { "keyword",
+         'k', "PATTERN",
+         0, "Only tests whose address matches; !PATTERN excludes; repeatable",
+         0 },
+        {                                        },
+};
+
+static error_t flaky_on_option(int key, char *value, struct argp_state *state) {
+        FlakyArguments *arguments = state->input;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &arguments->review;
+                break;
+        case 'n':
+                if (parse_unsigned(value, RUNS_MAX, &arguments->max) < 0 || arguments->max == 0)
+                        argp_error(state,
+                                   "--runs=%s is not a number from 1 to %u",
+                                   value,
+                                   RUNS_MAX);
+                break;
+        case 'k':
+                if (!pattern_is_valid(value))
+                        argp_error(state,
+                                   "\"%s\" is not a pattern; write a part of an address or a glob",
+                                   value);
+                arguments->error = strv_extend(&arguments->patterns, value);
+                break;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+        return arguments->error < 0 ? -arguments->error : 0;
+}
+
+static const struct argp_child flaky_children[] = {
+        {&review_argp,   0, REVIEW_HEADER, 0 },
+        {     },
+};
+
+static const struct argp flaky_argp = {
+        .options = flaky_options,
+        .parser = flaky_on_option,
+        .children = flaky_children,
+        .args_doc = "[RUN]",
+        .doc = "Print the tests that cannot be relied on: those that passed only when they were tried again, and those that "
+               "changed between good and bad more than once, in the latest runs of a suite, up to RUN. Those that changed "
+               "once were broken or fixed, and come behind.\v" REVIEW_RUN_DOC,
+};
+
+/* ---- Reading ---- */
+
+static int flaky_make_room(Flaky *flaky, size_t n) {
+        FlakyTest *grown;
+
+        if (n > flaky->n_allocated) {
+                size_t larger = MAX(n, flaky->n_allocated * 2);
+
+                grown = realloc(flaky->tests, larger * sizeof(FlakyTest));
+                if (!grown)
+                        return -ENOMEM;
+                flaky->tests = grown;
+                flaky->n_allocated = larger;
+        }
+        while (flaky->n_tests < n) {
+                FlakyTest *test = flaky->tests + flaky->n_tests;
+
+                *test = (FlakyTest){
+                        .outcomes = calloc(flaky->max_runs, 1),
+                        .marked = calloc(flaky->max_runs, sizeof(bool)),
+                };
+                flaky->n_tests++;
+                if (!test->outcomes || !test->marked)
+                        return -ENOMEM;
+                /* It came with this run. */
+                test->flakiness.n_added = flaky->n_runs;
+        }
+        return 0;
+}
+
+/* That of a run which is among those that were read counts there. */
+static bool flaky_counts(const Flaky *flaky, const HistoryRun *run, const HistoryResult *result) {
+        for (size_t i = 0; i < flaky->n_runs && result->carried; i++)
+                if (sd_id128_equal(flaky->runs[i].run_id, run->carried_from))
+                        return false;
+        return true;
+}
+
+static void test_add(Flaky *flaky, FlakyTest *test, const HistoryRun *run, HistoryResult *result) {
+        if (!result->present) {
+                flakiness_skip(&test->flakiness);
+                return;
+        }
+        test->outcomes[flaky->n_runs] = (uint8_t)(result->outcome + 1);
+        test->marked[flaky->n_runs] = result->marks & PTEST_MARK_FLAKY;
+        if (!flaky_counts(flaky, run, result)) {
+                flakiness_skip(&test->flakiness);
+                return;
+        }
+        flakiness_add(&test->flakiness, result->outcome, result->marks);
+        if (outcome_is_bad(result->outcome)) {
+                free(test->reason);
+                test->reason = TAKE_PTR(result->reason);
+        }
+}
+
+static int flaky_add_run(Flaky *flaky, HistoryRun *run) {
+        int r;
+
+        r = flaky_make_room(flaky, flaky->names.n_names);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < flaky->n_tests; i++) {
+                HistoryResult none = {};
+
+                test_add(flaky,
+                         flaky->tests + i,
+                         run,
+                         i < run->n_results ? run->results + i : &none);
+        }
+        flaky->runs[flaky->n_runs++] = (FlakyRun){
+                .run_id = run->run_id,
+                .started_usec = run->started_usec,
+        };
+        return 0;
+}
+
+static int flaky_read(
+                Flaky *flaky,
+                const FlakyArguments *arguments,
+                const HistoryEntries *entries,
+                size_t first) {
+        const HistoryReadOptions options = { .patterns = arguments->patterns, .reasons = true };
+        _cleanup_free_ size_t *numbers = NULL;
+        int r;
+
+        r = history_select(
+                        entries, first, flaky->suite, arguments->max, &numbers, &flaky->max_runs);
+        if (r < 0)
+                return r;
+        flaky->runs = calloc(MAX(flaky->max_runs, 1U), sizeof(FlakyRun));
+        if (!flaky->runs)
+                return -ENOMEM;
+        for (size_t i = flaky->max_runs; i-- > 0;) {
+                _cleanup_(history_run_done) HistoryRun run = {};
+
+                r = history_read_entry(
+                                &arguments->review.source,
+                                entries->entries + numbers[i],
+                                &options,
+                                &flaky->names,
+                                &run);
+                if (r > 0)
+                        r = flaky_add_run(flaky, &run);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- Ranking ---- */
+
+/* The worst first: flaky ones by their rate, then what was seen last. */
+static int test_compare(const void *a, const void *b) {
+        const FlakyTest *x = a, *y = b;
+        const Flakiness *p = &x->flakiness, *q = &y->flakiness;
+        double rate_x = flakiness_get_rate(p), rate_y = flakiness_get_rate(q);
+
+        if (flakiness_is_flaky(p) != flakiness_is_flaky(q))
+                return flakiness_is_flaky(p) ? -1 : 1;
+        if (rate_x < rate_y || rate_x > rate_y)
+                return rate_x > rate_y ? -1 : 1;
+        if (p->bad != q->bad && !flakiness_is_flaky(p))
+                return p->bad ? -1 : 1;
+        if (p->last_seen != q->last_seen)
+                return p->last_seen > q->last_seen ? -1 : 1;
+        return strverscmp(x->address, y->address);
+}
+
+/* Drops those that can be relied on. */
+static void flaky_rank(Flaky *flaky) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < flaky->n_tests; i++) {
+                FlakyTest *test = flaky->tests + i;
+
+                test->address = flaky->names.names[i];
+                if (flakiness_is_flaky(&test->flakiness) ||
+                    flakiness_has_changed_once(&test->flakiness)) {
+                        flaky->n_flaky += flakiness_is_flaky(&test->flakiness);
+                        flaky->tests[n++] = *test;
+                } else
+                        test_done(test);
+        }
+        flaky->n_tests = n;
+        if (n > 0)
+                qsort(flaky->tests, n, sizeof(FlakyTest), test_compare);
+}
+
+/* ---- For people ---- */
+
+static void add_strip(
+                const Flaky *flaky,
+                const FlakyTest *test,
+                const Style *style,
+                size_t columns,
+                Buffer *text) {
+        for (size_t i = flaky->n_runs - columns; i < flaky->n_runs; i++) {
+                const HistoryResult result = {
+                        .outcome = (uint8_t)(test->outcomes[i] - 1),
+                        .marks = test->marked[i] ? PTEST_MARK_FLAKY : 0,
+                };
+
+                text_add_strip_cell(style, text, test->outcomes[i] > 0 ? &result : NULL);
+        }
+        if (columns < strlen("runs"))
+                buffer_fill(text, ' ', strlen("runs") - columns);
+}
+
+static void add_seen(const Flaky *flaky, size_t number, const Style *style, Buffer *text) {
+        const FlakyRun *run = flaky->runs + number - 1;
+
+        text_add_when(text, run->started_usec);
+        buffer_add_string(text, "  ");
+        text_add_run_id(style, text, STYLE_DIM, run->run_id);
+}
+
+static size_t get_strip_columns(const Flaky *flaky, const Style *style) {
+        size_t columns = MIN(flaky->n_runs, STRIP_COLUMNS_MAX);
+
+        return style->tty ? MIN(columns, style_get_columns(STDOUT_FILENO) / 4) : columns;
+}
+
+static int print_flaky(const Flaky *flaky, const Style *style, size_t columns, Buffer *text) {
+        buffer_addf(text,
+                    "\n%5s  %7s  %5s  %-16s  %-8s  %-*s  %s\n",
+                    "rate",
+                    "bad",
+                    "again",
+                    "last seen",
+                    "in run",
+                    (int)MAX(columns, strlen("runs")),
+                    "runs",
+                    "address");
+        for (size_t i = 0; i < flaky->n_flaky; i++) {
+                const FlakyTest *test = flaky->tests + i;
+                const Flakiness *flakiness = &test->flakiness;
+                char rate[16], bad[48];
+                int r;
+
+                snprintf(rate, sizeof(rate), "%.0f%%", flakiness_get_rate(flakiness) * 100);
+                snprintf(bad, sizeof(bad), "%zu/%zu", flakiness->n_bad, flakiness->n_judged);
+                text_add_right(style, text, STYLE_WARNING, rate, 5);
+                buffer_addf(text, "  %7s  %5zu  ", bad, flakiness->n_marked);
+                add_seen(flaky, flakiness->last_seen, style, text);
+                buffer_add_string(text, "  ");
+                add_strip(flaky, test, style, columns, text);
+                buffer_add_string(text, "  ");
+                style_add(style, text, STYLE_PLAIN, test->address);
+                buffer_add_string(text, "\n");
+                r = text_print(text);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int print_changed(const Flaky *flaky, const Style *style, size_t columns, Buffer *text) {
+        buffer_addf(text,
+                    "\nChanged once, and so rather broken or fixed (%zu)\n",
+                    flaky->n_tests - flaky->n_flaky);
+        for (size_t i = flaky->n_flaky; i < flaky->n_tests; i++) {
+                const FlakyTest *test = flaky->tests + i;
+                bool bad = test->flakiness.bad;
+                int r;
+
+                buffer_add_string(text, "  ");
+                text_add_padded(style,
+                                text,
+                                bad ? STYLE_BAD : STYLE_GOOD,
+                                bad ? "bad since" : "good since",
+                                16);
+                buffer_add_string(text, "    ");
+                add_seen(flaky, test->flakiness.changed_at, style, text);
+                buffer_add_string(text, "  ");
+                add_strip(flaky, test, style, columns, text);
+                buffer_add_string(text, "  ");
+                style_add(style, text, STYLE_PLAIN, test->address);
+                buffer_add_string(text, "\n");
+                r = text_print(text);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int flaky_print_text(const Flaky *flaky) {
+        _cleanup_(style_done) Style style = {};
+        _cleanup_buffer_ Buffer text = {};
+        size_t columns;
+        int r = 0;
+
+        style_init(&style, STDOUT_FILENO, COLOR_AUTO);
+        columns = get_strip_columns(flaky, &style);
+        text_add_safe(&style, &text, STYLE_BOLD, flaky->suite, SIZE_MAX);
+        buffer_addf(&text,
+                    "%s%zu %s, ",
+                    style.dot,
+                    flaky->n_runs,
+                    flaky->n_runs == 1 ? "run" : "runs");
+        text_add_when(&text, flaky->runs[0].started_usec);
+        buffer_add_string(&text, " to ");
+        text_add_when(&text, flaky->runs[flaky->n_runs - 1].started_usec);
+        buffer_add_string(&text, "\n");
+        if (flaky->n_tests > 0)
+                text_add_strip_legend(&style, &text);
+        if (flaky->n_flaky > 0)
+                r = print_flaky(flaky, &style, columns, &text);
+        if (r >= 0 && flaky->n_tests > flaky->n_flaky)
+                r = print_changed(flaky, &style, columns, &text);
+        if (r < 0)
+                return r;
+        buffer_add_string(&text, "\n");
+        if (flaky->n_flaky == 0)
+                buffer_addf(&text, "No test is flaky, of %zu\n", flaky->names.n_names);
+        else
+                buffer_addf(&text,
+                            "%zu of %zu tests are flaky\n",
+                            flaky->n_flaky,
+                            flaky->names.n_names);
+        return text_print(&text);
+}
+
+/* ---- For machines ---- */
+
+static json_t *json_from_run(const FlakyRun *run) {
+        return json_pack(
+                        "{s:o, s:o}",
+                        "run_id",
+                        json_from_id(run->run_id),
+                        "time_usec",
+                        json_from_number(run->started_usec, 0));
+}
+
+static json_t *json_from_outcomes(const Flaky *flaky, const FlakyTest *test) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < flaky->n_runs; i++)
+                json_array_append_new(
+                                array,
+                                json_from_text(test->outcomes[i] > 0 ?
+                                                               outcome_to_string(
+                                                                               (Outcome)(test->outcomes[i] -
+                                                                                         1)) :
+                                                               NULL));
+        return array;
+}
+
+static json_t *json_from_seen(const Flaky *flaky, size_t number) {
+        return number > 0 ? json_from_run(flaky->runs + number - 1) : json_null();
+}
+
+static json_t *json_from_test(const Flaky *flaky, const FlakyTest *test) {
+        return json_pack(
+                        "{s:o, s:o, s:o, s:o, s:o, s:o}",
+                        "address",
+                        json_from_text(test->address),
+                        "flakiness",
+                        json_from_flakiness(&test->flakiness),
+                        "last_seen",
+                        json_from_seen(flaky, test->flakiness.last_seen),
+                        "last_change",
+                        json_from_seen(flaky, test->flakiness.changed_at),
+                        "reason",
+                        json_from_text(test->reason),
+                        "outcomes",
+                        json_from_outcomes(flaky, test));
+}
+
+static int flaky_print_json(const Flaky *flaky) {
+        int r;
+
+        r = json_print("{\"suite\": ", json_from_text(flaky->suite));
+        fputs(",\n\"runs\": [", stdout);
+        for (size_t i = 0; i < flaky->n_runs && r >= 0; i++)
+                r = json_print(i > 0 ? ",\n " : "\n ", json_from_run(flaky->runs + i));
+        fputs("\n],\n\"tests\": [", stdout);
+        for (size_t i = 0; i < flaky->n_tests && r >= 0; i++)
+                r = json_print(i > 0 ? ",\n " : "\n ", json_from_test(flaky, flaky->tests + i));
+        fputs("\n]}\n", stdout);
+        return r;
+}
+
+/* ---- The verb ---- */
+
+static int flaky_show(FlakyArguments *arguments) {
+        _cleanup_(history_entries_done) HistoryEntries entries = {};
+        _cleanup_(flaky_done) Flaky flaky = {};
+        size_t first;
+        int r;
+
+        arguments->review.source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
+        r = history_list(&arguments->review.source, &entries);
+        if (r < 0)
+                return log_error_errno(r, "Failed to list the runs: %m"), 1;
+        r = history_locate(
+                        &arguments->review,
+                        arguments->review.source.run,
+                        &entries,
+                        &first,
+                        &flaky.suite);
+        if (r < 0)
+                return 1;
+        r = flaky_read(&flaky, arguments, &entries, first);
+        if (r >= 0 && flaky.n_runs == 0)
+                r = -ENODATA;
+        if (r >= 0 && flaky.names.n_names == 0 && arguments->patterns && !arguments->review.json) {
+                log_error("No test of %s is selected", flaky.suite);
+                return 1;
+        }
+        if (r >= 0) {
+                flaky_rank(&flaky);
+                r = arguments->review.json ? flaky_print_json(&flaky) : flaky_print_text(&flaky);
+        }
+        if (r < 0)
+                log_error_errno(r, "Failed to find flaky tests: %m");
+        return r < 0;
+}
+
+int verb_flaky(int argc, char **argv) {
+        FlakyArguments arguments = { .max = RUNS_DEFAULT };
+        error_t error;
+        int r = 2;
+
+        error = argp_parse(&flaky_argp, argc, argv, 0, NULL, &arguments);
+        if (error == 0)
+                r = flaky_show(&arguments);
+        else
+                log_error_errno(-error, "Failed to read the options: %m");
+        strv_free(arguments.patterns);
+        review_options_done(&arguments.review);
+        return r;
+}
