@@ -380,6 +380,13 @@ int run_file_input_new(const char *path, RunFileInput **ret) {
         return 0;
 }
 
+bool run_file_input_go_back(RunFileInput *input, uint64_t offset) {
+        if (!input->regular || input->compressed || lseek(input->fd, (off_t)offset, SEEK_SET) < 0)
+                return false;
+        input->begin = input->end = 0;
+        return true;
+}
+
 uint64_t run_file_input_get_size(const RunFileInput *input) {
         return input->plain_size;
 }

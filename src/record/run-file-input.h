@@ -29,6 +29,9 @@ int run_file_input_seek_last(RunFileInput *input);
 /* The size of the uncompressed file, where that is known without reading it; else UINT64_MAX */
 uint64_t run_file_input_get_size(const RunFileInput *input);
 
+/* Back to an offset of a plain file that can be read again; false: it is not one */
+bool run_file_input_go_back(RunFileInput *input, uint64_t offset);
+
 bool run_file_input_is_regular(const RunFileInput *input);
 
 /* offset is one in the uncompressed file */

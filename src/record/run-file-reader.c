@@ -27,6 +27,9 @@
 #define READER_VALUE_MAX (32U * 1024U * 1024U)
 #define READER_ENTRY_MAX (2U * READER_VALUE_MAX)
 
+/* So much is read again at most, after damage, so that a hostile file cannot make the reader slow. */
+#define READER_AGAIN_MAX (256U * 1024U * 1024U)
+
 /* Internal: the bytes that follow do not belong to what stands in the window. */
 #define READER_GAP (-ESTALE)
 
@@ -45,6 +48,8 @@ struct RunFileReader {
         size_t summed;     /* data[summed..begin) is of this entry, and not in the sum yet */
         bool sum_required; /* the file has checksums, so that none is missing but by damage */
         bool sum_seen, sum_good;
+        bool recovering; /* from damage that was told, until there is a good entry */
+        uint64_t again;  /* how much was read twice */
 };
 
 static int reader_open(const char *path, RunFileReader **ret) {
@@ -317,6 +322,13 @@ static int reader_read_field(RunFileReader *reader, Record *record) {
         return 1;
 }
 
+/* Does an entry begin here? Ours, and those of journalctl, do so with a field of the journal's own. */
+static int reader_is_at_entry(RunFileReader *reader) {
+        int r = reader_need(reader, 2);
+
+        return r <= 0 ? r : memcmp(reader->data + reader->begin, "__", 2) == 0;
+}
+
 /* Behind the next empty line, without keeping what stands before it. */
 static int reader_skip_entry(RunFileReader *reader) {
         bool at_line_begin = false;
@@ -334,7 +346,10 @@ static int reader_skip_entry(RunFileReader *reader) {
                 }
                 if (at_line_begin && data[0] == '\n') {
                         reader_skip(reader, 1);
-                        return 0;
+                        r = reader->sum_required ? reader_is_at_entry(reader) : 1;
+                        if (r != 0)
+                                return MIN(r, 0);
+                        continue;
                 }
                 newline = memchr(data, '\n', n);
                 at_line_begin = newline != NULL;
@@ -342,38 +357,41 @@ static int reader_skip_entry(RunFileReader *reader) {
         }
 }
 
-/* An entry that was read to its end: 1: it is one; 0: it is damaged, which is told */
-static int reader_finish_entry(RunFileReader *reader, uint64_t begin, Record *record) {
+/*
+ * Goes on after an entry that is damaged. What was read may have been too much, when it was its length that was
+ * damaged; so the next entry is looked for from its begin, where that can be read again.
+ */
+static int reader_recover(RunFileReader *reader, uint64_t begin, const char *what) {
         int r;
 
-        if (reader->sum_seen)
-                reader->sum_required = true;
-        if (reader->sum_seen ? reader->sum_good : !reader->sum_required) {
-                r = field_filter_finish(&reader->filter, record);
-                return r < 0 ? r : 1;
+        if (!reader->recovering) {
+                r = reader_add_problem(reader, begin, what);
+                if (r < 0)
+                        return r;
         }
-        r = reader_add_problem(
-                        reader,
-                        begin,
-                        reader->sum_seen ? "the entry's checksum is wrong; entry left out" :
-                                           "the entry has no checksum; entry left out");
-        return MIN(r, 0);
+        reader->recovering = true;
+        reader->again += reader->offset - begin;
+        if (reader->again <= READER_AGAIN_MAX && run_file_input_go_back(reader->input, begin)) {
+                reader->begin = reader->end = reader->summed = 0;
+                reader->offset = begin;
+                reader->eof = false;
+        }
+        return reader_skip_entry(reader);
 }
 
-/* What is left at the end of the file */
-static int reader_finish(RunFileReader *reader, uint64_t begin, Record *record) {
-        int r = 0;
-
-        if (record->n_fields > 0 || reader->end > reader->begin)
-                r = reader_add_problem(reader, begin, "the last entry is cut off");
-        reader_skip(reader, reader->end - reader->begin);
-        record_reset(record);
-        return MIN(r, 0);
+/* What is wrong with an entry that was read to its end; NULL: nothing */
+static const char *reader_judge_entry(RunFileReader *reader) {
+        if (reader->sum_seen)
+                reader->sum_required = true;
+        if (reader->sum_seen)
+                return reader->sum_good ? NULL : "the entry's checksum is wrong; entry left out";
+        return reader->sum_required ? "the entry has no checksum; entry left out" : NULL;
 }
 
 /* One entry, or a try at it. 1: an entry; 0: the end; 2: not one, and again */
 static int reader_try_entry(RunFileReader *reader, Record *record) {
         uint64_t begin = reader->offset;
+        const char *problem = NULL;
         int r;
 
         reader_begin_entry(reader, record);
@@ -383,18 +401,20 @@ static int reader_try_entry(RunFileReader *reader, Record *record) {
 
         if (r == 2 && reader->offset - begin == 1)
                 return 2;
-        if (r == 2) {
-                r = reader_finish_entry(reader, begin, record);
-                return r == 0 ? 2 : r;
-        }
-        if (r == 0)
-                return reader_finish(reader, begin, record);
-        if (r == 1)
-                r = -EBADMSG;
-        if (r == -EBADMSG) {
-                r = reader_add_problem(reader, reader->offset, "not a field; entry left out");
-                if (r >= 0)
-                        r = reader_skip_entry(reader);
+        if (r == 0 && record->n_fields == 0 && reader->end == reader->begin)
+                return 0;
+        if (r == 2)
+                problem = reader_judge_entry(reader);
+        else if (r == 0)
+                problem = "the entry is cut off";
+        else if (r == 1 || r == -EBADMSG)
+                problem = "not a field; entry left out";
+        if (problem)
+                r = reader_recover(reader, begin, problem);
+        else if (r == 2) {
+                reader->recovering = false;
+                r = field_filter_finish(&reader->filter, record);
+                return r < 0 ? r : 1;
         }
         /* What is missing has been told by the input. */
         if (r == READER_GAP) {
