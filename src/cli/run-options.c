@@ -29,6 +29,7 @@ enum {
         OPTION_ALLOW_DEGRADED,
         OPTION_ALLOW_NO_TESTS,
         OPTION_STATE_DIR,
+        OPTION_KEEP_RUNS,
 };
 
 static const struct argp_option options_table[] = {
@@ -93,6 +94,10 @@ static const struct argp_option options_table[] = {
          0, "Run even where a limit cannot be held",
          2 },
         { "state-dir",OPTION_STATE_DIR, "DIR", 0, "Keep records there", 2 },
+        { "keep-runs",
+         OPTION_KEEP_RUNS, "N SIZE",
+         0, "Keep records of so many runs of the suite, or of so much: 20, 500M, \"20 500M\" (default: 100 1G)",
+         3 },
         {                                        },
 };
 
@@ -209,6 +214,10 @@ static int options_parse_value(
         case OPTION_BACKEND:
                 *ret_want = "auto, system, user or plain";
                 return options_parse_backend(options, arg);
+        case OPTION_KEEP_RUNS:
+                *ret_want = KEEP_RUNS_EXPECTED;
+                options->keep_runs_given = true;
+                return keep_runs_parse(arg, &options->keep_runs);
         case OPTION_STATE_DIR:
                 *ret_want = "the path of a directory";
                 return options_parse_path(arg, &options->state_dir);

@@ -32,6 +32,8 @@ typedef struct RunOptions {
         bool allow_no_tests;
         ReportOptions reports;
         const char *state_dir;
+        bool keep_runs_given;
+        KeepRuns keep_runs;
         char *degraded; /* set later: the limits that are not held, in words; owned */
 } RunOptions;
 

@@ -315,6 +315,9 @@ static int run_execute(Run *run, Verdict *ret) {
         /* A report that was asked for and could not be written must not look like a pass. */
         if (run_reports_get_error(run->reports) < 0 && *ret == VERDICT_PASSED)
                 *ret = VERDICT_MACHINERY_FAILED;
+        recorder_prune(run->recorder,
+                       run->options.keep_runs_given ? &run->options.keep_runs :
+                                                      &run->suite->settings.keep_runs);
         return 0;
 }
 

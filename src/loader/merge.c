@@ -94,6 +94,8 @@ static void settings_merge(SuiteSettings *settings, const SuiteSettings *other) 
         settings->recycle_memory = MIN(settings->recycle_memory, other->recycle_memory);
         settings->slice_memory_max = MIN(settings->slice_memory_max, other->slice_memory_max);
         settings->allow_no_tests = settings->allow_no_tests && other->allow_no_tests;
+        settings->keep_runs.count = MAX(settings->keep_runs.count, other->keep_runs.count);
+        settings->keep_runs.size = MAX(settings->keep_runs.size, other->keep_runs.size);
 }
 
 static int merge_prefix(char **text, const char *prefix) {

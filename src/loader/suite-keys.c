@@ -489,6 +489,10 @@ static int set_fail_fast(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return 0;
 }
 
+static int set_keep_runs(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        return keep_runs_parse(line->value, &file->settings.keep_runs);
+}
+
 static int set_allow_no_tests(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return flag_set(NULL, 0, line->value, &file->settings.allow_no_tests);
 }
@@ -627,6 +631,7 @@ static const Key keys[] = {
         { "GraceSec",           IN_ALL,                     set_grace,                   EXPECT_TIME                                                   },
         { "IOWeight",           IN(SPEC_WORKER),            suite_file_set_weight,       "a number from 1 to 10000"                                    },
         { "Isolation",          IN_MODULES,                 set_isolation,               "process or none"                                             },
+        { "KeepRuns",           IN(SPEC_SUITE),             set_keep_runs,               KEEP_RUNS_EXPECTED                                            },
         { "Mode",               IN(SPEC_CONTEXT),           set_mode,                    "whole, split or shared"                                      },
         { "LeakGraceSec",       IN_EVERY,                   suite_file_set_limit,        "a finite time such as 200ms or 1s"                           },
         { "Leaks",              IN_EVERY,                   suite_file_set_limit,        "fail, mark or ignore"                                        },

@@ -26,6 +26,7 @@ int suite_new(const char *name, Suite **ret) {
                 .run_timeout_usec = USEC_INFINITY,
                 .stop_usec = SUITE_STOP_DEFAULT,
                 .timeout_multiplier = 1.0,
+                .keep_runs = {KEEP_RUNS_COUNT_DEFAULT, KEEP_RUNS_SIZE_DEFAULT},
                 .worker_memory_max = SIZE_INFINITY,
                 .worker_tasks_max = UINT64_MAX,
                 .recycle_memory = SIZE_INFINITY,

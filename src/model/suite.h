@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/context.h"
+#include "model/keep-runs.h"
 #include "model/packed-test.h"
 
 /*
@@ -28,6 +29,7 @@ typedef struct SuiteSettings {
         char *worker_set_up; /* a module whose hook each process that runs tests of modules begins with; NULL */
         unsigned recycle_after;  /* a worker is replaced after so many tests; 0: never */
         uint64_t recycle_memory; /* bytes; and when it has grown by so much; SIZE_INFINITY: never */
+        KeepRuns keep_runs;
 } SuiteSettings;
 
 typedef struct Suite {

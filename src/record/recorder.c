@@ -16,6 +16,7 @@
 #include "basic/log.h"
 #include "record/export.h"
 #include "record/journal.h"
+#include "record/prune.h"
 #include "record/run-file.h"
 
 /* The buffer is kept between records up to here; a test with much output is rare. */
@@ -23,6 +24,8 @@
 
 struct Recorder {
         RunFile *file;
+        char *state_dir;
+        char *suite;
         Journal *journal; /* NULL: not asked for, or there is none */
         size_t journal_lost;
         Record *record;
@@ -33,6 +36,8 @@ Recorder *recorder_free(Recorder *recorder) {
         if (!recorder)
                 return NULL;
         run_file_free(recorder->file);
+        free(recorder->state_dir);
+        free(recorder->suite);
         journal_free(recorder->journal);
         record_free(recorder->record);
         buffer_done(&recorder->fields);
@@ -42,15 +47,19 @@ Recorder *recorder_free(Recorder *recorder) {
 
 static int recorder_open_file(
                 Recorder *recorder, const char *state_dir, const char *suite, sd_id128_t run_id) {
-        _cleanup_free_ char *found = NULL, *path = NULL;
-        int r;
+        _cleanup_free_ char *path = NULL;
+        int r = 0;
 
-        if (!state_dir) {
-                r = state_dir_get(&found);
-                if (r < 0)
-                        return r;
-        }
-        r = state_run_path(state_dir ?: found, suite, run_id, &path);
+        recorder->suite = strdup(suite);
+        if (state_dir)
+                recorder->state_dir = strdup(state_dir);
+        else
+                r = state_dir_get(&recorder->state_dir);
+        if (r < 0)
+                return r;
+        if (!recorder->suite || !recorder->state_dir)
+                return -ENOMEM;
+        r = state_run_path(recorder->state_dir, suite, run_id, &path);
         if (r < 0)
                 return r;
         return run_file_new(path, &recorder->file);
@@ -161,6 +170,17 @@ int recorder_finish(Recorder *recorder, Event *event) {
         r = recorder_finish_file(recorder, event);
         recorder_send(recorder);
         return r;
+}
+
+void recorder_prune(const Recorder *recorder, const KeepRuns *keep) {
+        size_t removed = 0;
+        int r;
+
+        r = runs_prune(recorder->state_dir, recorder->suite, keep, &removed);
+        if (r < 0)
+                log_debug("Failed to remove old runs: %s", strerror(-r));
+        if (removed > 0)
+                log_debug("Removed %zu old runs of %s", removed, recorder->suite);
 }
 
 const char *recorder_get_path(const Recorder *recorder) {

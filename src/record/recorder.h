@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "model/keep-runs.h"
 #include "record/event.h"
 #include "record/state.h"
 
@@ -38,6 +39,9 @@ int recorder_write(Recorder *recorder, const Event *event);
  * no error.
  */
 int recorder_finish(Recorder *recorder, Event *event);
+
+/* Removes older runs of the suite, see record/prune.h; at the end. */
+void recorder_prune(const Recorder *recorder, const KeepRuns *keep);
 
 /* Where the run file is now */
 const char *recorder_get_path(const Recorder *recorder);

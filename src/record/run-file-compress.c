@@ -141,7 +141,7 @@ static int new_path(const char *path, char **ret) {
         const char *name = path_basename(path);
         char *s;
 
-        if (asprintf(&s, "%.*s.%s.new", (int)(name - path), path, name) < 0)
+        if (asprintf(&s, "%.*s.%s" RUN_FILE_UNFINISHED_SUFFIX, (int)(name - path), path, name) < 0)
                 return -ENOMEM;
         *ret = s;
         return 0;

@@ -28,6 +28,8 @@
 #define RUN_FILE_FRAME_SIZE (1024U * 1024U)
 
 #define RUN_FILE_COMPRESSED_SUFFIX ".zst"
+/* Behind the name with a dot before it, until it is whole */
+#define RUN_FILE_UNFINISHED_SUFFIX ".new"
 
 /* The last field of each entry: entry_sum_get() of what stands before it, 16 hexadecimal digits */
 #define RUN_FILE_CHECKSUM_FIELD "PTEST_CHECKSUM"

@@ -232,6 +232,15 @@ int run_file_sync(RunFile *file) {
         return fsync(file->fd) < 0 ? -errno : 0;
 }
 
+int run_file_is_written(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct flock lock = { .l_type = F_RDLCK };
+
+        if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0)
+                return -errno;
+        return lock.l_type != F_UNLCK;
+}
+
 const char *run_file_get_path(const RunFile *file) {
         return file->path;
 }

@@ -40,5 +40,8 @@ const char *run_file_get_compressed_path(const RunFile *file);
  */
 int run_file_finish(RunFile *file);
 
+/* 1: somebody holds that lock, and goes on writing; 0: nobody does; negative: that cannot be found out */
+int run_file_is_written(const char *path);
+
 /* Where it is now */
 const char *run_file_get_path(const RunFile *file);
