@@ -50,55 +50,55 @@ static const struct argp_option options_table[] = {
          OPTION_ALLOW_NO_TESTS, NULL,
          0, "A run without any test is a success",
          1 },
-        { NULL,                                          0, NULL, 0, "How it runs:", 2 },
+        { NULL,                                          0, NULL, 0, "How it runs:", 3 },
         { "jobs",
          'j', "N",
          0, "Run N workers (default: what the suite or the build asks for, else the CPUs)",
-         2 },
+         3 },
         { "timeout",
          OPTION_TIMEOUT, "TIME",
          0, "Limit for tests that do not name their own: 30s, 5min, infinity",
-         2 },
+         3 },
         { "timeout-multiplier",
          OPTION_TIMEOUT_MULTIPLIER, "X",
          0, "Multiply all limits, for slow machines; 0: no limits",
-         2 },
+         3 },
         { "memory-max",
          OPTION_MEMORY_MAX, "SIZE",
          0, "Memory limit of each worker: 512M, 2G, infinity",
-         2 },
+         3 },
         { "isolation",
          OPTION_ISOLATION, "HOW",
          0, "Run tests of modules in a child each (process) or in the worker's one (none)",
-         2 },
+         3 },
         { "stuck-report",
          OPTION_STUCK_REPORT, "HOW",
          0, "What is told of a test at its time limit: its processes and their stacks (stacks), processes, no",
-         2 },
+         3 },
         { "recycle-after",
          OPTION_RECYCLE_AFTER, "N",
          0, "Replace a worker after N tests; 0: never",
-         2 },
+         3 },
         { "recycle-memory",
          OPTION_RECYCLE_MEMORY, "SIZE",
          0, "Replace a worker that has grown by so much: 64M, infinity",
-         2 },
+         3 },
         { "worker-set-up",
          OPTION_WORKER_SET_UP, "MODULE",
          0, "Call this module's worker hook in each worker before its first test of a module",
-         2 },
-        { "backend",                                      OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 2 },
-        { "user",     OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 2 },
+         3 },
+        { "backend",                                      OPTION_BACKEND, "KIND", 0, "auto (default), system, user or plain", 3 },
+        { "user",     OPTION_USER, "NAME", 0, "Run tests as this user (as root only)", 3 },
         { "allow-degraded",
          OPTION_ALLOW_DEGRADED, NULL,
          0, "Run even where a limit cannot be held",
-         2 },
-        { "state-dir",OPTION_STATE_DIR, "DIR", 0, "Keep records there", 2 },
+         3 },
+        { "state-dir",OPTION_STATE_DIR, "DIR", 0, "Keep records there", 3 },
         { "keep-runs",
          OPTION_KEEP_RUNS, "N SIZE",
          0, "Keep records of so many runs of the suite, or of so much: 20, 500M, \"20 500M\" (default: 100 1G)",
          3 },
-        {                                        },
+        {                                   },
 };
 
 static int options_parse_fail_fast(RunOptions *options, const char *arg) {
@@ -238,7 +238,8 @@ static int options_parse_word(int key, char *arg, RunOptions *options, struct ar
                 options->allow_no_tests = true;
                 return 0;
         case ARGP_KEY_INIT:
-                state->child_inputs[0] = &options->reports;
+                state->child_inputs[0] = &options->again;
+                state->child_inputs[1] = &options->reports;
                 return 0;
         case ARGP_KEY_ARG:
                 return strv_extend(&options->targets, arg) < 0 ? ENOMEM : 0;
@@ -271,8 +272,9 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
 
 int run_options_parse(int argc, char **argv, RunOptions *ret) {
         static const struct argp_child children[] = {
-                {&report_options_argp,            0, "What is printed and written:", 3 },
-                {              }
+                {&again_options_argp,               0, "What runs again, and in parts:", 2 },
+                { &report_options_argp, 0, "What is printed and written:", 4 },
+                {                               }
         };
         static const struct argp argp = {
                 .options = options_table,
@@ -293,7 +295,7 @@ int run_options_parse(int argc, char **argv, RunOptions *ret) {
 
         argp_err_exit_status = 2;
         r = argp_parse(&argp, argc, argv, 0, NULL, &options);
-        if (r == 0 && !options.targets) {
+        if (r == 0 && !options.targets && options.again.resume != RESUME_RUN) {
                 log_error("Which suite? For example: ptest run glib, ptest run ./my.suite, ptest run build/");
                 r = EINVAL;
         }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/backend.h"
+#include "cli/again-options.h"
 #include "cli/report-options.h"
 #include "loader/loader.h"
 
@@ -30,6 +31,7 @@ typedef struct RunOptions {
         const char *user;
         bool allow_degraded;
         bool allow_no_tests;
+        AgainOptions again;
         ReportOptions reports;
         const char *state_dir;
         bool keep_runs_given;
@@ -37,6 +39,6 @@ typedef struct RunOptions {
         char *degraded; /* set later: the limits that are not held, in words; owned */
 } RunOptions;
 
-/* Exits by itself for --help; returns -EINVAL for wrong use, which was told. Strings are borrowed from argv. */
+/* No targets are given only with --resume. Exits by itself for --help; returns -EINVAL for wrong use, which was told. Strings are borrowed from argv. */
 int run_options_parse(int argc, char **argv, RunOptions *ret);
 void run_options_done(RunOptions *options);

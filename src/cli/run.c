@@ -17,6 +17,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/jobs.h"
+#include "cli/run-again.h"
 #include "cli/run-limits.h"
 #include "cli/run-options.h"
 #include "cli/run-reports.h"
@@ -32,6 +33,8 @@
 
 typedef struct Run {
         RunOptions options;
+        RunAgain again;
+        char **words; /* of a command that was recorded; the options point to them */
         Suite *suite;
         BackendKind backend;
         WorkerUser user;
@@ -43,16 +46,23 @@ typedef struct Run {
         RunReports *reports;
 } Run;
 
-static void run_done(Run *run) {
+/* What is of one run, where there may be several. */
+static void run_reset(Run *run) {
         run->reports = run_reports_free(run->reports);
-        recorder_free(run->recorder);
-        strv_free(run->capabilities);
+        run->recorder = recorder_free(run->recorder);
+        run->capabilities = strv_free(run->capabilities);
+        free(TAKE_PTR(run->empty_reason));
+        free(TAKE_PTR(run->user.name));
+        run->suite = suite_free(run->suite);
+}
+
+static void run_done(Run *run) {
+        run_reset(run);
+        run_again_done(&run->again);
         free(run->command);
-        free(run->empty_reason);
         free(run->worker_path);
-        free(run->user.name);
-        suite_free(run->suite);
         run_options_done(&run->options);
+        strv_free(run->words);
 }
 
 static int run_choose_backend(Run *run) {
@@ -175,8 +185,7 @@ static int run_apply_recycling(Run *run) {
         return path_make_absolute(options->worker_set_up, &settings->worker_set_up);
 }
 
-static int run_prepare(Run *run, char **argv) {
-        _cleanup_free_ char *arguments = NULL;
+static int run_prepare(Run *run) {
         int r;
 
         r = run_choose_backend(run);
@@ -201,11 +210,7 @@ static int run_prepare(Run *run, char **argv) {
         r = run_collect_capabilities(run);
         if (r < 0)
                 return log_error_errno(r, "Failed to find out what this machine can hold: %m");
-        r = run_explain_empty(run);
-        if (r < 0)
-                return r;
-        arguments = text_quote_words(argv + 1);
-        return arguments ? text_setf(&run->command, "%s %s", argv[0], arguments) : -ENOMEM;
+        return run_explain_empty(run);
 }
 
 /* ---- The run ---- */
@@ -250,6 +255,12 @@ static void run_set_traits(Suite *suite, const RunOptions *options) {
         }
 }
 
+static int run_next_carried(Event **ret, void *userdata) {
+        Run *run = userdata;
+
+        return run_again_next_carried(&run->again, ret);
+}
+
 static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
         static const CoordinatorHandlers handlers = {
                 .on_event = run_on_event,
@@ -258,16 +269,26 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
         };
         const SuiteSettings *settings = &run->suite->settings;
         _cleanup_(coordinator_freep) Coordinator *coordinator = NULL;
+        unsigned fail_fast = run->options.fail_fast_given ? run->options.fail_fast :
+                                                            settings->fail_fast;
+        CoordinatorOrigin origin;
         int r;
 
+        run_again_get_origin(&run->again, &origin);
         r = coordinator_new(
                         &(CoordinatorConfig){
                                         .run_id = run_id,
+                                        .origin = origin,
                                         .backend = run->backend,
                                         .workers = run_get_workers(run),
-                                        .fail_fast = run->options.fail_fast_given ?
-                                                        run->options.fail_fast :
-                                                        settings->fail_fast,
+                                        .fail_fast = fail_fast,
+                                        .retry = {.retries = run->options.again.retries,
+                                                  .repeat = run->options.again.repeat,
+                                                  .stop_at_failed = fail_fast > 0},
+                                        .flaky_fails = run->options.again.flaky_fails,
+                                        .next_carried = run_again_is_resuming(&run->again) ?
+                                                        run_next_carried :
+                                                        NULL,
                                         .allow_no_tests = run->options.allow_no_tests ||
                                                         settings->allow_no_tests,
                                         .run_timeout_usec = settings->run_timeout_usec,
@@ -285,7 +306,7 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
                                         .capabilities = run->capabilities,
                                         .handlers = &handlers,
                                         .userdata = run,
-                        },
+        },
                         run->suite,
                         run->recorder,
                         &coordinator);
@@ -335,12 +356,87 @@ static int run_block_signals(void) {
         return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
 }
 
+/* The words of the command that is gone on with are in the place of those that were given. */
+static int run_recall(Run *run, int *argc, char ***argv) {
+        RunOptions options = {};
+        int r;
+
+        r = run_again_recall(&run->options, *argv, &run->words);
+        if (r < 0)
+                return r;
+        r = run_options_parse((int)strv_length(run->words), run->words, &options);
+        if (r < 0)
+                return r;
+        run_options_done(&run->options);
+        run->options = options;
+        *argc = (int)strv_length(run->words);
+        *argv = run->words;
+        if (options.targets)
+                return 0;
+        log_error("The run does not say which suite it was of: name it");
+        return -EINVAL;
+}
+
+/* 0: there was a run; 1: there is nothing to be run, *ret_status; negative: it was wrong use, or the machinery failed */
+static int run_once(Run *run, bool first, Verdict *ret, int *ret_status) {
+        int r;
+
+        r = suite_load(run->options.targets,
+                       run->options.patterns,
+                       &(LoadOptions){
+                                       .worker = run->worker_path,
+                                       .user = run->options.user,
+                                       .isolation = run->options.isolation,
+                                       .timeout_multiplier = run->options.timeout_multiplier,
+                                       .timeout_usec = run->options.timeout_usec,
+                       },
+                       &run->suite);
+        *ret_status = EXIT_WRONG_USE;
+        if (r < 0)
+                return r;
+        run_set_traits(run->suite, &run->options);
+        r = run_again_prepare(&run->again, &run->options, first, run->suite, ret_status);
+        if (r != 0)
+                return r;
+        r = run_prepare(run);
+        if (r == -EOPNOTSUPP || r == -EPERM || r == -ESRCH)
+                return r;
+        if (r >= 0)
+                r = run_execute(run, ret);
+        *ret_status = verdict_to_exit_status(r < 0 ? VERDICT_MACHINERY_FAILED : *ret);
+        return r;
+}
+
+/* Runs of their own, until one is not a pass. */
+static int run_until_fail(Run *run) {
+        const AgainOptions *again = &run->options.again;
+        Verdict verdict = VERDICT_PASSED;
+        unsigned n = 0;
+        int status = 0, r;
+
+        do {
+                run_reset(run);
+                r = run_once(run, n == 0, &verdict, &status);
+                if (r != 0)
+                        return status;
+                n++;
+        } while (again->until_fail && verdict == VERDICT_PASSED &&
+                 (again->until_fail_max == 0 || n < again->until_fail_max));
+        if (again->until_fail && verdict == VERDICT_PASSED)
+                log_info("All %u runs have passed", n);
+        else if (again->until_fail)
+                log_warning("Run %u did not pass", n);
+        return status;
+}
+
 int verb_run(int argc, char **argv) {
         _cleanup_(run_done) Run run = {};
-        Verdict verdict;
+        _cleanup_free_ char *arguments = NULL;
         int r;
 
         r = run_options_parse(argc, argv, &run.options);
+        if (r >= 0 && !run.options.targets)
+                r = run_recall(&run, &argc, &argv);
         if (r < 0)
                 return EXIT_WRONG_USE;
         r = run_block_signals();
@@ -348,27 +444,12 @@ int verb_run(int argc, char **argv) {
                 log_error_errno(r, "Failed to block signals: %m");
                 return verdict_to_exit_status(VERDICT_MACHINERY_FAILED);
         }
+        arguments = text_quote_words(argv + 1);
+        if (!arguments || text_setf(&run.command, "%s %s", argv[0], arguments) < 0)
+                return verdict_to_exit_status(VERDICT_MACHINERY_FAILED);
         /* Without it only a suite without modules can be loaded, and none be run. */
         r = worker_path_find(&run.worker_path);
         if (r == -ENOMEM)
                 return verdict_to_exit_status(VERDICT_MACHINERY_FAILED);
-        r = suite_load(run.options.targets,
-                       run.options.patterns,
-                       &(LoadOptions){
-                                       .worker = run.worker_path,
-                                       .user = run.options.user,
-                                       .isolation = run.options.isolation,
-                                       .timeout_multiplier = run.options.timeout_multiplier,
-                                       .timeout_usec = run.options.timeout_usec,
-                       },
-                       &run.suite);
-        if (r < 0)
-                return EXIT_WRONG_USE;
-        run_set_traits(run.suite, &run.options);
-        r = run_prepare(&run, argv);
-        if (r == -EOPNOTSUPP || r == -EPERM || r == -ESRCH)
-                return EXIT_WRONG_USE;
-        if (r >= 0)
-                r = run_execute(&run, &verdict);
-        return verdict_to_exit_status(r < 0 ? VERDICT_MACHINERY_FAILED : verdict);
+        return run_until_fail(&run);
 }

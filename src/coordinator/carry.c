@@ -85,6 +85,11 @@ static int carry_take(
                 carry_fixture(coordinator, event);
                 return 0;
         }
+        if (event->kind == EVENT_TESTS_FOUND) {
+                event->tests_found.planned = coordinator->suite->n_tests;
+                event_log_carry(&coordinator->log, event);
+                return 0;
+        }
         there = address_table_get(table, coordinator->suite, event->result->address, &test);
         if (event->kind == EVENT_ATTEMPT_FINISHED) {
                 if (there)

@@ -188,7 +188,7 @@ void event_log_carry(EventLog *log, Event *event) {
         _cleanup_(event_freep) Event *owned = event;
 
         /* What was carried before is still of the run in which it ran. */
-        if (sd_id128_is_null(owned->carried_from))
+        if (owned->result && sd_id128_is_null(owned->carried_from))
                 owned->carried_from = owned->run_id;
         owned->run_id = log->config->run_id;
         owned->time_usec = clock_realtime();

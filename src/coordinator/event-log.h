@@ -34,7 +34,7 @@ void event_log_worker(
 /* A fixture that failed. Takes the result. */
 void event_log_fixture(EventLog *log, const char *context, bool tear_down, Result *result);
 
-/* Takes an event of a run that this one goes on with: a result, an attempt or a fixture. */
+/* Takes an event of a run that this one goes on with: a result, an attempt, a fixture, tests found. */
 void event_log_carry(EventLog *log, Event *event);
 
 /* Tests that a test brought forth, of which the suite has them already. */
