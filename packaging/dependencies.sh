@@ -51,12 +51,15 @@ dependencies_to_test_in_tree() {
 # What only the machine needs that runs the tests.
 dependencies_to_test() {
         cat <<-END
+		chromium-headless-shell
 		clang-format
+		jq
 		kmod
 		libasan8
 		libcriterion-dev
 		libubsan1
 		mmdebstrap
+		python3-html5lib
 		user-mode-linux
 		valgrind
 	END

@@ -15,6 +15,7 @@ import command_line  # noqa: E402,F401
 import contexts  # noqa: E402,F401
 import evidence  # noqa: E402,F401
 import growth  # noqa: E402,F401
+import html_page  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import limits_of_tests  # noqa: E402,F401
 import modules  # noqa: E402,F401

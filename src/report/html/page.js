@@ -174,7 +174,8 @@
 
         /* Only what can be seen is there, with some rows before and behind it, and empty space instead of the rest. */
         function paint(anew) {
-                const fit = Math.ceil((pane.clientHeight || 600) / HEIGHT);
+                /* It is never higher than what it is seen in, and has no height of its own yet when it is empty. */
+                const fit = Math.ceil(innerHeight / HEIGHT);
                 const first = Math.max(0, Math.floor(pane.scrollTop / HEIGHT) - 10);
                 const end = Math.min(shown.length, first + fit + 20);
                 const now = `${first} ${end}`;
