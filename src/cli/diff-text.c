@@ -8,7 +8,7 @@
 #include "cli/diff-print.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,9 +19,9 @@
 /* An address above this does not push reasons further to the right. */
 #define ADDRESS_COLUMNS_MAX 48U
 #define OUTCOME_COLUMNS     7U /* "timeout" */
-#define TIME_COLUMNS        10U
-#define SIZE_COLUMNS        8U
+#define VALUE_COLUMNS       8U /* "12min 3s", "1023.9M" */
 #define FACTOR_COLUMNS      6U
+#define NAME_COLUMNS        8U
 /* A reason in less than this says nothing. */
 #define REASON_COLUMNS_MIN  12U
 
@@ -67,12 +67,30 @@ static void printer_done(Printer *printer) {
 
 /* ---- Which runs ---- */
 
+/* Columns that a line has taken so far, if it is long enough to be broken. */
+static size_t text_get_column(const Printer *printer, size_t line_begin) {
+        _cleanup_free_ char *line = NULL;
+        size_t columns = 0;
+
+        line = strndup(printer->text.data + line_begin, printer->text.size - line_begin);
+        for (const char *p = line; p && *p; p++) {
+                if (*p == '\033')
+                        p += strcspn(p, "m");
+                else if (((unsigned char)*p & 0xc0) != 0x80)
+                        columns++;
+        }
+        return columns;
+}
+
 static void add_run(Printer *printer, const char *name, const HistoryRun *run) {
         const Style *style = &printer->style;
         Buffer *text = &printer->text;
+        size_t begin = text->size;
         char duration[FORMAT_MAX];
+        _cleanup_buffer_ Buffer counts = {};
+        _cleanup_free_ char *s = NULL;
 
-        text_add_padded(style, text, STYLE_DIM, name, 8);
+        text_add_padded(style, text, STYLE_DIM, name, NAME_COLUMNS);
         text_add_run_id(style, text, STYLE_PLAIN, run->run_id);
         buffer_add_string(text, "  ");
         text_add_when(text, run->started_usec);
@@ -80,8 +98,15 @@ static void add_run(Printer *printer, const char *name, const HistoryRun *run) {
         style_add(style, text, history_run_get_end_color(run), history_run_get_end(run));
         if (run->finished)
                 buffer_addf(text, " after %s", format_time(duration, run->duration_usec));
-        buffer_addf(text, ": ");
-        counts_add(text, &run->tally);
+        counts_add(&counts, &run->tally);
+        s = buffer_take_string(&counts);
+        if (text_get_column(printer, begin) + 2 + (s ? strlen(s) : 0) <= printer->columns)
+                buffer_add_string(text, ": ");
+        else {
+                buffer_add_string(text, "\n");
+                buffer_fill(text, ' ', NAME_COLUMNS);
+        }
+        buffer_add_string(text, s ?: "");
         buffer_add_string(text, "\n");
 }
 
@@ -156,18 +181,32 @@ static void add_outcome(Printer *printer, const HistoryResult *result, size_t co
                                 columns);
 }
 
+/* What there is to say of the result that is shown; NULL: nothing */
+static const char *get_what(DiffKind kind, const DiffTest *test, char *buffer, size_t size) {
+        const HistoryResult *shown = test->after;
+
+        if (kind == DIFF_REMOVED || kind == DIFF_UNREPORTED || !shown)
+                return NULL;
+        if (kind == DIFF_NEWLY_FLAKY && shown->attempt > 1) {
+                snprintf(buffer, size, "in attempt %u", shown->attempt);
+                return buffer;
+        }
+        return shown->reason;
+}
+
 static void add_outcomes(
                 Printer *printer, DiffKind kind, const DiffTest *test, size_t address_columns) {
-        bool one = kind == DIFF_STILL_FAILING || kind == DIFF_ADDED;
+        const HistoryResult *only = kind == DIFF_REMOVED || kind == DIFF_UNREPORTED ? test->before :
+                        kind == DIFF_STILL_FAILING || kind == DIFF_ADDED            ? test->after :
+                                                                                      NULL;
         const Style *style = &printer->style;
         size_t width = style_measure(style, test->address), taken = 2 + OUTCOME_COLUMNS + 2;
-        const HistoryResult *shown = test->after ?: test->before;
+        char buffer[32];
+        const char *what = get_what(kind, test, buffer, sizeof(buffer));
 
         buffer_add_string(&printer->text, "  ");
-        if (kind == DIFF_REMOVED || kind == DIFF_UNREPORTED)
-                add_outcome(printer, test->before, OUTCOME_COLUMNS);
-        else if (one)
-                add_outcome(printer, test->after, OUTCOME_COLUMNS);
+        if (only)
+                add_outcome(printer, only, OUTCOME_COLUMNS);
         else {
                 add_outcome(printer, test->before, OUTCOME_COLUMNS);
                 style_add(style, &printer->text, STYLE_DIM, style->utf8 ? " → " : " > ");
@@ -175,9 +214,9 @@ static void add_outcomes(
                 taken += 3 + OUTCOME_COLUMNS;
         }
         buffer_add_string(&printer->text, "  ");
-        if (shown->reason && kind != DIFF_REMOVED && kind != DIFF_UNREPORTED) {
+        if (what) {
                 text_add_padded(style, &printer->text, STYLE_PLAIN, test->address, address_columns);
-                add_reason(printer, shown->reason, taken + MAX(width, address_columns));
+                add_reason(printer, what, taken + MAX(width, address_columns));
         } else
                 style_add(style, &printer->text, STYLE_PLAIN, test->address);
         buffer_add_string(&printer->text, "\n");
@@ -213,7 +252,6 @@ static void add_use(Printer *printer, DiffKind kind, const DiffTest *test, size_
         bool memory = kind == DIFF_HUNGRIER || kind == DIFF_LEANER;
         uint64_t before = memory ? test->before->memory_peak : test->before->duration_usec;
         uint64_t after = memory ? test->after->memory_peak : test->after->duration_usec;
-        size_t columns = memory ? SIZE_COLUMNS : TIME_COLUMNS;
         const Spread *usual = memory ? test->usual_memory : test->usual;
         const Style *style = &printer->style;
         char from[FORMAT_MAX], to[FORMAT_MAX];
@@ -226,16 +264,19 @@ static void add_use(Printer *printer, DiffKind kind, const DiffTest *test, size_
         times = buffer_take_string(&factor);
 
         buffer_add_string(&printer->text, " ");
-        text_add_right(style, &printer->text, STYLE_PLAIN, from, columns);
+        text_add_right(style, &printer->text, STYLE_PLAIN, from, VALUE_COLUMNS);
         style_add(style, &printer->text, STYLE_DIM, style->utf8 ? " → " : " > ");
-        text_add_padded(style, &printer->text, STYLE_PLAIN, to, columns);
+        text_add_padded(style, &printer->text, STYLE_PLAIN, to, VALUE_COLUMNS);
         text_add_right(style, &printer->text, SECTIONS[kind].color, times ?: "", FACTOR_COLUMNS);
         buffer_add_string(&printer->text, "  ");
         if (usual) {
                 size_t width = MAX(style_measure(style, test->address), address_columns);
 
                 text_add_padded(style, &printer->text, STYLE_PLAIN, test->address, address_columns);
-                add_usual(printer, usual, memory, 1 + 2 * columns + 3 + FACTOR_COLUMNS + 2 + width);
+                add_usual(printer,
+                          usual,
+                          memory,
+                          1 + 2 * VALUE_COLUMNS + 3 + FACTOR_COLUMNS + 2 + width);
         } else
                 style_add(style, &printer->text, STYLE_PLAIN, test->address);
         buffer_add_string(&printer->text, "\n");
@@ -281,29 +322,47 @@ static int print_section(Printer *printer, DiffKind kind) {
         return 0;
 }
 
+/* "3 newly failing", after what is there already; goes to a new line if it does not fit. */
+static void add_count(Printer *printer, size_t *begin, size_t count, const char *noun) {
+        Buffer *text = &printer->text;
+        size_t column = text_get_column(printer, *begin);
+        char number[24];
+
+        if (column > 2) {
+                buffer_add_string(text, ",");
+                column++;
+        }
+        snprintf(number, sizeof(number), "%zu", count);
+        if (column + 1 + strlen(number) + 1 + strlen(noun) + 1 > printer->columns) {
+                buffer_add_string(text, "\n");
+                *begin = text->size;
+                buffer_add_string(text, " ");
+        }
+        if (column > 2)
+                buffer_add_string(text, " ");
+        buffer_addf(text, "%s %s", number, noun);
+}
+
 static void add_conclusion(Printer *printer) {
         const Diff *diff = printer->diff;
         Buffer *text = &printer->text;
-        const char *separator = "";
         bool worse = diff_is_worse(diff);
+        size_t begin;
 
         buffer_add_string(text, "\n");
+        begin = text->size;
         style_add(&printer->style,
                   text,
                   worse ? STYLE_BAD : STYLE_GOOD,
                   worse ? printer->style.bad : printer->style.good);
         buffer_add_string(text, " ");
-        for (DiffKind kind = 0; kind < DIFF_KIND_MAX; kind++) {
-                if (diff->counts[kind] == 0)
-                        continue;
-                buffer_addf(text, "%s%zu %s", separator, diff->counts[kind], SECTIONS[kind].noun);
-                separator = ", ";
-        }
-        if (diff->n_left_out > 0) {
-                buffer_addf(text, "%s%zu left out", separator, diff->n_left_out);
-                separator = ", ";
-        }
-        buffer_addf(text, "%s%zu as before\n", separator, diff->n_same);
+        for (DiffKind kind = 0; kind < DIFF_KIND_MAX; kind++)
+                if (diff->counts[kind] > 0)
+                        add_count(printer, &begin, diff->counts[kind], SECTIONS[kind].noun);
+        if (diff->n_left_out > 0)
+                add_count(printer, &begin, diff->n_left_out, "left out");
+        add_count(printer, &begin, diff->n_same, "as before");
+        buffer_add_string(text, "\n");
 }
 
 int diff_print_text(const Diff *diff, size_t rows) {

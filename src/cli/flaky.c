@@ -277,20 +277,32 @@ static void flaky_rank(Flaky *flaky) {
 
 /* ---- For people ---- */
 
+static StripCell test_get_cell(const FlakyTest *test, size_t run) {
+        const HistoryResult result = {
+                .outcome = (uint8_t)(test->outcomes[run] - 1),
+                .marks = test->marked[run] ? PTEST_MARK_FLAKY : 0,
+        };
+
+        return history_result_get_cell(test->outcomes[run] > 0 ? &result : NULL);
+}
+
+static void add_legend(const Flaky *flaky, const Style *style, Buffer *text) {
+        unsigned cells = 0;
+
+        for (size_t i = 0; i < flaky->n_tests; i++)
+                for (size_t run = 0; run < flaky->n_runs; run++)
+                        cells |= 1U << test_get_cell(flaky->tests + i, run);
+        text_add_strip_legend(style, text, cells);
+}
+
 static void add_strip(
                 const Flaky *flaky,
                 const FlakyTest *test,
                 const Style *style,
                 size_t columns,
                 Buffer *text) {
-        for (size_t i = flaky->n_runs - columns; i < flaky->n_runs; i++) {
-                const HistoryResult result = {
-                        .outcome = (uint8_t)(test->outcomes[i] - 1),
-                        .marks = test->marked[i] ? PTEST_MARK_FLAKY : 0,
-                };
-
-                text_add_strip_cell(style, text, test->outcomes[i] > 0 ? &result : NULL);
-        }
+        for (size_t i = flaky->n_runs - columns; i < flaky->n_runs; i++)
+                text_add_strip_cell(style, text, test_get_cell(test, i));
         if (columns < strlen("runs"))
                 buffer_fill(text, ' ', strlen("runs") - columns);
 }
@@ -391,7 +403,7 @@ static int flaky_print_text(const Flaky *flaky) {
         text_add_when(&text, flaky->runs[flaky->n_runs - 1].started_usec);
         buffer_add_string(&text, "\n");
         if (flaky->n_tests > 0)
-                text_add_strip_legend(&style, &text);
+                add_legend(flaky, &style, &text);
         if (flaky->n_flaky > 0)
                 r = print_flaky(flaky, &style, columns, &text);
         if (r >= 0 && flaky->n_tests > flaky->n_flaky)

@@ -66,7 +66,10 @@ static void add_period(Printer *printer) {
 
 static void add_strip(Printer *printer, const HistorySeries *test, size_t first, size_t n) {
         for (size_t i = first; i < first + n; i++)
-                text_add_strip_cell(&printer->style, &printer->text, test->results[i]);
+                text_add_strip_cell(
+                                &printer->style,
+                                &printer->text,
+                                history_result_get_cell(test->results[i]));
 }
 
 static int add_bars(Printer *printer, const HistorySeries *test, size_t first, size_t n) {
@@ -81,6 +84,16 @@ static int add_bars(Printer *printer, const HistorySeries *test, size_t first, s
         }
         text_add_sparkline(&printer->style, &printer->text, STYLE_DIM, values, n);
         return 0;
+}
+
+static void add_legend(Printer *printer) {
+        const History *history = printer->history;
+        unsigned cells = 0;
+
+        for (size_t i = 0; i < history->n_tests; i++)
+                for (size_t run = 0; run < history->n_runs; run++)
+                        cells |= 1U << history_result_get_cell(history->tests[i].results[run]);
+        text_add_strip_legend(&printer->style, &printer->text, cells);
 }
 
 /* In as many lines as it takes. */
@@ -135,12 +148,11 @@ static void add_reliability(Printer *printer, const HistorySeries *test) {
                 s = buffer_take_string(&rate);
                 style_add(style, text, STYLE_WARNING, s ?: "");
                 buffer_addf(text,
-                            " of %zu results were bad (%zu) or passed only when tried again (%zu); changed %zu %s; last in ",
+                            " of %zu results: %zu bad, %zu tried again\n",
                             flakiness->n_judged,
                             flakiness->n_bad,
-                            flakiness->n_marked,
-                            flakiness->n_changes,
-                            flakiness->n_changes == 1 ? "time" : "times");
+                            flakiness->n_marked);
+                add_name(printer, "last seen");
                 add_run_of(printer, flakiness->last_seen);
         } else if (flakiness_has_changed_once(flakiness)) {
                 buffer_add_string(text, "no, but ");
@@ -210,12 +222,20 @@ static void add_memory(Printer *printer, const HistorySeries *test) {
                     format_size(most, test->memory.most));
 }
 
+/* What is left of a line for reasons; 0: too little */
+static size_t get_reason_columns(const Printer *printer) {
+        const size_t taken = 16 + 2 + RUN_ID_COLUMNS + 2 + OUTCOME_COLUMNS + 2 + TIME_COLUMNS + 2 +
+                        SIZE_COLUMNS + 2;
+
+        if (printer->columns == SIZE_MAX)
+                return SIZE_MAX;
+        return printer->columns < taken + REASON_COLUMNS_MIN ? 0 : printer->columns - taken;
+}
+
 static void add_result_row(Printer *printer, const HistoryRun *run, const HistoryResult *result) {
-        const size_t taken = 16 + 2 + RUN_ID_COLUMNS + 2 + OUTCOME_COLUMNS + TIME_COLUMNS + 2 +
-                        SIZE_COLUMNS + 2 + 2;
         char duration[FORMAT_MAX] = "-", memory[FORMAT_MAX] = "-";
         const Style *style = &printer->style;
-        size_t columns = printer->columns;
+        size_t columns = get_reason_columns(printer);
         Buffer *text = &printer->text;
 
         if (result->started)
@@ -237,9 +257,7 @@ static void add_result_row(Printer *printer, const HistoryRun *run, const Histor
                         buffer_addf(text, "  [%s]", mark_to_string((PtestMark)bit));
         if (result->carried)
                 style_add(style, text, STYLE_DIM, "  [carried over]");
-        if (columns != SIZE_MAX)
-                columns = columns > taken ? columns - taken : 0;
-        if (result->reason && columns >= REASON_COLUMNS_MIN) {
+        if (result->reason && columns > 0) {
                 buffer_add_string(text, "  ");
                 text_add_safe(style, text, STYLE_DIM, result->reason, columns);
         }
@@ -251,13 +269,13 @@ static int print_results(Printer *printer, const HistorySeries *test, size_t row
         int r;
 
         buffer_addf(&printer->text,
-                    "\n%-16s  %-8s  %-7s  %10s  %8s  %s\n",
+                    "\n%-16s  %-8s  %-7s  %10s  %8s%s\n",
                     "when",
                     "run",
                     "outcome",
                     "duration",
                     "memory",
-                    "reason");
+                    get_reason_columns(printer) > 0 ? "  reason" : "");
         for (size_t i = test->n_runs; i-- > 0;) {
                 if (!test->results[i])
                         continue;
@@ -293,7 +311,7 @@ int history_print_test(const History *history, size_t rows) {
         if (r < 0)
                 return r;
         add_name(&printer, "");
-        text_add_strip_legend(&printer.style, &printer.text);
+        add_legend(&printer);
         buffer_add_string(&printer.text, "\n");
         add_name(&printer, "results");
         counts_add(&printer.text, &test->tally);
@@ -389,7 +407,7 @@ int history_print_tests(const History *history) {
         printer_init(&printer, history);
         columns = get_strip_columns(&printer);
         add_period(&printer);
-        text_add_strip_legend(&printer.style, &printer.text);
+        add_legend(&printer);
         buffer_addf(&printer.text,
                     "\n%-*s%9s%7s%11s%8s  %s\n",
                     (int)MAX(columns, strlen("runs")),

@@ -68,53 +68,50 @@ StyleColor history_run_get_end_color(const HistoryRun *run) {
         return run->verdict == VERDICT_PASSED ? STYLE_GOOD : STYLE_BAD;
 }
 
-void text_add_strip_cell(const Style *style, Buffer *text, const HistoryResult *result) {
-        const char *cell = style->utf8 ? "·" : ".";
-        StyleColor color = STYLE_DIM;
-
-        if (result && result->outcome != PTEST_OUTCOME_NOT_RUN) {
-                color = style_get_outcome_color(result->outcome);
-                cell = style_get_outcome_symbol(style, result->outcome);
-                if (result->outcome == PTEST_OUTCOME_XFAIL) {
-                        color = STYLE_GOOD;
-                        cell = style->good;
-                }
-                if (!outcome_is_bad(result->outcome) && result->marks & PTEST_MARK_FLAKY) {
-                        color = STYLE_WARNING;
-                        cell = "~";
-                }
-        } else if (result)
-                cell = "-";
-        style_add(style, text, color, cell);
+StripCell history_result_get_cell(const HistoryResult *result) {
+        if (!result)
+                return STRIP_ABSENT;
+        if (outcome_is_bad(result->outcome))
+                return STRIP_BAD;
+        if (result->outcome == PTEST_OUTCOME_NOT_RUN)
+                return STRIP_NOT_RUN;
+        if (result->outcome == PTEST_OUTCOME_SKIP)
+                return STRIP_SKIPPED;
+        return result->marks & PTEST_MARK_FLAKY ? STRIP_FLAKY : STRIP_PASSED;
 }
 
-void text_add_strip_legend(const Style *style, Buffer *text) {
+void text_add_strip_cell(const Style *style, Buffer *text, StripCell cell) {
         const struct {
-                Outcome outcome;
-                unsigned marks;
-                bool present;
-                const char *meaning;
-        } cells[] = {
-                {PTEST_OUTCOME_PASS,     0,                true,  "passed"   },
-                { PTEST_OUTCOME_FAIL,    0,                true,  "bad"      },
-                { PTEST_OUTCOME_PASS,    PTEST_MARK_FLAKY, true,  "flaky"    },
-                { PTEST_OUTCOME_SKIP,    0,                true,  "skipped"  },
-                { PTEST_OUTCOME_NOT_RUN, 0,                true,  "not run"  },
-                { PTEST_OUTCOME_PASS,    0,                false, "not there"},
+                const char *symbol;
+                StyleColor color;
+        } cells[STRIP_CELL_MAX] = {
+                [STRIP_PASSED] = {style->good,               STYLE_GOOD   },
+                [STRIP_BAD] = { style->bad,               STYLE_BAD    },
+                [STRIP_FLAKY] = { "~",                      STYLE_WARNING},
+                [STRIP_SKIPPED] = { style->neutral,           STYLE_WARNING},
+                [STRIP_NOT_RUN] = { "-",                      STYLE_DIM    },
+                [STRIP_ABSENT] = { style->utf8 ? "·" : ".", STYLE_DIM    },
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(cells); i++) {
-                const HistoryResult result = {
-                        .present = true,
-                        .outcome = (uint8_t)cells[i].outcome,
-                        .marks = (uint8_t)cells[i].marks,
-                };
+        style_add(style, text, cells[cell].color, cells[cell].symbol);
+}
 
-                if (i > 0)
-                        buffer_add_string(text, "  ");
-                text_add_strip_cell(style, text, cells[i].present ? &result : NULL);
+void text_add_strip_legend(const Style *style, Buffer *text, unsigned cells) {
+        static const char *const meanings[STRIP_CELL_MAX] = {
+                [STRIP_PASSED] = "passed",   [STRIP_BAD] = "bad",
+                [STRIP_FLAKY] = "flaky",     [STRIP_SKIPPED] = "skipped",
+                [STRIP_NOT_RUN] = "not run", [STRIP_ABSENT] = "not there",
+        };
+        const char *separator = "";
+
+        for (StripCell cell = 0; cell < STRIP_CELL_MAX; cell++) {
+                if (!(cells >> cell & 1U))
+                        continue;
+                buffer_add_string(text, separator);
+                text_add_strip_cell(style, text, cell);
                 buffer_add_string(text, " ");
-                style_add(style, text, STYLE_DIM, cells[i].meaning);
+                style_add(style, text, STYLE_DIM, meanings[cell]);
+                separator = "  ";
         }
         buffer_add_string(text, "\n");
 }

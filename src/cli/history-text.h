@@ -29,10 +29,21 @@ void text_add_run_id(const Style *style, Buffer *text, StyleColor color, sd_id12
 const char *history_run_get_end(const HistoryRun *run);
 StyleColor history_run_get_end_color(const HistoryRun *run);
 
-/* One column that stands for a result in a strip of them; NULL: there is none */
-void text_add_strip_cell(const Style *style, Buffer *text, const HistoryResult *result);
-/* What the cells mean, a line. */
-void text_add_strip_legend(const Style *style, Buffer *text);
+/* What one column of a strip of results stands for */
+typedef enum StripCell {
+        STRIP_PASSED, /* or failed as expected */
+        STRIP_BAD,
+        STRIP_FLAKY,
+        STRIP_SKIPPED,
+        STRIP_NOT_RUN,
+        STRIP_ABSENT,
+        STRIP_CELL_MAX,
+} StripCell;
+
+StripCell history_result_get_cell(const HistoryResult *result); /* NULL: there is none */
+void text_add_strip_cell(const Style *style, Buffer *text, StripCell cell);
+/* What they mean, a line; of a set of 1 << StripCell */
+void text_add_strip_legend(const Style *style, Buffer *text, unsigned cells);
 
 /* Bars as high as the values, 0 for a gap. ASCII has digits. */
 void text_add_sparkline(

@@ -108,17 +108,31 @@ Change noise_suspect(const NoiseRule *rule, uint64_t before, uint64_t value) {
         return is_more(rule, rule->known_percent, value, before) ? CHANGE_LESS : CHANGE_NONE;
 }
 
+/*
+ * Whether two medians differ by more than TREND_ERRORS standard errors of their difference. That of a median of n values
+ * is 1.25 standard deviations by the root of n; squared, so that no root has to be found.
+ */
+static bool medians_differ(const Spread *a, const Spread *b) {
+        double sigma = SIGMA_OF_DEVIATION * (double)MAX(a->deviation, b->deviation);
+        double difference = (double)distance(a->median, b->median);
+        double error_squared = 1.25 * 1.25 * sigma * sigma * 2 / (double)a->n;
+
+        return difference * difference > TREND_ERRORS * TREND_ERRORS * error_squared;
+}
+
 Trend statistics_get_trend(const NoiseRule *rule, uint64_t *values, size_t n) {
+        Spread before, after, pair;
         size_t third = n / 3;
-        Spread before = {};
-        Trend trend = {};
 
         assert(n >= TREND_MIN);
 
-        trend.from = statistics_get_median(values, third);
-        trend.to = statistics_get_median(values + n - third, third);
-        /* A median of many is compared, not one value with what one value may be: their ratio says all. */
-        before = (Spread){ .n = 1, .median = trend.from };
-        trend.change = noise_judge(rule, &before, trend.to);
-        return trend;
+        before = statistics_get_spread(values, third);
+        after = statistics_get_spread(values + n - third, third);
+        pair = (Spread){ .n = 1, .median = before.median };
+        return (Trend){
+                .from = before.median,
+                .to = after.median,
+                .change = medians_differ(&before, &after) ? noise_judge(rule, &pair, after.median) :
+                                                            CHANGE_NONE,
+        };
 }

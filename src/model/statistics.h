@@ -54,14 +54,18 @@ Change noise_judge(const NoiseRule *rule, const Spread *before, uint64_t value);
 /* Whether one value against one other can be more or less at all, however little they may vary. */
 Change noise_suspect(const NoiseRule *rule, uint64_t before, uint64_t value);
 
-/* How a series of measurements, the oldest first, went on: its last third against its first third. */
+/*
+ * How a series of measurements, the oldest first, went on: the median of its last third against that of its first third.
+ * It is a change if one value against one other were one, and if it is more than TREND_ERRORS standard errors.
+ */
 typedef struct Trend {
         Change change;
         uint64_t from, to; /* the medians of the two */
 } Trend;
 
 /* With fewer there is no trend. */
-#define TREND_MIN 6U
+#define TREND_MIN    6U
+#define TREND_ERRORS 3U
 
 /* n is at least TREND_MIN; puts the values in disorder. */
 Trend statistics_get_trend(const NoiseRule *rule, uint64_t *values, size_t n);

@@ -12,6 +12,7 @@ import benches  # noqa: E402,F401
 import broken_workers  # noqa: E402,F401
 import check_suites  # noqa: E402,F401
 import command_line  # noqa: E402,F401
+import compare  # noqa: E402,F401
 import contexts  # noqa: E402,F401
 import evidence  # noqa: E402,F401
 import growth  # noqa: E402,F401

@@ -177,6 +177,22 @@ START_TEST(trend_compares_the_ends_of_a_series)
 }
 END_TEST
 
+START_TEST(trend_of_what_varies_much_is_none)
+{
+        /* The two medians are a second and a half apart by chance. */
+        uint64_t values[] = {
+                300, 2900, 2800, 600, 2700, 1, 1, 1, 1, 1, 2900, 400, 1200, 300, 2600
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(values); i++)
+                values[i] *= USEC_PER_MSEC;
+        ck_assert_int_eq(
+                        statistics_get_trend(&NOISE_RULE_DURATION, values, ELEMENTSOF(values))
+                                        .change,
+                        CHANGE_NONE);
+}
+END_TEST
+
 START_TEST(trend_tells_the_medians_of_both_ends)
 {
         uint64_t values[] = { 9000000, 8000000, 1, 2, 700000, 600000 };
@@ -206,6 +222,7 @@ int main(void) {
         tcase_add_test(tcase, numbers_of_any_size_do_not_overflow);
         tcase_add_test(tcase, memory_below_a_few_mebibytes_is_noise);
         tcase_add_test(tcase, trend_compares_the_ends_of_a_series);
+        tcase_add_test(tcase, trend_of_what_varies_much_is_none);
         tcase_add_test(tcase, trend_tells_the_medians_of_both_ends);
         suite_add_tcase(suite, tcase);
 
