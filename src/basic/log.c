@@ -84,6 +84,22 @@ static char *log_format(int level, const char *format, va_list ap) {
         return lines;
 }
 
+/* In one piece, where a live line leaves room for it. */
+static void log_write(const char *text) {
+        if (log_hook)
+                log_hook(log_hook_userdata, 0);
+        (void)fd_write_all(STDERR_FILENO, text, strlen(text));
+        if (log_hook)
+                log_hook(log_hook_userdata, 1);
+}
+
+void log_answer(const char *lines) {
+        if (!log_is_to_journal())
+                log_write(lines);
+        else
+                log_message(LOG_WARNING, "%s", lines);
+}
+
 void log_message(int level, const char *format, ...) {
         const int saved = errno;
 
@@ -99,10 +115,6 @@ void log_message(int level, const char *format, ...) {
         /* Without memory the bare text is better than nothing. */
         const char *text = lines ?: format;
 
-        if (log_hook)
-                log_hook(log_hook_userdata, 0);
-        (void)fd_write_all(STDERR_FILENO, text, strlen(text));
-        if (log_hook)
-                log_hook(log_hook_userdata, 1);
+        log_write(text);
         errno = saved;
 }

@@ -18,6 +18,8 @@ void log_set_level(int level);
 /* Called before and after each line is written, so that a live terminal line can make room. NULL: none */
 void log_set_hook(void (*hook)(void *userdata, int after), void *userdata);
 void log_message(int level, const char *format, ...) _printf_(2, 3);
+/* Lines that somebody has asked for, to stderr as they are; under systemd as warnings, which nobody filters. */
+void log_answer(const char *lines);
 
 #define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)

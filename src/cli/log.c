@@ -16,6 +16,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/log-live.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
 #include "model/output-order.h"
@@ -32,6 +33,7 @@ typedef struct LogArguments {
         bool raw;
         bool only_out, only_err;
         bool apart, times;
+        bool live, follow;
 } LogArguments;
 
 /* What was found for the address or pattern. */
@@ -57,6 +59,7 @@ enum {
         OPTION_STDERR,
         OPTION_APART,
         OPTION_TIMES,
+        OPTION_LIVE,
 };
 
 static const struct argp_option log_options[] = {
@@ -72,6 +75,8 @@ static const struct argp_option log_options[] = {
          OPTION_TIMES, NULL,
          0, "Seconds since the start before each line, as it was read",
          0 },
+        { "live", OPTION_LIVE, NULL, 0, "What a test that is running has printed so far", 0 },
+        { "follow", 'f', NULL, 0, "With --live: go on until it ends", 0 },
         {                               },
 };
 
@@ -96,6 +101,12 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
                 break;
         case OPTION_TIMES:
                 arguments->times = true;
+                break;
+        case OPTION_LIVE:
+                arguments->live = true;
+                break;
+        case 'f':
+                arguments->follow = arguments->live = true;
                 break;
         case ARGP_KEY_INIT:
                 state->child_inputs[0] = &arguments->review;
@@ -477,7 +488,14 @@ int verb_log(int argc, char **argv) {
         int r = 2;
 
         error = argp_parse(&log_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
+        if (error == 0 && arguments.live)
+                r = log_live(&(LogLive){ .address = arguments.address,
+                                         .run = arguments.review.source.run,
+                                         .follow = arguments.follow,
+                                         .raw = arguments.raw,
+                                         .only_out = arguments.only_out,
+                                         .only_err = arguments.only_err });
+        else if (error == 0)
                 r = log_show(&arguments);
         else
                 log_error_errno(-error, "Failed to read the options: %m");

@@ -49,6 +49,8 @@ static const Verb VERBS[] = {
         { "history", verb_history, "ptest history", "Print how tests ended in many runs"    },
         { "flaky",   verb_flaky,   "ptest flaky",   "Print tests that cannot be relied on"  },
         { "slowest", verb_slowest, "ptest slowest", "Print where a run's time went"         },
+        { "status",  verb_status,  "ptest status",  "Print what is running now"             },
+        { "top",     verb_top,     "ptest top",     "Show what is running, again and again" },
         { "doctor",  verb_doctor,  "ptest doctor",  "Print what this machine can hold"      },
 };
 

@@ -21,6 +21,7 @@
 #include "cli/run-limits.h"
 #include "cli/run-options.h"
 #include "cli/run-reports.h"
+#include "cli/status-text.h"
 #include "cli/suite-load.h"
 #include "cli/verb.h"
 #include "cli/worker-path.h"
@@ -229,6 +230,10 @@ static void run_on_progress(
 }
 
 /* To stderr: what is about this moment, and in no record, is no part of a report. */
+static void run_on_status(const char *status, void *userdata) {
+        status_text_log(status);
+}
+
 static void run_on_notice(const char *text, void *userdata) {
         (void)userdata;
         log_warning("%s", text);
@@ -266,6 +271,7 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
                 .on_event = run_on_event,
                 .on_progress = run_on_progress,
                 .on_notice = run_on_notice,
+                .on_status = run_on_status,
         };
         const SuiteSettings *settings = &run->suite->settings;
         _cleanup_(coordinator_freep) Coordinator *coordinator = NULL;
@@ -350,6 +356,7 @@ static int run_block_signals(void) {
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGUSR1);
         sigaddset(&set, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;

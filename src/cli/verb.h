@@ -17,4 +17,6 @@ int verb_diff(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_flaky(int argc, char **argv);
 int verb_slowest(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_top(int argc, char **argv);
 int verb_doctor(int argc, char **argv);

@@ -12,6 +12,7 @@
 #include "coordinator/growth.h"
 #include "coordinator/places.h"
 #include "coordinator/retry.h"
+#include "coordinator/status-server.h"
 #include "coordinator/timer.h"
 
 /*
@@ -77,10 +78,13 @@ struct Coordinator {
         uint64_t notified_usec;
 
         sd_event_source *signals[3];
+        sd_event_source *asked;
         sd_event_source *work;
         sd_event_source *tick;
         Timer limit;
         Timer patience; /* until out_of_time */
+
+        StatusServer *status_server; /* NULL: nobody can ask */
 
         /* coordinator-pause.c */
         sd_event_source *stops[2];
@@ -142,6 +146,7 @@ void coordinator_try_pause(Coordinator *coordinator);
 void coordinator_cancel_pause(Coordinator *coordinator);
 void coordinator_on_slot_stands(Slot *slot, void *userdata);
 
+void coordinator_get_progress(const Coordinator *coordinator, CoordinatorProgress *ret);
 /* Tests and fixtures */
 size_t coordinator_count_running(const Coordinator *coordinator);
 

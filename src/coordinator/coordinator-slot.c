@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "basic/text.h"
+#include "coordinator/status.h"
 
 static void coordinator_on_slot_ready(Slot *slot, void *userdata) {
         const Coordinator *coordinator = userdata;
@@ -158,6 +159,7 @@ const SlotHandlers coordinator_slot_handlers = {
         .on_fixture = coordinator_on_slot_fixture,
         .on_fixture_returned = coordinator_on_slot_fixture_returned,
         .on_stands = coordinator_on_slot_stands,
+        .on_peeked = coordinator_on_slot_peeked,
         .on_event = coordinator_on_slot_event,
         .on_empty = coordinator_on_slot_empty,
         .on_lost = coordinator_on_slot_lost,

@@ -17,6 +17,7 @@
 #include "basic/parse.h"
 #include "basic/text.h"
 #include "coordinator/notify.h"
+#include "coordinator/status.h"
 
 /* How often the display, the service manager and the balance between workers are looked after. */
 #define COORDINATOR_TICK            (100 * USEC_PER_MSEC)
@@ -95,7 +96,7 @@ size_t coordinator_count_running(const Coordinator *coordinator) {
         return n;
 }
 
-static void coordinator_get_progress(const Coordinator *coordinator, CoordinatorProgress *ret) {
+void coordinator_get_progress(const Coordinator *coordinator, CoordinatorProgress *ret) {
         const Tally *tally = plan_get_tally(coordinator->plan);
         CoordinatorProgress progress = {
                 .planned = tally->planned,
@@ -158,6 +159,16 @@ static int coordinator_add_time(
         return sd_event_source_set_description(*ret, name);
 }
 
+static int coordinator_on_status_signal(
+                sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Coordinator *coordinator = userdata;
+        _cleanup_free_ char *status = NULL;
+
+        if (coordinator_make_status(coordinator, &status) >= 0)
+                coordinator->config.handlers->on_status(status, coordinator->config.userdata);
+        return 0;
+}
+
 static int coordinator_add_sources(Coordinator *coordinator) {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
         uint64_t limit = coordinator->config.run_timeout_usec;
@@ -173,6 +184,14 @@ static int coordinator_add_sources(Coordinator *coordinator) {
                 if (r < 0)
                         return r;
         }
+        r = sd_event_add_signal(
+                        coordinator->event,
+                        &coordinator->asked,
+                        SIGUSR1,
+                        coordinator_on_status_signal,
+                        coordinator);
+        if (r < 0)
+                return r;
         r = sd_event_add_defer(
                         coordinator->event, &coordinator->work, coordinator_on_work, coordinator);
         if (r < 0)
@@ -387,6 +406,9 @@ int coordinator_new(
                 r = coordinator_add_sources(coordinator);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the run: %m");
+        r = coordinator_open_status(coordinator);
+        if (r < 0)
+                log_warning("Nobody can ask for the status of this run: %s", strerror(-r));
         *ret = TAKE_PTR(coordinator);
         return 0;
 }
@@ -432,8 +454,10 @@ Coordinator *coordinator_free(Coordinator *coordinator) {
                 return NULL;
         for (size_t i = 0; i < ELEMENTSOF(coordinator->signals); i++)
                 sd_event_source_disable_unref(coordinator->signals[i]);
+        sd_event_source_disable_unref(coordinator->asked);
         sd_event_source_disable_unref(coordinator->work);
         sd_event_source_disable_unref(coordinator->tick);
+        status_server_free(coordinator->status_server);
         timer_done(&coordinator->limit);
         timer_done(&coordinator->patience);
         sd_event_source_disable_unref(coordinator->pause_limit);

@@ -33,6 +33,8 @@ typedef struct CoordinatorHandlers {
                         Coordinator *coordinator,
                         const CoordinatorProgress *progress,
                         void *userdata);
+        /* Somebody sent SIGUSR1: the answer, in the words of ptest status --json */
+        void (*on_status)(const char *status, void *userdata);
         /* A line for a person that is not an event: what an interrupt does, … */
         void (*on_notice)(const char *text, void *userdata);
 } CoordinatorHandlers;
@@ -76,7 +78,7 @@ typedef struct CoordinatorConfig {
 } CoordinatorConfig;
 
 /*
- * SIGINT, SIGTERM and SIGHUP must be blocked. Suite and recorder are borrowed; the config's strings too. The suite
+ * SIGINT, SIGTERM, SIGHUP and SIGUSR1 must be blocked. Suite and recorder are borrowed; the config's strings too. The suite
  * grows by the tests that others bring forth.
  */
 int coordinator_new(

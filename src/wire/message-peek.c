@@ -46,8 +46,8 @@ void peek_pack(Packer *packer, PackerFrame *map, const Message *message) {
 static void stream_unpack(Reader *reader, const PeekKeys *keys, PeekStream *ret) {
         const void *data = reader_bytes(reader, keys->data, &ret->size);
 
-        ret->from = reader_uint(reader, keys->from, 0, UINT64_MAX, 0);
-        ret->total = reader_uint(reader, keys->total, 0, UINT64_MAX, 0);
+        ret->from = reader_uint(reader, keys->from, 0, INT64_MAX, 0);
+        ret->total = reader_uint(reader, keys->total, 0, INT64_MAX, 0);
         ret->head = (size_t)reader_uint(reader, keys->head, 0, PTEST_PEEK_SIZE_MAX, 0);
         if (!data)
                 ret->size = 0;

@@ -301,8 +301,8 @@ static inline Message *random_message(Random *random, MessageKind kind) {
                 message->pause.on = random_below(random, 2);
         } else if (kind == MESSAGE_PEEK) {
                 message->peek.id = 1 + random_uint(random, UINT64_MAX - 1);
-                message->peek.out.from = random_uint(random, UINT64_MAX);
-                message->peek.err.from = random_uint(random, UINT64_MAX);
+                message->peek.out.from = random_uint(random, INT64_MAX);
+                message->peek.err.from = random_uint(random, INT64_MAX);
         } else if (kind == MESSAGE_PEEKED) {
                 message->peek.id = 1 + random_uint(random, UINT64_MAX - 1);
                 message->peek.runs = random_below(random, 2);
