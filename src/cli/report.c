@@ -107,6 +107,8 @@ static int replay_make_finish(Replay *replay) {
         log_warning("The end of the run is not there: it goes on, or was cut off; its reports say that it is incomplete");
         event->time_usec = replay->last_usec;
         event->run_finished.tally = replay->tally;
+        event->run_finished.tally.planned = MAX(
+                        replay->tally.planned, tally_reported(&replay->tally));
         event->run_finished.verdict = VERDICT_INCOMPLETE;
         event->run_finished.duration_usec = replay->last_usec > replay->start_usec ?
                         replay->last_usec - replay->start_usec :

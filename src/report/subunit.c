@@ -63,7 +63,7 @@ typedef struct Subunit {
         Reporter reporter;
         int fd;
         NameSet names; /* of fixtures, which can fail in several workers */
-        bool failed;   /* some test did */
+        bool failed;   /* some test did; readers let an unexpected success pass */
         Buffer body;   /* of the packet at hand, without its head */
         Buffer out;    /* packets of the event at hand */
 } Subunit;
@@ -338,7 +338,7 @@ static int subunit_add_result(Subunit *subunit, const char *id, const Event *eve
                 r = subunit_add_files(subunit, id, last ? 0 : result->attempt, result);
         if (r < 0 || !last)
                 return r;
-        subunit->failed = subunit->failed || outcome_is_bad(result->outcome);
+        subunit->failed = subunit->failed || outcome_to_status(result->outcome) == SUBUNIT_FAIL;
         subunit_add_status(subunit, id, result, usec_add(start, result->duration_usec));
         return 0;
 }

@@ -184,6 +184,21 @@ START_TEST(subunit_words_fit_the_outcomes)
 }
 END_TEST
 
+/* Readers let it pass. */
+START_TEST(subunit_unexpected_success_alone_is_a_failed_run)
+{
+        Reporter *reporter;
+
+        ck_assert_int_eq(subunit_new(report_path, &reporter), 0);
+        emit(reporter, started(1));
+        emit(reporter, tested("c", PTEST_OUTCOME_XPASS, NULL));
+        emit(reporter, finished(VERDICT_FAILED));
+        reporter_free(reporter);
+        assert_packets("c: 2@0.000000000\nc: 0 reason(text) 5\nc: 4@0.000000000\n"
+                       "(run): 2@0.000000000\n(run): 0 reason(text) 13\n(run): 6@0.000000000 tags error \n");
+}
+END_TEST
+
 START_TEST(subunit_much_output_is_in_parts)
 {
         Reporter *reporter;
@@ -260,6 +275,7 @@ int main(void) {
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, subunit_tests_have_a_begin_and_one_end);
         tcase_add_test(tcase, subunit_words_fit_the_outcomes);
+        tcase_add_test(tcase, subunit_unexpected_success_alone_is_a_failed_run);
         tcase_add_test(tcase, subunit_much_output_is_in_parts);
         tcase_add_test(tcase, subunit_lengths_count_themselves);
         tcase_add_test(tcase, subunit_hostile_results_are_whole_packets);

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What others make of the reports: schemas, parsers and programs that are not ours, or that are written as theirs."""
+
+import json
+import re
+import subprocess
+
+from program import SOURCE
+
+FORMATS = ("junit", "tap", "jsonl", "subunit", "yocto", "html", "github")
+
+
+def report_options(directory, prefix):
+    """Options for a file of each format; and the files, by format."""
+    files = {name: directory / f"{prefix}.{name}" for name in FORMATS}
+    return [f"--{name}={path}" for name, path in files.items()], files
+
+
+def compare_reports(live, later):
+    """Which formats differ: none, it is hoped."""
+    return [name for name, path in live.items() if path.read_bytes() != later[name].read_bytes()]
+
+
+def _run(argv, path, **kwargs):
+    with open(path, "rb") as file:
+        return subprocess.run(argv, check=False, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+
+def check_junit(path):
+    schema = SOURCE / "tests/data/formats/junit.xsd"
+    done = subprocess.run(["xmllint", "--noout", "--schema", schema, path], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout[:2000]
+
+
+def read_prove(path):
+    """Its exit status, and what it says."""
+    done = subprocess.run(["prove", "--exec", "cat", path], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    assert "Parse errors" not in done.stdout, done.stdout[:2000]
+    return done.returncode, done.stdout
+
+
+def read_subunit(path):
+    """The counts of subunit-stats, by word."""
+    done = _run(["subunit-stats"], path, text=True)
+    assert not done.stderr, done.stderr
+    return {word: int(count) for word, count in re.findall(r"(\w+) tests: +(\d+)", done.stdout)}
+
+
+def read_subunit_details(path):
+    """Names of tests to their files, as Debian's library reads them."""
+    program = """
+import json, sys
+from subunit import ByteStreamToStreamResult
+from testtools import StreamToDict
+def on_test(test):
+    files = {name: b"".join(content.iter_bytes()).decode("latin-1") for name, content in test["details"].items()}
+    print(json.dumps([test["id"], test["status"], sorted(test["tags"]), files]))
+result = StreamToDict(on_test)
+result.startTestRun()
+ByteStreamToStreamResult(sys.stdin.buffer, non_subunit_name="forged").run(result)
+result.stopTestRun()
+"""
+    done = _run(["/usr/bin/python3", "-c", program], path, text=True)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def read_jq(path, program):
+    """What jq says, a line each; it reads the whole file."""
+    done = _run(["jq", "-c", program], path)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def read_yocto(path):
+    """Sections and results, with the regular expressions of OEQA's logparser.py."""
+    section, sections, results = "No-section", {}, {}
+    with open(path, errors="replace", encoding="utf-8") as file:
+        for line in file:
+            if found := re.search("^BEGIN: .*/(.+)/ptest", line):
+                section = found[1]
+            elif found := re.search("^END: .*/(.+)/ptest", line):
+                assert found[1] == section and section not in results.get("ended", ()), (found[1], section)
+                section = "No-section"
+            elif found := re.search("^(DURATION): (.+)|^(ERROR): Exit status is (.+)|^(TIMEOUT): .*/(.+)/ptest", line):
+                sections.setdefault(section, {})[found[1] or found[3] or found[5]] = found[2] or found[4] or found[6]
+            elif found := re.search("^(PASS|FAIL|SKIP):(.+)", line):
+                name = re.sub(r"[ \t()]+", "_", found[2].strip().partition("#")[0])
+                assert name not in results.setdefault(section, {}), f"{name} is there twice"
+                results[section][name] = found[1]
+    return sections, results
+
+
+def read_github(lines):
+    """The commands that GitHub's runner would take out of lines of a log: (command, properties, message)."""
+    commands = []
+    for line in lines:
+        head, properties, message = line.lstrip(), {}, ""
+        if found := re.match("::([^: ]+) ?(.*?)::(.*)", head):
+            for item in filter(None, found[2].split(",")):
+                name, _, value = item.partition("=")
+                for code, character in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+                    value = value.replace(code, character)
+                properties[name] = value
+            message = found[3].replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+            commands.append((found[1], properties, message))
+        elif found := re.search(r"##\[([^ \]]+)([^\]]*)\](.*)", line):
+            commands.append((found[1], {}, found[3]))
+    return commands
