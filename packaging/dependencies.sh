@@ -60,6 +60,7 @@ dependencies_to_test() {
 		libubsan1
 		mmdebstrap
 		python3-html5lib
+		subunit
 		user-mode-linux
 		valgrind
 	END
