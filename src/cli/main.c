@@ -42,6 +42,7 @@ typedef struct Verb {
 static const Verb VERBS[] = {
         {"run",      verb_run,     "ptest run",     "Run suites and judge them"             },
         { "list",    verb_list,    "ptest list",    "Print the addresses of a suite's tests"},
+        { "runs",    verb_runs,    "ptest runs",    "List the runs that were recorded"      },
         { "results", verb_results, "ptest results", "Print how a run went"                  },
         { "log",     verb_log,     "ptest log",     "Print what a test wrote"               },
         { "report",  verb_report,  "ptest report",  "Make the reports of a run again"       },

@@ -10,6 +10,7 @@
 
 int verb_run(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_runs(int argc, char **argv);
 int verb_results(int argc, char **argv);
 int verb_log(int argc, char **argv);
 int verb_report(int argc, char **argv);

@@ -158,6 +158,17 @@ int journal_reader_select(JournalReader *reader, const char *run_id) {
         return r < 0 ? r : sd_journal_seek_head(reader->journal);
 }
 
+int journal_reader_select_ends(JournalReader *reader, const char *run_id) {
+        int r = journal_reader_select(reader, run_id);
+
+        /* Matches of one field are alternatives. */
+        if (r >= 0)
+                r = reader_add_match(reader, "MESSAGE_ID", PTEST_MESSAGE_RUN_STARTED);
+        if (r >= 0)
+                r = reader_add_match(reader, "MESSAGE_ID", PTEST_MESSAGE_RUN_FINISHED);
+        return r < 0 ? r : sd_journal_seek_head(reader->journal);
+}
+
 int journal_reader_read(JournalReader *reader, Record *record) {
         int r;
 

@@ -37,5 +37,7 @@ int journal_reader_next_run(JournalReader *reader, JournalRun *ret);
 
 /* Goes to the begin of that run. -ENOENT */
 int journal_reader_select(JournalReader *reader, const char *run_id);
+/* The same, but only its run started and run finished will be read */
+int journal_reader_select_ends(JournalReader *reader, const char *run_id);
 /* Fills an empty record with the fields that are not journald's. 1: there was an entry, 0: the end */
 int journal_reader_read(JournalReader *reader, Record *record);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "basic/parse.h"
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "record/state.h"
 
@@ -179,4 +180,41 @@ int source_find_entry(
                 return problem_no_run(options, n_runs, where, ret_problem);
         strcpy(ret_run_id, found);
         return 0;
+}
+
+bool source_options_are_journal(const SourceOptions *options) {
+        return options->journal || options->directory || options->files ||
+                        options->journal_namespace;
+}
+
+char *source_describe_journal(const SourceOptions *options) {
+        char *name;
+
+        if (options->directory)
+                return strdup(options->directory);
+        if (options->files)
+                return strv_join(options->files, ", ");
+        if (!options->journal_namespace)
+                return strdup("the journal");
+        if (asprintf(&name, "the journal of namespace %s", options->journal_namespace) < 0)
+                return NULL;
+        return name;
+}
+
+int source_open_reader(const SourceOptions *options, JournalReader **ret, char **ret_problem) {
+        const JournalPlace place = {
+                .directory = options->directory,
+                .files = options->files,
+                .journal_namespace = options->journal_namespace,
+        };
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = journal_reader_new(&place, options->skip, ret);
+        if (r >= 0)
+                return 0;
+        name = source_describe_journal(options);
+        if (!name || asprintf(ret_problem, "Failed to open %s: %s", name, strerror(-r)) < 0)
+                *ret_problem = NULL;
+        return r;
 }

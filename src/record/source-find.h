@@ -13,6 +13,13 @@
 /* Is it the path of a file, rather than a word? */
 bool source_run_is_path(const char *run);
 
+/* Do they mean a journal, rather than run files? */
+bool source_options_are_journal(const SourceOptions *options);
+/* Opens it. -ENOENT, …: with *ret_problem */
+int source_open_reader(const SourceOptions *options, JournalReader **ret, char **ret_problem);
+/* What the user has to be told of the journal's place; NULL: -ENOMEM */
+char *source_describe_journal(const SourceOptions *options);
+
 int source_find_file(const SourceOptions *options, char **ret_path, char **ret_problem);
 /* where: the journal's name, for the user; ret_run_id has SD_ID128_STRING_MAX bytes */
 int source_find_entry(

@@ -73,46 +73,17 @@ static int source_open_state(Source *source, const SourceOptions *options, char 
         return r < 0 ? r : source_open_file(source, path, options->skip, ret_problem);
 }
 
-/* What the user has to be told of a journal's place. */
-static char *journal_describe(const SourceOptions *options) {
-        char *name;
-
-        if (options->directory)
-                return strdup(options->directory);
-        if (options->files)
-                return strv_join(options->files, ", ");
-        if (!options->journal_namespace)
-                return strdup("the journal");
-        if (asprintf(&name, "the journal of namespace %s", options->journal_namespace) < 0)
-                return NULL;
-        return name;
-}
-
 static int source_open_journal(Source *source, const SourceOptions *options, char **ret_problem) {
-        const JournalPlace place = {
-                .directory = options->directory,
-                .files = options->files,
-                .journal_namespace = options->journal_namespace,
-        };
         char run_id[SD_ID128_STRING_MAX];
         int r;
 
-        source->name = journal_describe(options);
+        source->name = source_describe_journal(options);
         if (!source->name)
                 return -ENOMEM;
-        r = journal_reader_new(&place, options->skip, &source->journal);
-        if (r < 0) {
-                if (asprintf(ret_problem, "Failed to open %s: %s", source->name, strerror(-r)) < 0)
-                        *ret_problem = NULL;
-                return r;
-        }
-        r = source_find_entry(source->journal, options, source->name, run_id, ret_problem);
+        r = source_open_reader(options, &source->journal, ret_problem);
+        if (r >= 0)
+                r = source_find_entry(source->journal, options, source->name, run_id, ret_problem);
         return r < 0 ? r : journal_reader_select(source->journal, run_id);
-}
-
-static bool options_are_journal(const SourceOptions *options) {
-        return options->journal || options->directory || options->files ||
-                        options->journal_namespace;
 }
 
 /* A journal file that is given in place of a run: the latest run in it. */
@@ -143,7 +114,7 @@ int source_open(const SourceOptions *options, Source **ret, char **ret_problem) 
                 r = source_open_journal_file(source, options, ret_problem);
         else if (source_run_is_path(options->run))
                 r = source_open_file(source, options->run, options->skip, ret_problem);
-        else if (options_are_journal(options))
+        else if (source_options_are_journal(options))
                 r = source_open_journal(source, options, ret_problem);
         else
                 r = source_open_state(source, options, ret_problem);
