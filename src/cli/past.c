@@ -5,12 +5,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "record/state.h"
+
+/* How long a lock is looked at before it is taken for that of a run that goes on: 1 s */
+#define PAST_LOCK_CHECKS 20U
+#define PAST_LOCK_NSEC   50000000
 
 /* Runs that died while they took over: each goes on with the one before it. */
 #define PAST_RUNS_MAX 100U
@@ -96,11 +101,21 @@ size_t past_count_found(const Past *past) {
 /* ---- Reading ---- */
 
 /* Of a run that is written to, its coordinator has a lock on the file. */
-static bool path_is_written(const char *path) {
+static bool path_is_locked(const char *path) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         struct flock lock = { .l_type = F_RDLCK };
 
         return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK;
+}
+
+/* What it had just forked may have the lock for a moment longer than a coordinator that was killed. */
+static bool path_is_written(const char *path) {
+        for (unsigned i = 0; i < PAST_LOCK_CHECKS; i++) {
+                if (!path_is_locked(path))
+                        return false;
+                (void)nanosleep(&(struct timespec){ .tv_nsec = PAST_LOCK_NSEC }, NULL);
+        }
+        return true;
 }
 
 static int past_take_started(Past *past, size_t run, Event *event, sd_id128_t *ret_resumes) {
@@ -249,16 +264,12 @@ static int past_read_one(
         return past_read_events(past, source, ret_resumes);
 }
 
-int past_read(const char *state_dir,
-              const char *suite,
-              const char *run,
-              Past *ret,
-              char **ret_problem) {
+static int past_read_named(const char *state_dir, const char *run, Past *ret, char **ret_problem) {
         _cleanup_(past_done) Past past = { .verdict = VERDICT_INVALID };
         sd_id128_t resumes = SD_ID128_NULL;
         int r;
 
-        r = past_read_one(&past, state_dir, run ?: suite, &resumes, ret_problem);
+        r = past_read_one(&past, state_dir, run, &resumes, ret_problem);
         while (r >= 0 && !past.runs[past.n_runs - 1].ended && !sd_id128_is_null(resumes) &&
                past.n_runs < PAST_RUNS_MAX) {
                 char id[SD_ID128_STRING_MAX];
@@ -293,44 +304,66 @@ static bool past_is_whole(const Past *past) {
                         past->verdict != VERDICT_INCOMPLETE;
 }
 
-static int past_read_named(const char *state_dir, const char *run, Past *ret) {
-        _cleanup_free_ char *problem = NULL;
-        int r = past_read(state_dir, NULL, run, ret, &problem);
-
-        if (r < 0)
-                return log_error_errno(r, "Cannot read run %s: %s", run, problem ?: strerror(-r));
-        return 1;
-}
-
-int past_read_whole(const char *state_dir, const char *suite, const char *run, Past *ret) {
+/* The latest of a suite, or of any (NULL); whole: that is one. What has no begin, as of a run that died at once, is none. */
+static int past_read_latest(
+                const char *state_dir,
+                const char *suite,
+                bool whole,
+                Past *ret,
+                char **ret_problem) {
         _cleanup_(state_runs_done) StateRuns runs = {};
         _cleanup_free_ char *found = NULL;
         int r = 0;
 
-        if (run)
-                return past_read_named(state_dir, run, ret);
         if (!state_dir)
                 r = state_dir_find(&found);
         if (r >= 0)
                 r = state_list_runs(state_dir ?: found, &runs);
         if (r < 0)
-                return log_error_errno(r, "Cannot look for earlier runs: %m");
+                return r;
         for (size_t i = 0, n = 0; i < runs.n_runs && n < PAST_LOOKED_AT_MAX; i++) {
                 _cleanup_(past_done) Past past = {};
 
-                if (!state_run_is_of_suite(&runs.runs[i], suite))
+                if (suite && !state_run_is_of_suite(&runs.runs[i], suite))
                         continue;
                 n++;
-                r = past_read_named(state_dir, runs.runs[i].path, &past);
+                r = past_read_named(state_dir, runs.runs[i].path, &past, ret_problem);
+                if (r == -EBADMSG || r == -ENOENT)
+                        continue;
                 if (r < 0)
                         return r;
-                if (strcmp(past.suite, suite) != 0 || !past_is_whole(&past))
+                if ((suite && strcmp(past.suite, suite) != 0) || (whole && !past_is_whole(&past)))
                         continue;
                 *ret = past;
                 past = (Past){};
-                return 1;
+                return 0;
         }
-        return 0;
+        r = suite ? text_setf(ret_problem, "no run of %s is recorded", suite) :
+                    text_setf(ret_problem, "no run is recorded");
+        return r < 0 ? r : -ENOENT;
+}
+
+int past_read(const char *state_dir,
+              const char *suite,
+              const char *run,
+              Past *ret,
+              char **ret_problem) {
+        return run ? past_read_named(state_dir, run, ret, ret_problem) :
+                     past_read_latest(state_dir, suite, false, ret, ret_problem);
+}
+
+int past_read_whole(const char *state_dir, const char *suite, const char *run, Past *ret) {
+        _cleanup_free_ char *problem = NULL;
+        int r;
+
+        r = run ? past_read_named(state_dir, run, ret, &problem) :
+                  past_read_latest(state_dir, suite, true, ret, &problem);
+        if (r == -ENOENT && !run)
+                return 0;
+        if (r < 0)
+                return log_error_errno(
+                                r, "Cannot take durations from a run: %s", problem ?: strerror(-r));
+        return 1;
 }
 
 /* ---- Carrying ---- */

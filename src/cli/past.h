@@ -52,7 +52,7 @@ typedef struct Past {
 } Past;
 
 /*
- * run NULL: the latest of that suite. -ENOENT: there is none, *ret_problem says it in a line that the caller frees; it may
+ * run NULL: the latest of that suite, or with suite NULL of all. -ENOENT: there is none, *ret_problem says it in a line that the caller frees; it may
  * be NULL with other errors.
  */
 int past_read(const char *state_dir,

@@ -29,6 +29,10 @@ bool run_again_is_resuming(const RunAgain *again) {
         return again->resumed.n_runs > 0;
 }
 
+size_t run_again_count_found(const RunAgain *again) {
+        return again->resumed.found_known ? past_count_found(&again->resumed) : 0;
+}
+
 int run_again_next_carried(RunAgain *again, Event **ret) {
         return past_next(&again->resumed, again->state_dir, again->without_attempts, ret);
 }
@@ -125,6 +129,8 @@ int run_again_prepare(
 
         again->state_dir = options->state_dir;
         again->without_attempts = options->again.repeat > 1;
+        past_done(&again->resumed);
+        free(again->working_directory);
         again->working_directory = getcwd(NULL, 0);
         if (first && options->again.resume != RESUME_NOTHING)
                 r = run_resume_find(&again->resumed, options, suite, ret_status);

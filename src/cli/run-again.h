@@ -37,7 +37,8 @@ int run_again_prepare(
 void run_again_get_origin(const RunAgain *again, CoordinatorOrigin *ret);
 
 bool run_again_is_resuming(const RunAgain *again);
-/* As CoordinatorConfig.next_carried */
+/* As in CoordinatorConfig */
+size_t run_again_count_found(const RunAgain *again);
 int run_again_next_carried(RunAgain *again, Event **ret);
 
 /*

@@ -39,6 +39,9 @@ typedef struct RunOptions {
         char *degraded; /* set later: the limits that are not held, in words; owned */
 } RunOptions;
 
-/* No targets are given only with --resume. Exits by itself for --help; returns -EINVAL for wrong use, which was told. Strings are borrowed from argv. */
+/*
+ * Without targets only for --resume. Exits by itself for --help; returns -EINVAL for wrong use, which was told. Strings
+ * are borrowed from argv.
+ */
 int run_options_parse(int argc, char **argv, RunOptions *ret);
 void run_options_done(RunOptions *options);

@@ -292,6 +292,7 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
                                                   .repeat = run->options.again.repeat,
                                                   .stop_at_failed = fail_fast > 0},
                                         .flaky_fails = run->options.again.flaky_fails,
+                                        .n_carried_found = run_again_count_found(&run->again),
                                         .next_carried = run_again_is_resuming(&run->again) ?
                                                         run_next_carried :
                                                         NULL,
@@ -334,6 +335,11 @@ static int run_execute(Run *run, Verdict *ret) {
                                 r,
                                 "Cannot keep records of the run (--state-dir= chooses where): %m");
         r = run_reports_new(&run->options.reports, &run->reports);
+        if (r >= 0)
+                r = run_reports_set_history(
+                                run->reports,
+                                &(SourceOptions){},
+                                recorder_get_path(run->recorder));
         if (r < 0)
                 return r;
         r = run_coordinate(run, run_id, ret);

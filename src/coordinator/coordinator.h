@@ -74,6 +74,7 @@ typedef struct CoordinatorConfig {
          * of this run now. NULL: it goes on with none. 1: an event, 0: no more, negative: the rest cannot be read
          */
         int (*next_carried)(Event **ret, void *userdata);
+        size_t n_carried_found; /* tests of the suite that were found by others, as what is carried tells */
         void *userdata;
 } CoordinatorConfig;
 

@@ -76,7 +76,7 @@ void event_log_start(EventLog *log) {
         if (!event)
                 return;
         (void)gethostname(hostname, sizeof(hostname) - 1);
-        event->run_started.planned = log->suite->n_tests;
+        event->run_started.planned = log->suite->n_tests - config->n_carried_found;
         event->run_started.grows = suite_may_grow(log->suite);
         event->run_started.workers = config->workers;
         event->run_started.description = log->suite->description ? strdup(log->suite->description) :

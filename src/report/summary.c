@@ -93,6 +93,38 @@ int summary_add(Summary *summary, const Result *result) {
         return 0;
 }
 
+void summary_add_carried(Summary *summary, sd_id128_t run_id) {
+        if (sd_id128_is_null(run_id))
+                return;
+        summary->carried_from_more |= summary->n_carried > 0 &&
+                        !sd_id128_equal(summary->carried_from, run_id);
+        summary->carried_from = run_id;
+        summary->n_carried++;
+}
+
+static void add_run(Buffer *text, const char *what, sd_id128_t run_id) {
+        char id[SD_ID128_STRING_MAX];
+
+        if (!sd_id128_is_null(run_id))
+                buffer_addf(text, "; %s run %.8s", what, sd_id128_to_string(run_id, id));
+}
+
+static void add_escaped(Buffer *text, const char *what, const char *s) {
+        _cleanup_free_ char *safe = s ? text_escape(s, strlen(s)) : NULL;
+
+        if (safe)
+                buffer_addf(text, "; %s %s", what, safe);
+        else if (s)
+                text->error = -ENOMEM;
+}
+
+void summary_add_origin(Buffer *text, const Event *event) {
+        add_run(text, "goes on with", event->run_started.resumes);
+        add_run(text, "again, of", event->run_started.rerun_of);
+        add_escaped(text, "part", event->run_started.shard);
+        add_escaped(text, "shuffled with seed", event->run_started.seed);
+}
+
 static size_t failures_get_columns(
                 const Summary *summary, const Style *style, size_t n, size_t columns) {
         size_t widest = 0, max = SUMMARY_ADDRESS_COLUMNS_MAX;
@@ -189,6 +221,16 @@ void summary_add_verdict(
                             "%zu of the tests %s found by others while the run went on\n",
                             summary->n_found,
                             summary->n_found == 1 ? "was" : "were");
+        if (summary->n_carried > 0) {
+                char id[SD_ID128_STRING_MAX];
+
+                buffer_addf(text,
+                            "%zu of the results %s carried over from run %.8s%s\n",
+                            summary->n_carried,
+                            summary->n_carried == 1 ? "was" : "were",
+                            sd_id128_to_string(summary->carried_from, id),
+                            summary->carried_from_more ? " and those before it" : "");
+        }
         if (tally->count[PTEST_OUTCOME_NOT_RUN] > 0 && summary->not_run_reason)
                 buffer_addf(text,
                             "%zu not run: %s\n",

@@ -352,14 +352,22 @@ static int terminal_on_fixture_failed(Terminal *terminal, const Result *result) 
         return terminal_flush(terminal);
 }
 
-static int terminal_on_test_finished(Terminal *terminal, const Result *result) {
+/* Who goes on with a run has seen it: failures come once more in the end. */
+static bool event_is_news(const Terminal *terminal, const Event *event) {
+        return terminal->options.verbosity == TERMINAL_VERBOSE ||
+                        sd_id128_is_null(event->carried_from);
+}
+
+static int terminal_on_test_finished(Terminal *terminal, const Event *event) {
+        const Result *result = event->result;
         int r;
 
         tally_add(&terminal->tally, result->outcome, result->marks);
         r = summary_add(&terminal->summary, result);
         if (r < 0)
                 return r;
-        if (!result_needs_line(terminal, result))
+        summary_add_carried(&terminal->summary, event->carried_from);
+        if (!result_needs_line(terminal, result) || !event_is_news(terminal, event))
                 return 0;
 
         if (terminal->style.tty)
@@ -374,13 +382,15 @@ static int terminal_on_test_finished(Terminal *terminal, const Result *result) {
 }
 
 /* It is not its test's outcome, which comes later and is counted. */
-static int terminal_on_attempt_finished(Terminal *terminal, const Result *result) {
+static int terminal_on_attempt_finished(Terminal *terminal, const Event *event) {
+        const Result *result = event->result;
         bool bad = outcome_is_bad(result->outcome);
         bool verbose = terminal->options.verbosity == TERMINAL_VERBOSE;
         Buffer *text = &terminal->text;
         _cleanup_free_ char *part = NULL;
 
-        if (terminal->options.verbosity == TERMINAL_QUIET || (!bad && !verbose))
+        if (terminal->options.verbosity == TERMINAL_QUIET || (!bad && !verbose) ||
+            !event_is_news(terminal, event))
                 return 0;
         add_safe(terminal, STYLE_PLAIN, result->address);
         if (text_setf(&part,
@@ -422,7 +432,9 @@ static int terminal_on_run_started(Terminal *terminal, const Event *event) {
                     event->run_started.workers,
                     event->run_started.workers == 1 ? "worker" : "workers");
         add_safe(terminal, STYLE_PLAIN, event->run_started.backend ?: "unknown");
-        buffer_add_string(text, " backend\n");
+        buffer_add_string(text, " backend");
+        summary_add_origin(text, event);
+        buffer_add(text, "\n", 1);
         if (event->run_started.degraded) {
                 add_safe(terminal, STYLE_WARNING, event->run_started.degraded);
                 buffer_add(text, "\n", 1);
@@ -554,11 +566,11 @@ static int terminal_on_event(Reporter *reporter, const Event *event) {
         case EVENT_RUN_FINISHED:
                 return terminal_on_run_finished(terminal, event);
         case EVENT_TEST_FINISHED:
-                return terminal_on_test_finished(terminal, event->result);
+                return terminal_on_test_finished(terminal, event);
         case EVENT_FIXTURE_FAILED:
                 return terminal_on_fixture_failed(terminal, event->result);
         case EVENT_ATTEMPT_FINISHED:
-                return terminal_on_attempt_finished(terminal, event->result);
+                return terminal_on_attempt_finished(terminal, event);
         case EVENT_TESTS_FOUND:
                 return terminal_on_tests_found(terminal, event);
         case EVENT_RUN_PAUSED:
