@@ -13,19 +13,58 @@ _ptest_suites() {
         done <<<"${PTEST_SUITE_PATH:-$dirs}:"
 }
 
+# What the verbs take that look at runs: words, suites that were run, and the begins of ids.
+_ptest_runs() {
+        local file id
+
+        printf '%s\n' last last-1
+        for file in /var/lib/ptest/runs/*.export* "${XDG_STATE_HOME:-$HOME/.local/state}"/ptest/runs/*.export*; do
+                file=${file##*/}
+                file=${file%.export*}
+                id=${file##*-}
+                [[ ${#id} -eq 32 ]] && printf '%s\n' "${file%-*}" "${id:0:8}"
+        done | sort -u
+}
+
+# The addresses of the latest run, at most 10,000; where the command line says that runs are.
+_ptest_addresses() {
+        local i
+        local -a where=()
+
+        # bash makes three words of an option with its value.
+        for ((i = 2; i < cword; i++)); do
+                case ${words[i]} in
+                --journal | --state-dir=*)
+                        where+=("${words[i]}")
+                        ;;
+                --state-dir)
+                        [[ ${words[i + 1]} == = ]] && ((i++))
+                        where+=("--state-dir=${words[i + 1]}")
+                        ;;
+                esac
+        done
+        ptest history --json --runs=1 "${where[@]}" '*' 2>/dev/null |
+                sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p'
+}
+
 _ptest() {
         local cur prev words cword
-        local verbs='run list results log doctor help'
+        local verbs='run list results log diff history flaky slowest doctor help'
         local -A options=(
                 [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
                         --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
                 [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
                 [log]='--run= --stdout --stderr --apart --times --raw --journal --state-dir= --help'
+                [diff]='-k --all --earlier= --json --journal --directory= --file= --namespace= --state-dir= --help'
+                [history]='-k --runs= --run= --all --json --journal --directory= --file= --namespace= --state-dir= --help'
+                [flaky]='-k --runs= --json --journal --directory= --file= --namespace= --state-dir= --help'
+                [slowest]='-k --number= --by= --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [doctor]='--backend= --json --help'
         )
 
-        _init_completion -s || return
+        # Addresses have colons.
+        _init_completion -s -n : || return
 
         if ((cword == 1)); then
                 mapfile -t COMPREPLY < <(compgen -W "$verbs --help --version" -- "$cur")
@@ -42,7 +81,22 @@ _ptest() {
                 return
                 ;;
         --run)
-                mapfile -t COMPREPLY < <(compgen -W "last $(_ptest_suites)" -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
+                return
+                ;;
+        --by)
+                mapfile -t COMPREPLY < <(compgen -W 'time cpu memory' -- "$cur")
+                return
+                ;;
+        --earlier | --runs | --number | --namespace | -n)
+                return
+                ;;
+        --file)
+                _filedir journal
+                return
+                ;;
+        --directory | -D)
+                _filedir -d
                 return
                 ;;
         --color)
@@ -96,6 +150,18 @@ _ptest() {
         results)
                 _filedir export
                 mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "last $(_ptest_suites)" -- "$cur")
+                ;;
+        diff | flaky | slowest)
+                _filedir '@(export|zst|journal)'
+                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
+                ;;
+        history)
+                local address
+
+                while IFS= read -r address; do
+                        [[ $address == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$address")")
+                done < <(_ptest_addresses)
+                __ltrim_colon_completions "$cur"
                 ;;
         esac
 } &&

@@ -13,21 +13,41 @@ function __ptest_suites
     end
 end
 
-set -l verbs run list results log doctor help
+# What the verbs take that look at runs: words, suites that were run, and the begins of ids.
+function __ptest_runs
+    printf '%s\n' last last-1
+    set -l state ~/.local/state
+    set -q XDG_STATE_HOME; and set state $XDG_STATE_HOME
+    for file in /var/lib/ptest/runs/*.export* $state/ptest/runs/*.export*
+        string replace -r '.*/(.*)-([0-9a-f]{8})[0-9a-f]{24}\.export.*' '$1\n$2' -- $file
+    end | sort -u
+end
+
+# The addresses of the latest run, at most 10,000; where the command line says that runs are.
+function __ptest_addresses
+    set -l where (string match -r -- '^--state-dir=.*|^--journal$' (commandline -opc))
+    ptest history --json --runs=1 $where '*' 2>/dev/null | string replace -rf '.*"address": "([^"\\\\]*)".*' '$1'
+end
+
+set -l verbs run list results log diff history flaky slowest doctor help
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ptest -n $no_verb -f -a run -d 'Run suites and judge them'
 complete -c ptest -n $no_verb -f -a list -d "Print the addresses of a suite's tests"
 complete -c ptest -n $no_verb -f -a results -d 'Print how a run went'
 complete -c ptest -n $no_verb -f -a log -d 'Print what a test wrote'
+complete -c ptest -n $no_verb -f -a diff -d 'Compare a run with the one before it'
+complete -c ptest -n $no_verb -f -a history -d 'Print how tests ended in many runs'
+complete -c ptest -n $no_verb -f -a flaky -d 'Print tests that cannot be relied on'
+complete -c ptest -n $no_verb -f -a slowest -d "Print where a run's time went"
 complete -c ptest -n $no_verb -f -a doctor -d 'Print what this machine can hold'
 complete -c ptest -n $no_verb -f -a help -d 'Explain a verb'
 complete -c ptest -n $no_verb -f -l version -d 'Print the version'
 complete -c ptest -l help -d 'Print the options'
 
 complete -c ptest -n '__fish_seen_subcommand_from run list' -a '(__ptest_suites)' -d Suite
-complete -c ptest -n '__fish_seen_subcommand_from run list results' -s k -x -d 'Tests whose address matches'
-complete -c ptest -n '__fish_seen_subcommand_from list results doctor' -l json -d 'For machines'
+complete -c ptest -n '__fish_seen_subcommand_from run list results diff history flaky slowest' -s k -x -d 'Tests whose address matches'
+complete -c ptest -n '__fish_seen_subcommand_from list results diff history flaky slowest doctor' -l json -d 'For machines'
 complete -c ptest -n '__fish_seen_subcommand_from list' -l tree -d 'With the contexts that tests are in'
 complete -c ptest -n '__fish_seen_subcommand_from help' -f -a "$verbs"
 
@@ -55,7 +75,7 @@ complete -c ptest -n $run -l junit -r -d 'Write JUnit XML'
 complete -c ptest -n $run -l tap -d 'Write TAP'
 complete -c ptest -n $run -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep records there'
 
-set -l review '__fish_seen_subcommand_from results log'
+set -l review '__fish_seen_subcommand_from results log diff history flaky slowest'
 complete -c ptest -n $review -l journal -d 'Read from the journal'
 complete -c ptest -n $review -l state-dir -x -a '(__fish_complete_directories)' -d 'Where the run files are'
 complete -c ptest -n '__fish_seen_subcommand_from results' -l outcome -x -d 'Only tests that ended so' \
@@ -66,3 +86,17 @@ complete -c ptest -n '__fish_seen_subcommand_from log' -l stderr -d 'Only standa
 complete -c ptest -n '__fish_seen_subcommand_from log' -l apart -d 'One stream after the other'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l times -d 'When each line was read'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l raw -d 'The bytes as they are'
+
+set -l compare '__fish_seen_subcommand_from diff history flaky slowest'
+complete -c ptest -n $compare -l keyword -x -d 'Only tests whose address matches'
+complete -c ptest -n $compare -s D -l directory -x -a '(__fish_complete_directories)' -d 'Read from the journal files in there'
+complete -c ptest -n $compare -l file -r -d 'Read from these journal files'
+complete -c ptest -n $compare -l namespace -x -d "Read from that namespace's journal"
+complete -c ptest -n '__fish_seen_subcommand_from diff flaky slowest' -a '(__ptest_runs)' -d Run
+complete -c ptest -n '__fish_seen_subcommand_from history' -f -a '(__ptest_addresses)' -d Test
+complete -c ptest -n '__fish_seen_subcommand_from diff history' -l all -d 'All of them, however many'
+complete -c ptest -n '__fish_seen_subcommand_from diff' -l earlier -x -d 'Learn from so many earlier runs what is usual'
+complete -c ptest -n '__fish_seen_subcommand_from history flaky' -s n -l runs -x -d 'Look at the latest runs'
+complete -c ptest -n '__fish_seen_subcommand_from history' -l run -x -a '(__ptest_runs)' -d "Of this run's suite, up to it"
+complete -c ptest -n '__fish_seen_subcommand_from slowest' -s n -l number -x -d 'Print so many tests'
+complete -c ptest -n '__fish_seen_subcommand_from slowest' -l by -x -a 'time cpu memory' -d 'What counts'
