@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "backend/cgroup.h"
+#include "backend/capability-survey.h"
 #include "backend/probe.h"
 #include "basic/fd.h"
 #include "basic/file.h"
@@ -28,19 +28,6 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-typedef struct Survey {
-        BackendKind kind;
-        bool reachable; /* the manager is usable from here */
-        char *trouble;  /* why not */
-        CgroupLayout layout;
-        char *cgroup; /* our own path */
-        bool memory;
-        bool tasks;
-        Capability *capabilities;
-        size_t count;
-        int error; /* sticky: the first that happened */
-} Survey;
-
 static void survey_done(Survey *survey) {
         free(survey->trouble);
         free(survey->cgroup);
@@ -48,16 +35,7 @@ static void survey_done(Survey *survey) {
         capability_free_many(survey->capabilities, survey->count);
 }
 
-static void survey_add(
-                Survey *survey,
-                const char *name,
-                const char *title,
-                bool holds,
-                const char *format,
-                ...) _printf_(5, 6);
-
-static void survey_add(
-                Survey *survey,
+void survey_add(Survey *survey,
                 const char *name,
                 const char *title,
                 bool holds,
@@ -227,88 +205,7 @@ static void survey_limits(Survey *survey) {
                              "there is no memory limit whose breach could be told");
 }
 
-/* ---- Limits of tests ---- */
-
-int backend_find_unheld_test_limits(BackendKind kind, unsigned wanted, char **ret) {
-        static const struct {
-                BackendTestLimit limit;
-                const char *name, *controller;
-        } table[] = {
-                {BACKEND_TEST_MEMORY_MAX,   "MemoryMax=",  "memory"},
-                { BACKEND_TEST_MEMORY_HIGH, "MemoryHigh=", "memory"},
-                { BACKEND_TEST_TASKS_MAX,   "TasksMax=",   "pids"  },
-                { BACKEND_TEST_CPU_QUOTA,   "CPUQuota=",   "cpu"   },
-        };
-        _cleanup_strv_ char **controllers = wanted ? probe_list_delegated(kind) : NULL;
-        _cleanup_strv_ char **names = NULL;
-        char *text = NULL;
-
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                if (!(wanted & table[i].limit) || strv_contains(controllers, table[i].controller))
-                        continue;
-                int r = strv_extend(&names, table[i].name);
-                if (r < 0)
-                        return r;
-        }
-        if (names) {
-                text = strv_join(names, ", ");
-                if (!text)
-                        return -ENOMEM;
-        }
-        *ret = text;
-        return 0;
-}
-
-static void survey_test_limits(Survey *survey) {
-        const unsigned all = BACKEND_TEST_MEMORY_MAX | BACKEND_TEST_MEMORY_HIGH |
-                        BACKEND_TEST_TASKS_MAX | BACKEND_TEST_CPU_QUOTA;
-        _cleanup_free_ char *unheld = NULL;
-
-        int r = backend_find_unheld_test_limits(survey->kind, all, &unheld);
-        if (r < 0)
-                survey->error = r;
-        else if (!unheld)
-                survey_add(survey,
-                           "test-limits",
-                           "Limits of tests",
-                           true,
-                           "MemoryMax=, MemoryHigh=, TasksMax= and CPUQuota= hold for each test in a cgroup of its own");
-        else
-                survey_add(survey,
-                           "test-limits",
-                           "Limits of tests",
-                           false,
-                           "no cgroups of tests with controllers for %s; with --allow-degraded MemoryMax= holds for each "
-                           "process (RLIMIT_DATA), the others do not",
-                           unheld);
-}
-
-/* What is done for each test, and what instead where it has no cgroup. */
-static void survey_tests(Survey *survey) {
-        _cleanup_strv_ char **controllers = probe_list_delegated(survey->kind);
-        bool cells = survey->kind != BACKEND_PLAIN && survey->reachable && survey->layout.unified &&
-                        !survey->layout.named;
-        bool memory = strv_contains(controllers, "memory");
-
-        survey_test_limits(survey);
-        survey_add(survey,
-                   "leaks",
-                   "Leaks of tests",
-                   true,
-                   "%s",
-                   cells ? "whoever is still in a test's cgroup is found, whatever it did" :
-                           "by a sub-reaper and a scan of all descendants; daemons in sessions of their own, too");
-        survey_add(survey,
-                   "measures",
-                   "What tests use",
-                   memory,
-                   "%s%s",
-                   memory ? "CPU, peaks of memory and tasks of all processes of a test together" :
-                                   cells ?
-                            "CPU of all processes of a test, memory of its largest one" :
-                            "CPU of the processes that were waited for, memory of the largest one",
-                   strv_contains(controllers, "io") ? ", and what it read and wrote" : "");
-}
+/* ---- Control ---- */
 
 /* The root cgroup has no such files, so our own is looked at; it may be that there is none but the root. */
 static bool survey_has_cgroup_file(const Survey *survey, const char *name) {
@@ -440,8 +337,8 @@ int capability_probe(BackendKind kind, Capability **ret, size_t *ret_count) {
         survey_manager(&survey);
         survey_cgroup(&survey);
         survey_limits(&survey);
-        survey_tests(&survey);
         survey_control(&survey);
+        survey_tests(&survey);
         survey_journal(&survey);
         survey_pidfd(&survey);
         survey_core_dumps(&survey);

@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -24,6 +25,9 @@
 #define DOCTOR_EXIT_WRONG_USE 2
 /* As run has it for a machinery that fails: here, no memory. */
 #define DOCTOR_EXIT_MACHINERY 3
+
+/* Narrower columns are not worth it. */
+#define REASON_WIDTH_MIN 30
 
 #define ANSI_GREEN  "\x1b[32m"
 #define ANSI_YELLOW "\x1b[33m"
@@ -81,7 +85,39 @@ static bool stdout_has_color(void) {
                         !(term && strcmp(term, "dumb") == 0);
 }
 
+/* On a terminal; 0: lines are as long as they are. */
+static int stdout_get_width(void) {
+        struct winsize size;
+
+        return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) >= 0 ? size.ws_col :
+                                                                                       0;
+}
+
+/* The words of a text, in lines of at most that width that begin where the first one does. */
+static void doctor_print_wrapped(const char *text, int indent, int width) {
+        const int room = width - indent;
+        int used = 0;
+
+        if (room < REASON_WIDTH_MIN) {
+                printf("%s\n", text);
+                return;
+        }
+        while (*text) {
+                const int n = (int)strcspn(text, " ");
+
+                if (used > 0 && used + 1 + n > room) {
+                        printf("\n%*s", indent, "");
+                        used = 0;
+                }
+                used += printf("%s%.*s", used > 0 ? " " : "", n, text);
+                text += n;
+                text += strspn(text, " ");
+        }
+        putchar('\n');
+}
+
 static void doctor_print(BackendKind kind, const Capability *capabilities, size_t count) {
+        const int columns = stdout_get_width();
         bool color = stdout_has_color();
         int width = 0;
 
@@ -97,13 +133,13 @@ static void doctor_print(BackendKind kind, const Capability *capabilities, size_
                 const Capability *c = &capabilities[i];
                 const char *start = c->holds ? ANSI_GREEN : ANSI_YELLOW;
 
-                printf("%-*s  %s%-3s%s  %s\n",
+                printf("%-*s  %s%-3s%s  ",
                        width,
                        c->title,
                        color ? start : "",
                        c->holds ? "yes" : "no",
-                       color ? ANSI_NORMAL : "",
-                       c->reason);
+                       color ? ANSI_NORMAL : "");
+                doctor_print_wrapped(c->reason, width + 7, columns);
         }
 }
 

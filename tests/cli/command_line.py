@@ -228,6 +228,20 @@ def doctor_gives_a_reason_for_each_no():
 
 
 @behaviour
+def doctor_says_what_is_done_for_tests_instead_without_cgroups_of_their_own():
+    capabilities = json.loads(ptest("doctor", "--backend=plain", "--json"))["capabilities"]
+    reasons = {capability["name"]: capability["reason"] for capability in capabilities}
+    for name, instead in (("test-limits", "RLIMIT_DATA"), ("test-oom", "of the worker's"), ("leaks", "sub-reapers"),
+                          ("stuck-report", "SIGSTOP"), ("measures", "getrusage()"), ("output", "OutputMax="),
+                          ("politeness", "nice"), ("private-places", "PrivateTmp=")):
+        assert instead in reasons[name], (name, reasons)
+    # The records carry it.
+    with run(suite="[Test t]\nExec=true\n") as it:
+        told = it.records_of("RUN_STARTED")[0]["PTEST_CAPABILITY"]
+        assert b"test-oom=no" in told and b"leaks=yes" in told, told
+
+
+@behaviour
 def doctor_fails_for_a_backend_that_cannot_be_used():
     nowhere = {**os.environ, "XDG_RUNTIME_DIR": "/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
     assert ptest("doctor", "--backend=user", env=nowhere, check=False).returncode == 1
