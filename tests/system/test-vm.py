@@ -11,6 +11,7 @@ import machine_is_real  # noqa: E402,F401
 import machine_has_limits  # noqa: E402,F401
 import limits  # noqa: E402,F401
 import limits_of_tests  # noqa: E402,F401
+import limits_of_users  # noqa: E402,F401
 import slice_limit  # noqa: E402,F401
 import cores  # noqa: E402,F401
 from behaviour import main  # noqa: E402

@@ -3,31 +3,13 @@
 
 import os
 import pwd
-import subprocess
 from pathlib import Path
 
 from behaviour import behaviour, eventually
 from long_run import LongRun
 from program import Run, shell, tests, text
+from some_user import NAME, environment, user_with_manager
 from systemd import Service, cgroup_of, output
-
-NAME = "tester"
-
-
-def user_with_manager():
-    try:
-        uid = pwd.getpwnam(NAME).pw_uid
-    except KeyError:
-        subprocess.run(["useradd", "--create-home", NAME], check=True)
-        uid = pwd.getpwnam(NAME).pw_uid
-    output("loginctl", "enable-linger", NAME)
-    eventually(lambda: os.path.exists(f"/run/user/{uid}/bus"), 60, "that the user's bus is there")
-    return uid
-
-
-def environment(uid):
-    return {"XDG_RUNTIME_DIR": f"/run/user/{uid}", "HOME": f"/home/{NAME}", "RUNTIME_DIRECTORY": None,
-            "DBUS_SESSION_BUS_ADDRESS": None}
 
 
 @behaviour
