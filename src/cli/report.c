@@ -176,6 +176,13 @@ static int replay_run(Replay *replay, Source *source) {
 
 /* ---- The verb ---- */
 
+/* NULL: it reads from a journal */
+static const char *report_get_file(const Source *source) {
+        const char *name = source_get_name(source);
+
+        return strstr(name, ".export") ? name : NULL;
+}
+
 static int report_make(const ReportArguments *arguments) {
         _cleanup_(source_freep) Source *source = NULL;
         _cleanup_(replay_done) Replay replay = {};
@@ -188,6 +195,9 @@ static int report_make(const ReportArguments *arguments) {
         if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
                 return 1;
         r = run_reports_new(&arguments->reports, &replay.reports);
+        if (r >= 0)
+                r = run_reports_set_history(
+                                replay.reports, &arguments->review.source, report_get_file(source));
         if (r < 0)
                 return 3;
         r = replay_run(&replay, source);

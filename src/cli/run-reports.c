@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "basic/log.h"
+#include "cli/page-history.h"
 #include "report/github.h"
 
 /* The display shows the oldest few; a run can have a thousand workers. */
@@ -25,6 +26,8 @@ struct RunReports {
         Report reports[REPORTS_MAX];
         size_t n_reports;
         Reporter *terminal; /* weak: one of the above, or NULL */
+        Reporter *page;     /* weak: the same */
+        PageHistory *history;
         int error;
 };
 
@@ -81,6 +84,8 @@ static int run_reports_add_format(RunReports *reports, ReportFormat format, cons
         if (!path)
                 return 0;
         r = constructors[format](path, &reporter);
+        if (r >= 0 && format == REPORT_HTML)
+                reports->page = reporter;
         return run_reports_add(reports, r, reporter, strcmp(path, "-") == 0 ? "to stdout" : path);
 }
 
@@ -108,8 +113,22 @@ RunReports *run_reports_free(RunReports *reports) {
                 return NULL;
         for (size_t i = 0; i < reports->n_reports; i++)
                 reporter_free(reports->reports[i].reporter);
+        page_history_free(reports->history);
         free(reports);
         return NULL;
+}
+
+int run_reports_set_history(
+                RunReports *reports, const SourceOptions *source, const char *run_file) {
+        int r;
+
+        if (!reports->page)
+                return 0;
+        r = page_history_new(source, run_file, &reports->history);
+        if (r < 0)
+                return log_error_errno(r, "Failed to look for earlier runs: %m");
+        html_set_history(reports->page, page_history_give, reports->history);
+        return 0;
 }
 
 void run_reports_on_event(RunReports *reports, const Event *event) {

@@ -3,6 +3,7 @@
 
 #include "cli/report-options.h"
 #include "coordinator/coordinator.h"
+#include "record/source.h"
 
 /*
  * The reports of one run, live or read back: each gets every event; one that fails is told once and left alone
@@ -14,6 +15,12 @@ typedef struct RunReports RunReports;
 int run_reports_new(const ReportOptions *options, RunReports **ret);
 RunReports *run_reports_free(RunReports *reports);
 DEFINE_CLEANUP(RunReports, run_reports_free);
+
+/*
+ * Tells a page, if there is one among them, where to look for the runs before this one: where this run's file is, or, if
+ * that is NULL, in the source. Logs what is wrong.
+ */
+int run_reports_set_history(RunReports *reports, const SourceOptions *source, const char *run_file);
 
 void run_reports_on_event(RunReports *reports, const Event *event);
 void run_reports_on_progress(

@@ -285,7 +285,9 @@ void html_card_add_attempt(Buffer *html, const Result *result, const HtmlOutputL
         buffer_add_string(html, "</div></details>\n");
 }
 
-void html_card_add(Buffer *html, const HtmlCard *card) {
+size_t html_card_add(Buffer *html, const HtmlCard *card) {
+        size_t begin = html->size, place;
+
         buffer_addf(html,
                     "<details class=\"card %s\" id=\"c%zu\"%s>",
                     outcome_to_class(card->result->outcome),
@@ -293,6 +295,7 @@ void html_card_add(Buffer *html, const HtmlCard *card) {
                     card->open ? " open" : "");
         add_summary(html, card->result);
         buffer_add_string(html, "<div class=\"body\">\n");
+        place = html->size - begin;
         add_content(html, card->result, &card->limits);
         if (card->attempts_size > 0) {
                 buffer_add_string(html, "<h4>Earlier attempts</h4>\n");
@@ -300,4 +303,5 @@ void html_card_add(Buffer *html, const HtmlCard *card) {
         }
         add_command(html, card);
         buffer_add_string(html, "</div></details>\n");
+        return place;
 }

@@ -22,7 +22,8 @@ typedef struct HtmlCard {
         size_t attempts_size;
 } HtmlCard;
 
-void html_card_add(Buffer *html, const HtmlCard *card);
+/* Returns where in what it added more can be put in: what earlier runs had of it. */
+size_t html_card_add(Buffer *html, const HtmlCard *card);
 
 /* An attempt that was not the last, as a part of its test's card. */
 void html_card_add_attempt(Buffer *html, const Result *result, const HtmlOutputLimits *limits);

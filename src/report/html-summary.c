@@ -279,6 +279,52 @@ void html_summary_add_history(Buffer *html, const HtmlSummary *summary) {
         buffer_add_string(html, "</ol></section>");
 }
 
+static void add_past_sentence(Buffer *html, size_t bad, size_t n, bool now_bad) {
+        if (now_bad && bad == 0)
+                buffer_add_string(html, "New: it was well in ");
+        else if (bad == 0)
+                buffer_add_string(html, "It was well in ");
+        else
+                buffer_add_string(html, "It failed in ");
+        if (bad > 0 && bad < n) {
+                html_add_count(html, bad);
+                buffer_add_string(html, " of ");
+        } else if (n > 1) {
+                buffer_add_string(html, "all of ");
+        }
+        buffer_add_string(html, "the ");
+        html_add_count(html, n);
+        buffer_add_string(html, n == 1 ? " run before" : " runs before");
+}
+
+void html_summary_add_past(Buffer *html, const HtmlSummary *summary, size_t test, Outcome outcome) {
+        size_t n = 0, bad = 0;
+
+        for (size_t i = 0; i < summary->n_history; i++) {
+                const uint8_t *outcomes = summary->history[i].outcomes;
+
+                n += outcomes && outcomes[test] < PTEST_OUTCOME_MAX;
+                bad += outcomes && outcome_is_bad((Outcome)outcomes[test]);
+        }
+        if (n == 0)
+                return;
+        buffer_add_string(html, "<div class=\"past\"><p>");
+        add_past_sentence(html, bad, n, outcome_is_bad(outcome));
+        buffer_add_string(html, "</p><ol>");
+        for (size_t i = 0; i < summary->n_history; i++) {
+                const uint8_t *outcomes = summary->history[i].outcomes;
+                Outcome then = outcomes ? (Outcome)outcomes[test] : PTEST_OUTCOME_MAX;
+
+                if (then < PTEST_OUTCOME_MAX)
+                        buffer_addf(html,
+                                    "<li class=\"%s\" title=\"%s\"><span class=\"unseen\">%s</span></li>",
+                                    outcome_to_class(then),
+                                    outcome_to_string(then),
+                                    outcome_to_string(then));
+        }
+        buffer_add_string(html, "</ol></div>\n");
+}
+
 /* ---- The run ---- */
 
 static void add_fact(Buffer *html, const char *name, const char *value) {

@@ -40,6 +40,8 @@ void html_summary_add_navigation(Buffer *html, const HtmlSummary *summary);
 void html_summary_add_verdict(Buffer *html, const HtmlSummary *summary);
 void html_summary_add_counts(Buffer *html, const HtmlSummary *summary);
 void html_summary_add_history(Buffer *html, const HtmlSummary *summary);
+/* What the runs before had of a test that was asked for; nothing if none had it. */
+void html_summary_add_past(Buffer *html, const HtmlSummary *summary, size_t test, Outcome outcome);
 void html_summary_add_rankings(Buffer *html, const HtmlSummary *summary);
 void html_summary_add_facts(Buffer *html, const HtmlSummary *summary);
 void html_summary_add_footer(Buffer *html, const HtmlSummary *summary);

@@ -26,6 +26,7 @@
 
 #include "basic/fd.h"
 #include "basic/file.h"
+#include "basic/strv.h"
 #include "report/html-card.h"
 #include "report/html-page.h"
 #include "report/html-summary.h"
@@ -42,6 +43,8 @@
 #define HTML_ATTEMPTS_MAX 20U
 /* A reason in the list of all tests */
 #define HTML_REASON_MAX   300U
+/* Tests of which it is told what came of them in earlier runs */
+#define HTML_PAST_MAX     500U
 /* What JSON's numbers can hold */
 #define HTML_NUMBER_MAX   (UINT64_C(1) << 53)
 
@@ -51,6 +54,12 @@ typedef struct HtmlCards {
         size_t n_cards; /* in the spool */
         size_t n_all;
         uint64_t shown; /* where those begin that are folded */
+        struct {
+                uint64_t offset; /* where the past of this test is to stand */
+                size_t test;     /* its number among those that are asked for */
+                Outcome outcome;
+        } * places;
+        size_t n_places;
 } HtmlCards;
 
 /* Attempts of a test that has not finished: where they are in their spool. */
@@ -72,6 +81,8 @@ typedef struct Html {
         Event *started;
         HtmlHistory history;
         void *history_userdata;
+        char **asked; /* the addresses of tests whose past is asked for */
+        size_t n_asked;
 
         HtmlTimeline timeline;
         HtmlCards failures, noteworthy;
@@ -174,6 +185,24 @@ static int html_get_attempts(Html *html, const HtmlAttempts *attempts, Buffer *t
         return r < 0 ? r : buffer_error(to);
 }
 
+static int html_ask_past(Html *html, HtmlCards *cards, const Event *event, uint64_t offset) {
+        int r;
+
+        if (!html->history || html->n_asked == HTML_PAST_MAX || event->kind == EVENT_FIXTURE_FAILED)
+                return 0;
+        if (!cards->places)
+                cards->places = calloc(HTML_PAST_MAX, sizeof(cards->places[0]));
+        if (!cards->places)
+                return -ENOMEM;
+        r = strv_extend(&html->asked, event->result->address);
+        if (r < 0)
+                return r;
+        cards->places[cards->n_places].offset = offset;
+        cards->places[cards->n_places].outcome = event->result->outcome;
+        cards->places[cards->n_places++].test = html->n_asked++;
+        return 0;
+}
+
 /* *ret_number is SIZE_MAX where the page has no room for it. */
 static int html_add_card(
                 Html *html,
@@ -190,6 +219,7 @@ static int html_add_card(
                 .number = html->failures.n_cards + html->noteworthy.n_cards + 1,
                 .limits = html_get_limits(html),
         };
+        uint64_t begin = html_spool_tell(&cards->spool);
         int r;
 
         cards->n_all++;
@@ -202,7 +232,9 @@ static int html_add_card(
                 return r;
         card.attempts = before.data;
         card.attempts_size = before.size;
-        html_card_add(&cards->spool.buffer, &card);
+        r = html_ask_past(html, cards, event, begin + html_card_add(&cards->spool.buffer, &card));
+        if (r < 0)
+                return r;
         if (++cards->n_cards == HTML_CARDS_SHOWN)
                 cards->shown = html_spool_tell(&cards->spool);
         *ret_number = card.number;
@@ -369,6 +401,29 @@ static void html_add_cards_head(
         buffer_add_string(text, "</span></h2>\n");
 }
 
+/* Cards from an offset to another, with what was asked for put in. */
+static int html_copy_cards(Html *html, HtmlCards *cards, uint64_t from, uint64_t to) {
+        _cleanup_buffer_ Buffer text = {};
+        int r = 0;
+
+        for (size_t i = 0; i < cards->n_places && r >= 0; i++) {
+                uint64_t offset = cards->places[i].offset;
+
+                if (offset < from || offset >= to)
+                        continue;
+                r = html_spool_copy(&cards->spool, from, offset - from, html->fd);
+                html_summary_add_past(
+                                &text,
+                                &html->summary,
+                                cards->places[i].test,
+                                cards->places[i].outcome);
+                if (r >= 0)
+                        r = html_write(html, &text);
+                from = offset;
+        }
+        return r < 0 ? r : html_spool_copy(&cards->spool, from, to - from, html->fd);
+}
+
 static int html_write_cards(Html *html, HtmlCards *cards, const char *id, const char *title) {
         _cleanup_buffer_ Buffer text = {};
         uint64_t size = html_spool_tell(&cards->spool);
@@ -381,7 +436,7 @@ static int html_write_cards(Html *html, HtmlCards *cards, const char *id, const 
         html_add_cards_head(&text, cards, id, title);
         r = html_write(html, &text);
         if (r >= 0)
-                r = html_spool_copy(&cards->spool, 0, shown, html->fd);
+                r = html_copy_cards(html, cards, 0, shown);
         if (folds) {
                 buffer_add_string(&text, "<details class=\"more\"><summary>");
                 html_add_count(&text, cards->n_cards - HTML_CARDS_SHOWN);
@@ -390,7 +445,7 @@ static int html_write_cards(Html *html, HtmlCards *cards, const char *id, const 
         if (r >= 0)
                 r = html_write(html, &text);
         if (r >= 0)
-                r = html_spool_copy(&cards->spool, shown, size - shown, html->fd);
+                r = html_copy_cards(html, cards, shown, size);
         if (folds)
                 buffer_add_string(&text, "</details>\n");
         if (cards->n_all > cards->n_cards) {
@@ -507,6 +562,7 @@ static int html_finish_run(Html *html, const Event *event) {
         if (html->history)
                 (void)html->history(
                                 html->started,
+                                html->asked,
                                 &summary->history,
                                 &summary->n_history,
                                 html->history_userdata);
@@ -562,7 +618,10 @@ static void html_free(Reporter *reporter) {
         html_spool_done(&html->data);
         html_ranking_done(&html->slowest);
         html_ranking_done(&html->hungriest);
-        free(html->summary.history);
+        html_history_free(html->summary.history, html->summary.n_history);
+        strv_free(html->asked);
+        free(html->failures.places);
+        free(html->noteworthy.places);
         event_free(html->started);
         if (html->temporary_path)
                 unlink(html->temporary_path);
@@ -638,6 +697,13 @@ int html_new(const char *path, Reporter **ret) {
                 return r;
         *ret = TAKE_PTR(reporter);
         return 0;
+}
+
+HtmlHistoryRun *html_history_free(HtmlHistoryRun *runs, size_t n) {
+        for (size_t i = 0; runs && i < n; i++)
+                free(runs[i].outcomes);
+        free(runs);
+        return NULL;
 }
 
 void html_set_history(Reporter *reporter, HtmlHistory history, void *userdata) {

@@ -54,14 +54,22 @@ typedef struct HtmlHistoryRun {
         uint64_t start_usec, duration_usec;
         Verdict verdict;
         Tally tally;
+        uint8_t *outcomes; /* of the tests that were asked for, in their order; PTEST_OUTCOME_MAX: it did not have it */
 } HtmlHistoryRun;
 
+HtmlHistoryRun *html_history_free(HtmlHistoryRun *runs, size_t n);
+
 /*
- * Gives the runs before the one that this event started, the latest last; the caller frees the array. Asked for when the
- * run has finished. For a page that is the same whenever it is made it leaves out what ended after this run's begin.
+ * Gives the runs before the one that this event started, the latest last, with what came of some tests in them; the caller
+ * frees them. Asked for when the run has finished. For a page that is the same whenever it is made it leaves out what ended
+ * after this run's begin.
  */
 typedef int (*HtmlHistory)(
-                const Event *started, HtmlHistoryRun **ret, size_t *ret_n, void *userdata);
+                const Event *started,
+                char *const *tests,
+                HtmlHistoryRun **ret,
+                size_t *ret_n,
+                void *userdata);
 
-/* For the page's strip of runs; without it there is none. The reporter is one of html_new(). */
+/* For the page's strips of runs; without it there are none. The reporter is one of html_new(). */
 void html_set_history(Reporter *reporter, HtmlHistory history, void *userdata);

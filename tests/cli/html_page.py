@@ -123,6 +123,32 @@ def page_is_the_same_from_the_records():
 
 
 @behaviour
+def page_tells_of_the_runs_before():
+    with scratch() as directory, Browser() as browser:
+        suite = directory / "it.suite"
+
+        def run_with(script, page):
+            suite.write_text(shell("changes", script) + shell("stays", "exit 1"))
+            ptest("run", "--backend=plain", f"--state-dir={directory}", "--quiet", f"--html={directory}/{page}.html", suite, check=False)
+
+        run_with("true", "first")
+        assert 'class="history"' not in (directory / "first.html").read_text()
+        run_with("true", "second")
+        run_with("exit 1", "third")
+        run_with("true", "fourth")
+        page = browser.open(directory / "third.html")
+        assert page.texts(".history h2") == ["2 runs before, 0 passed"], page.texts(".history h2")
+        assert page("document.querySelectorAll('.history li').length") == 3
+        assert dict(zip(page.texts("#failures summary .address"), page("[...document.querySelectorAll('.past p')].map(p => p.textContent)"))) == \
+            {"changes": "New: it was well in all of the 2 runs before", "stays": "It failed in all of the 2 runs before"}
+        assert_calm(page)
+        # Later runs change nothing of it.
+        third = re.search(r"ptest log --run=(\w+)", (directory / "third.html").read_text())[1]
+        ptest("report", f"--state-dir={directory}", f"--html={directory}/again.html", third)
+        assert (directory / "again.html").read_bytes() == (directory / "third.html").read_bytes()
+
+
+@behaviour
 def page_that_cannot_be_written_is_not_a_success():
     for path in ("/no/such/directory/page.html", "/dev/full"):
         with run(suite=tests(2), options=[f"--html={path}"]) as it:

@@ -255,25 +255,39 @@ static int give_history(const Event *event, HtmlHistoryRun **ret, size_t *ret_n,
         (*ret)[0].verdict = VERDICT_FAILED;
         (*ret)[0].duration_usec = UINT64_MAX / 2;
         (*ret)[1].tally.planned = (*ret)[1].tally.count[PTEST_OUTCOME_PASS] = 7;
+        (*ret)[0].outcomes = malloc(2);
+        (*ret)[1].outcomes = malloc(2);
+        ck_assert(userdata && (*ret)[0].outcomes && (*ret)[1].outcomes);
+        (*ret)[0].outcomes[0] = PTEST_OUTCOME_FAIL;
+        (*ret)[1].outcomes[0] = (*ret)[0].outcomes[1] = PTEST_OUTCOME_PASS;
+        (*ret)[1].outcomes[1] = PTEST_OUTCOME_MAX;
         *ret_n = 2;
-        return *(int *)userdata;
+        return 0;
 }
 
 START_TEST(page_has_a_strip_of_the_runs_before)
 {
         Reporter *reporter;
         char *page;
-        int r = 0;
+        Event *event;
 
         ck_assert_int_eq(html_new(path, &reporter), 0);
-        html_set_history(reporter, give_history, &r);
-        emit(reporter, started(0));
-        emit(reporter, finished(VERDICT_NOTHING_TO_RUN));
+        html_set_history(reporter, give_history, directory);
+        emit(reporter, started(2));
+        emit(reporter, tested(EVENT_TEST_FINISHED, "bad", PTEST_OUTCOME_FAIL, 1));
+        event = tested(EVENT_TEST_FINISHED, "flaky", PTEST_OUTCOME_PASS, 1);
+        event->result->marks = PTEST_MARK_FLAKY;
+        emit(reporter, event);
+        emit(reporter, finished(VERDICT_FAILED));
         reporter_free(reporter);
         page = read_page();
         ck_assert_ptr_nonnull(strstr(page, "2 runs before, 1 passed"));
         ck_assert_ptr_nonnull(strstr(page, "7 passed"));
         ck_assert_uint_eq(count(page, "<span class=\"tip\">"), 3);
+        ck_assert_ptr_nonnull(strstr(page, "It failed in 1 of the 2 runs before"));
+        ck_assert_ptr_nonnull(strstr(page, "It was well in the 1 run before"));
+        ck_assert_uint_eq(count(page, "<li class=\"o-fail\""), 1);
+        ck_assert_uint_eq(count(page, "<li class=\"o-pass\""), 2);
         free(page);
 }
 END_TEST
