@@ -52,7 +52,7 @@ _ptest() {
         local verbs='run list results log diff history flaky slowest doctor help'
         local -A options=(
                 [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
-                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --state-dir= --help'
+                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --html= --state-dir= --help'
                 [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
                 [log]='--run= --stdout --stderr --apart --times --raw --journal --state-dir= --help'
@@ -115,7 +115,7 @@ _ptest() {
                 _filedir so
                 return
                 ;;
-        --junit | --tap)
+        --junit | --tap | --html)
                 _filedir
                 return
                 ;;

@@ -73,6 +73,7 @@ complete -c ptest -n $run -s v -l verbose -d 'Print a line for every test'
 complete -c ptest -n $run -l color -x -a 'auto always never' -d 'When to use colours'
 complete -c ptest -n $run -l junit -r -d 'Write JUnit XML'
 complete -c ptest -n $run -l tap -d 'Write TAP'
+complete -c ptest -n $run -l html -r -d 'Write a page to look at in a browser'
 complete -c ptest -n $run -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep records there'
 
 set -l review '__fish_seen_subcommand_from results log diff history flaky slowest'
