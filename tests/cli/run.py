@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 # Each of these adds its tests.
 import ways_to_end  # noqa: E402,F401
+import again  # noqa: E402,F401
 import benches  # noqa: E402,F401
 import broken_workers  # noqa: E402,F401
 import check_suites  # noqa: E402,F401
@@ -19,6 +20,7 @@ import growth  # noqa: E402,F401
 import html_page  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import limits_of_tests  # noqa: E402,F401
+import live  # noqa: E402,F401
 import modules  # noqa: E402,F401
 import report_files  # noqa: E402,F401
 import reports  # noqa: E402,F401

@@ -1,0 +1,530 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tests that are run again: retries, repeats, reruns, resumed runs; and orders and parts."""
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from behaviour import behaviour
+from program import MESSAGE_IDS, Run, read_export, shell, tests, text
+
+# Of SIGKILL at random moments; the whole proof is PTEST_KILLS=200.
+KILLS = int(os.environ.get("PTEST_KILLS", "25"))
+
+
+class Recorded:
+    """A run file that may end anywhere."""
+
+    def __init__(self, path):
+        self.path = path
+        try:
+            self.records = read_export(path)
+        except ValueError:
+            self.records = []
+
+    def of(self, kind):
+        return [r for r in self.records if text(r, "MESSAGE_ID") == MESSAGE_IDS[kind]]
+
+    @property
+    def began(self):
+        return bool(self.of("RUN_STARTED"))
+
+    @property
+    def started(self):
+        return self.of("RUN_STARTED")[0]
+
+    @property
+    def id(self):
+        return text(self.started, "PTEST_RUN_ID")
+
+    @property
+    def results(self):
+        found = {}
+        for record in self.of("TEST_FINISHED"):
+            address = text(record, "PTEST_TEST")
+            assert address not in found, f"{address} was reported twice in {self.path}"
+            found[address] = record
+        return found
+
+    @property
+    def outcomes(self):
+        return {address: text(r, "PTEST_OUTCOME") for address, r in self.results.items()}
+
+    @property
+    def attempts(self):
+        return Counter(text(r, "PTEST_TEST") for r in self.of("ATTEMPT_FINISHED"))
+
+    @property
+    def verdict(self):
+        return text(self.of("RUN_FINISHED")[0], "PTEST_VERDICT")
+
+    def assert_whole(self):
+        planned = int(text(self.started, "PTEST_PLANNED"))
+        planned += sum(int(text(r, "PTEST_FOUND", "0")) for r in self.of("TESTS_FOUND"))
+        finished = self.of("RUN_FINISHED")
+        assert len(finished) == 1, len(finished)
+        assert planned == int(text(finished[0], "PTEST_PLANNED")) == len(self.results), (planned, len(self.results))
+        counts = finished[0].get("PTEST_COUNT", [])
+        counts = dict(c.decode().split("=") for c in (counts if isinstance(counts, list) else [counts]))
+        for outcome, count in Counter(self.outcomes.values()).items():
+            assert counts.pop(outcome) == str(count), (outcome, counts)
+
+
+class Place:
+    """Where a suite is run several times. Each of its tests notes its name when it begins."""
+
+    def __init__(self):
+        self.scratch = Path(tempfile.mkdtemp(prefix="pt."))
+        self.made = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        for it in self.made:
+            it.__exit__(*what)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def noting(self, name, script="true", more=""):
+        return shell(name, f"echo {name} >> {self.scratch}/ran; {script}", more)
+
+    def noting_many(self, count, script="true", more=""):
+        return "".join(self.noting(f"t{i:02}", script, more) for i in range(1, count + 1))
+
+    def passes_from(self, n, name, more=""):
+        """A test that passes when it is run for the n-th time."""
+        return self.noting(name, f"test $(grep -cx {name} {self.scratch}/ran) -ge {n}", more)
+
+    @property
+    def ran(self):
+        """How often each test ran."""
+        path = self.scratch / "ran"
+        return Counter(path.read_text().split()) if path.exists() else Counter()
+
+    @property
+    def order(self):
+        return (self.scratch / "ran").read_text().split()
+
+    def forget(self):
+        (self.scratch / "ran").unlink(missing_ok=True)
+
+    def start(self, suite, *options, alone=False, **kwargs):
+        """alone: without the name of the suite"""
+        path = self.scratch / "it.suite"
+        if suite is not None:
+            path.write_text(suite)
+        it = Run(*([] if alone else [path]), options=options, scratch=self.scratch, **kwargs)
+        self.made.append(it)
+        return it
+
+    def run(self, suite, *options, status=None, **kwargs):
+        it = self.start(suite, *options, **kwargs).wait()
+        assert status is None or it.status == status, (it.status, it.stdout, it.stderr)
+        return it
+
+    @property
+    def all(self):
+        """Its runs, in the order in which they began; without those that have no begin."""
+        runs = [Recorded(path) for path in (self.scratch / "state" / "runs").glob("*.export*")]
+        return sorted((r for r in runs if r.began), key=lambda r: int(text(r.started, "PTEST_TIME_USEC")))
+
+    @property
+    def last(self):
+        return self.all[-1]
+
+
+# ---- Retries and repeats ----
+
+
+@behaviour
+def test_that_passes_at_last_is_flaky():
+    with Place() as at:
+        it = at.run(at.passes_from(3, "wobbly") + tests(3), "--retries=2", status=0)
+        last = at.last
+        record = last.results["wobbly"]
+        assert text(record, "PTEST_OUTCOME") == "pass" and record["PTEST_MARK"] == b"flaky", record
+        assert text(record, "PTEST_ATTEMPT") == text(record, "PTEST_ATTEMPTS") == "3", record
+        assert [text(r, "PTEST_ATTEMPT") for r in last.of("ATTEMPT_FINISHED")] == ["1", "2"]
+        assert {text(r, "PTEST_OUTCOME") for r in last.of("ATTEMPT_FINISHED")} == {"fail"}
+        assert "1 flaky" in it.stdout and "4 passed" in it.stdout, it.stdout
+        last.assert_whole()
+
+
+@behaviour
+def flaky_test_fails_the_run_if_that_is_wanted():
+    with Place() as at:
+        it = at.run(at.passes_from(2, "wobbly"), "--retries=2", "--flaky=fail", status=1)
+        assert at.last.verdict == "failed" and at.last.outcomes == {"wobbly": "pass"}
+        assert "flaky" in it.stdout.splitlines()[-2] + it.stdout.splitlines()[-1], it.stdout
+        at.forget()
+        at.run(None, "--retries=2", "--flaky=pass", status=0)
+
+
+@behaviour
+def retries_are_for_all_bad_outcomes_and_for_no_skip():
+    bad = {"fails": ("exit 1", ""), "crashes": ("kill -SEGV $$", ""), "hangs": ("sleep 100", "TimeoutSec=300ms\nGraceSec=100ms\n"),
+           "passes-unexpectedly": ("true", "ShouldFail=yes\n"), "gives-up": ("exit 99", "")}
+    with Place() as at:
+        suite = "".join(at.noting(name, *what) for name, what in bad.items()) + at.noting("skips", "exit 77")
+        at.run(suite, "--retries=1", "--stuck-report=no", status=1)
+        assert at.ran == {**dict.fromkeys(bad, 2), "skips": 1}, at.ran
+        assert at.last.attempts == dict.fromkeys(bad, 1), at.last.attempts
+        assert at.last.outcomes["skips"] == "skip", at.last.outcomes
+        at.last.assert_whole()
+
+
+@behaviour
+def retried_tests_go_behind_the_others():
+    with Place() as at:
+        at.run(at.passes_from(2, "a") + at.noting_many(5), "--retries=1", "-j1", status=0)
+        assert at.order == ["a", "t01", "t02", "t03", "t04", "t05", "a"], at.order
+
+
+@behaviour
+def retried_test_of_a_whole_context_stays_in_it():
+    with Place() as at:
+        context = (f'[Context c]\nSetUp=/bin/sh -c "echo up >> {at.scratch}/ran"\n'
+                   f'TearDown=/bin/sh -c "echo down >> {at.scratch}/ran"\n')
+        at.run(context + at.passes_from(2, "a", "Context=c\n") + at.noting("b", more="Context=c\n") + at.noting("z"),
+               "--retries=1", "-j1", status=0)
+        inner = at.order[at.order.index("up"):at.order.index("down") + 1]
+        assert inner == ["up", "a", "b", "a", "down"] and sorted(at.order) == sorted([*inner, "z"]), at.order
+
+
+@behaviour
+def first_bad_repeat_is_the_outcome():
+    with Place() as at:
+        # Bad when it runs for the second time only.
+        second = at.noting("second", f"test $(grep -cx second {at.scratch}/ran) -ne 2")
+        at.run(second + at.noting("good"), "--repeat=4", status=1)
+        assert at.ran == {"second": 4, "good": 4}, at.ran
+        record = at.last.results["second"]
+        assert text(record, "PTEST_OUTCOME") == "fail" and text(record, "PTEST_ATTEMPT") == "2", record
+        assert text(record, "PTEST_ATTEMPTS") == "4" and record["PTEST_MARK"] == b"flaky", record
+        told = [text(r, "PTEST_ATTEMPT") for r in at.last.of("ATTEMPT_FINISHED") if text(r, "PTEST_TEST") == "second"]
+        assert told == ["1", "3", "4"], told
+        assert at.last.outcomes["good"] == "pass" and at.last.attempts["good"] == 3
+        at.last.assert_whole()
+
+
+@behaviour
+def runs_go_on_until_one_fails():
+    with Place() as at:
+        it = at.run(at.noting("a", f"test $(grep -cx a {at.scratch}/ran) -lt 3"), "--until-fail=10", status=1)
+        assert at.ran == {"a": 3} and len(at.all) == 3, at.ran
+        assert [r.verdict for r in at.all] == ["passed", "passed", "failed"]
+        assert "Run 3 did not pass" in it.stderr, it.stderr
+        at.forget()
+        at.run(at.noting("a"), "--until-fail=2", status=0)
+        assert at.ran == {"a": 2}, at.ran
+
+
+# ---- Reruns ----
+
+
+def mixed(at):
+    """One of each kind, and one that is left because of a limit of failures."""
+    return (at.noting("good", more="Priority=3\n") + at.noting("skips", "exit 77", "Priority=3\n") +
+            at.noting("bad", "exit 1", "Priority=2\n") + at.noting("left"))
+
+
+@behaviour
+def rerun_chooses_by_what_is_recorded():
+    for what, expected in (("failed", {"bad"}), ("not-passed", {"bad", "skips", "left"}), ("outstanding", {"left"})):
+        with Place() as at:
+            at.run(mixed(at), "-j1", "--fail-fast", status=1)
+            first = at.last
+            assert first.outcomes == {"good": "pass", "skips": "skip", "bad": "fail", "left": "not-run"}
+            at.forget()
+            at.run(None, f"--rerun={what}")
+            assert set(at.ran) == expected == set(at.last.outcomes), (what, at.ran)
+            assert text(at.last.started, "PTEST_RERUN_OF") == first.id
+            at.last.assert_whole()
+
+
+@behaviour
+def rerun_of_a_named_run():
+    with Place() as at:
+        at.run(at.passes_from(2, "a") + at.passes_from(3, "b"), status=1)
+        first = at.last.id
+        at.run(None, status=1)
+        at.forget()
+        at.run(at.noting("a") + at.noting("b"), f"--rerun=failed:{first[:8]}", status=0)
+        assert at.ran == {"a": 1, "b": 1} and text(at.last.started, "PTEST_RERUN_OF") == first
+
+
+@behaviour
+def nothing_to_run_again_is_no_failure_and_no_run():
+    with Place() as at:
+        at.run(tests(3), status=0)
+        it = at.run(None, "--rerun=failed", status=0)
+        assert "Nothing to run again" in it.stdout and len(at.all) == 1, it.stdout
+
+
+@behaviour
+def tests_that_vanished_are_named():
+    with Place() as at:
+        at.run(at.noting("gone", "exit 1") + at.noting("stays", "exit 1"), status=1)
+        it = at.run(at.noting("stays"), "--rerun", status=0)
+        assert "gone" in it.stderr and at.last.outcomes == {"stays": "pass"}, it.stderr
+        at.run(at.noting("gone", "exit 1"), status=1)
+        it = at.run(at.noting("stays"), "--rerun", status=4)
+        assert "gone" in it.stderr, it.stderr
+
+
+@behaviour
+def rerun_without_an_earlier_run_is_wrong_use():
+    with Place() as at:
+        it = at.run(tests(1), "--rerun", status=2)
+        assert "no run of it is recorded" in it.stderr, it.stderr
+
+
+@behaviour
+def context_whose_tear_down_failed_is_run_again():
+    with Place() as at:
+        context = f'[Context c]\nTearDown=/bin/sh -c "test -e {at.scratch}/mended"\n'
+        suite = context + at.noting("in", more="Context=c\n") + at.noting("out")
+        at.run(suite, status=1)
+        at.forget()
+        (at.scratch / "mended").touch()
+        at.run(None, "--rerun=failed", status=0)
+        assert at.ran == {"in": 1}, at.ran
+
+
+# ---- Order and parts ----
+
+
+@behaviour
+def seed_repeats_an_order():
+    with Place() as at:
+        it = at.run(at.noting_many(20), "--shuffle", "-j1", status=0)
+        first, seed = at.order, text(at.last.started, "PTEST_SEED")
+        assert f"seed {seed}" in it.stdout, it.stdout
+        at.forget()
+        at.run(None, f"--shuffle={seed}", "-j1", status=0)
+        assert at.order == first and text(at.last.started, "PTEST_SEED") == seed
+        at.forget()
+        at.run(None, f"--shuffle={int(seed) + 1}", "-j1", status=0)
+        assert at.order != first and sorted(at.order) == sorted(first)
+
+
+@behaviour
+def shuffled_tests_keep_priorities_and_contexts():
+    with Place() as at:
+        suite = ("[Context c]\n" + "".join(at.noting(f"c{i}", more="Context=c\n") for i in range(6)) +
+                 "".join(at.noting(f"high{i}", more="Priority=5\n") for i in range(4)) + at.noting_many(8))
+        for seed in range(4):
+            at.forget()
+            at.run(suite, f"--shuffle={seed}", "-j1", status=0)
+            order = at.order
+            assert all(name.startswith("high") for name in order[:4]), order
+            inside = [i for i, name in enumerate(order) if name.startswith("c")]
+            assert inside == list(range(inside[0], inside[0] + 6)), order
+
+
+@behaviour
+def parts_are_the_suite_each_test_once():
+    with Place() as at:
+        suite = at.noting_many(12) + "[Context c]\n" + "".join(at.noting(f"c{i}", more="Context=c\n") for i in range(5))
+        at.run(suite, status=0)
+        for how in ("hash", "duration", f"duration:{at.last.id}"):
+            at.forget()
+            inside = set()
+            for i in (1, 2, 3):
+                it = at.run(None, f"--shard={i}/3", f"--shard-by={how}", "--allow-no-tests", status=0)
+                assert text(at.last.started, "PTEST_SHARD") == f"{i}/3" and f"part {i}/3" in it.stdout, it.stdout
+                inside |= {i for name in at.last.outcomes if name.startswith("c")}
+            assert len(inside) == 1 and set(at.ran.values()) == {1} and len(at.ran) == 17, (how, at.ran)
+
+
+@behaviour
+def wrong_use_says_what_would_be_right():
+    for option, hint in (("--shard=4/3", "1/N to N/N"), ("--shard=0/3", "1/N"), ("--shard=2", "1/N"),
+                         ("--retries=-1", "0 to 100"), ("--retries=1000", "0 to 100"), ("--repeat=0", "1 to 10000"),
+                         ("--rerun=foo", "outstanding"), ("--rerun=failed:", "outstanding"), ("--resume=", "auto"),
+                         ("--shuffle=x", "a number"), ("--flaky=maybe", "pass or fail"), ("--until-fail=0", "from 1"),
+                         ("--shard-by=size", "duration"), ("--shard-by=duration", "--shard=I/N")):
+        with Place() as at:
+            it = at.run(tests(1), option, status=2)
+            assert hint in it.stderr and not (at.scratch / "state" / "runs").exists(), (option, it.stderr)
+    with Place() as at:
+        it = at.run(tests(1), "--retries=2", "--repeat=2", status=2)
+        assert "contradict" in it.stderr, it.stderr
+
+
+# ---- Resumed runs ----
+
+
+def slow(at):
+    """Long enough to be killed in: passes, failures, a whole context and one that is set up once."""
+    made = ('[Context whole]\nSetUp=/bin/true\nTearDown=/bin/true\n'
+            '[Context shared]\nMode=shared\nSetUp=/bin/true\nTearDown=/bin/true\n')
+    for i in range(8):
+        made += at.noting(f"plain{i}", f"sleep 0.0{i}")
+        made += at.noting(f"bad{i}", f"sleep 0.0{i}; exit 1") if i < 3 else ""
+        made += at.noting(f"whole{i}", "sleep 0.01", "Context=whole\n")
+        made += at.noting(f"shared{i}", "sleep 0.01", "Context=shared\n")
+    return made, 27
+
+
+def kill_at(it, seconds):
+    """False: it had come to its end before."""
+    time.sleep(seconds)
+    ended = it.process.poll() is not None
+    it.process.kill()
+    it.process.wait()
+    return not ended
+
+
+def check_resumed(at, planned, killed):
+    """What is in the run that went on to the end, against what was recorded when others were killed."""
+    last = at.last
+    last.assert_whole()
+    assert len(last.results) == planned, len(last.results)
+    bad = {name for name in last.outcomes if name.startswith("bad")}
+    assert {name for name, outcome in last.outcomes.items() if outcome == "fail"} == bad
+    assert set(last.outcomes.values()) == {"pass", "fail"}, last.outcomes
+    finished = {}
+    for before in killed:
+        for name, record in before.results.items():
+            finished.setdefault(name, text(record, "PTEST_CARRIED_FROM") or before.id)
+    for name, record in last.results.items():
+        carried = text(record, "PTEST_CARRIED_FROM")
+        assert carried == finished.get(name, ""), (name, carried, finished.get(name))
+        # Once, and once more for each run that was killed while it ran.
+        assert at.ran[name] <= 1 + len(killed), (name, at.ran[name])
+        if name in finished:
+            first = next(i for i, before in enumerate(killed) if name in before.results)
+            assert at.ran[name] <= 1 + first, (name, at.ran[name], "run again after it was recorded")
+
+
+def kill_and_resume(seconds, rng):
+    """One run that is killed; perhaps the one that goes on with it, too; and the one that comes to the end."""
+    with Place() as at:
+        suite, planned = slow(at)
+        it = at.start(suite, "-j3")
+        if not kill_at(it, rng.uniform(0, seconds)):
+            return 0
+        deaths = 1
+        if rng.random() < 0.3:
+            deaths += kill_at(at.start(None, "-j3", "--resume=auto"), rng.uniform(0, seconds))
+        killed = [r for r in at.all if not r.of("RUN_FINISHED")]
+        if len(at.all) > len(killed):
+            return deaths
+        at.run(None, "-j3", "--resume=auto", status=1)
+        check_resumed(at, planned, killed)
+        if killed:
+            assert text(at.last.started, "PTEST_RESUMES") == killed[-1].id
+        return deaths
+
+
+@behaviour(seconds=600)
+def SIGKILL_at_random_moments_loses_no_test_and_runs_none_that_passed_again():
+    seed = int(os.environ.get("PTEST_KILLS_SEED") or time.time_ns() % 1000000)
+    print(f"# PTEST_KILLS_SEED={seed}")
+    rng = random.Random(seed)
+    with Place() as at:
+        suite, _ = slow(at)
+        begin = time.monotonic()
+        at.run(suite, "-j3", status=1)
+        seconds = time.monotonic() - begin
+    deaths = tries = 0
+    while deaths < KILLS:
+        tries += 1
+        assert tries < 3 * KILLS + 10, f"{deaths} kills in {tries} runs"
+        deaths += kill_and_resume(seconds, rng)
+    print(f"# {deaths} kills")
+
+
+@behaviour
+def interrupted_run_is_resumed_with_what_was_left():
+    with Place() as at:
+        suite = at.noting_many(4) + "".join(at.noting(f"long{i}", f"until test -e {at.scratch}/go; do sleep 0.05; done")
+                                            for i in (1, 2)) + at.noting("late", more="Priority=-1\n")
+        it = at.start(suite, "-j2")
+        it.until(lambda: at.ran["long1"] and at.ran["long2"], "both ran")
+        os.kill(it.pid, signal.SIGTERM)
+        it.wait()
+        assert it.status == 5, it.status
+        (at.scratch / "go").touch()
+        it = at.run(None, "--resume", status=0)
+        assert at.ran == {**{f"t{i:02}": 1 for i in range(1, 5)}, "long1": 2, "long2": 2, "late": 1}, at.ran
+        at.last.assert_whole()
+        assert "carried over from run" in it.stdout and "7 passed" in it.stdout, it.stdout
+
+
+@behaviour
+def resume_alone_goes_on_with_the_command_of_the_last_run():
+    with Place() as at:
+        it = at.start(at.noting_many(3) + at.noting("long", f"test -e {at.scratch}/go || sleep 1000") + shell("it's", "true"),
+                      "-j1", "-k", "t0*", "-k", "long", "-k", "it's")
+        it.until(lambda: at.ran["long"], "it ran")
+        it.process.kill()
+        it.process.wait()
+        (at.scratch / "go").touch()
+        at.run(None, "--resume", alone=True, cwd="/", status=0)
+        assert set(at.last.outcomes) == {"t01", "t02", "t03", "long", "it's"}, at.last.outcomes
+        assert at.ran["t01"] == 1 and at.ran["long"] == 2, at.ran
+        at.last.assert_whole()
+        it = at.run(None, "--resume", alone=True, status=0)
+        assert "Nothing to go on with" in it.stdout and len(at.all) == 2, it.stdout
+
+
+@behaviour
+def resume_of_what_has_no_run_or_is_going_on_is_wrong_use():
+    with Place() as at:
+        it = at.run(tests(1), "--resume", status=2)
+        assert "no run of it is recorded" in it.stderr, it.stderr
+        it = at.run(None, "--resume", alone=True, status=2)
+        assert "no run is recorded" in it.stderr, it.stderr
+        going = at.start(at.noting("long", "sleep 1000"))
+        going.until(lambda: at.ran["long"], "it ran")
+        it = at.run(None, "--resume", status=2)
+        assert "still going on" in it.stderr, it.stderr
+
+
+@behaviour
+def auto_begins_anew_where_no_run_died():
+    with Place() as at:
+        at.run(at.noting("a") + at.noting("b", "exit 1"), "--resume=auto", status=1)
+        at.run(None, "--resume=auto", status=1)
+        assert at.ran == {"a": 2, "b": 2} and "PTEST_RESUMES" not in at.last.started, at.ran
+
+
+@behaviour
+def auto_gives_up_when_runs_die_without_a_result():
+    with Place() as at:
+        suite = at.noting("kills-all", "sleep 1000")
+        for _ in range(3):
+            it = at.start(suite, "--resume=auto")
+            before = at.ran["kills-all"]
+            it.until(lambda: at.ran["kills-all"] > before, "it ran")  # pylint: disable=cell-var-from-loop
+            it.process.kill()
+            it.process.wait()
+        it = at.run(None, "--resume=auto", status=3)
+        assert "died without a result" in it.stderr, it.stderr
+
+
+@behaviour
+def attempts_before_a_kill_count_after_it():
+    with Place() as at:
+        suite = at.passes_from(3, "wobbly", "Priority=1\n") + at.noting(
+            "long", f"test -e {at.scratch}/go || sleep 1000")
+        it = at.start(suite, "-j1", "--retries=2")
+        it.until(lambda: at.ran["long"], "the long one ran")
+        it.process.kill()
+        it.process.wait()
+        (at.scratch / "go").touch()
+        at.run(None, "-j1", "--retries=2", "--resume", status=0)
+        last = at.last
+        assert text(last.results["wobbly"], "PTEST_ATTEMPT") == "3" and at.ran["wobbly"] == 3, at.ran
+        assert last.results["wobbly"]["PTEST_MARK"] == b"flaky"
+        assert [text(r, "PTEST_ATTEMPT") for r in last.of("ATTEMPT_FINISHED")] == ["1", "2"]
+        last.assert_whole()
+
+
