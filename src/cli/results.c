@@ -21,6 +21,8 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/history-json.h"
+#include "cli/results-json.h"
 #include "cli/results-sort.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
@@ -36,7 +38,9 @@ typedef struct ResultsArguments {
         ReviewOptions review;
         char **patterns;
         bool wanted[PTEST_OUTCOME_MAX];
-        bool some_wanted; /* else all are */
+        bool some_wanted;      /* else all are */
+        unsigned marks_wanted; /* bits; 0: all are */
+        bool addresses;
         ResultsSort sort;
         int error;
 } ResultsArguments;
@@ -61,7 +65,9 @@ static void results_done(Results *results) {
 
 enum {
         OPTION_OUTCOME = 0x100,
+        OPTION_MARK,
         OPTION_SORT,
+        OPTION_ADDRESSES,
 };
 
 static const struct argp_option results_options[] = {
@@ -73,8 +79,13 @@ static const struct argp_option results_options[] = {
          'k', "PATTERN",
          0, "Only tests whose address matches; !PATTERN excludes; repeatable",
          0 },
-        { "sort", OPTION_SORT, "KEY", 0, "The largest first; by time, cpu or memory", 0 },
-        {                                                                     },
+        { "mark",
+         OPTION_MARK, "MARK,...",
+         0, "Only tests with one of these marks: slow, flaky, leaky, dirty",
+         0 },
+        { "sort",                                                                       OPTION_SORT, "KEY", 0, "The largest first; by time, cpu or memory", 0 },
+        { "addresses",                                                                      OPTION_ADDRESSES, NULL, 0, "Only the addresses, one a line", 0 },
+        {                                                                       },
 };
 
 static void arguments_add_outcomes(
@@ -100,6 +111,24 @@ static void arguments_add_outcomes(
                 argp_error(state, "--outcome needs an outcome");
 }
 
+static void arguments_add_marks(
+                ResultsArguments *arguments, struct argp_state *state, const char *words) {
+        _cleanup_strv_ char **list = NULL;
+
+        arguments->error = strv_split(words, ",", &list);
+        strv_for_each(word, list) {
+                PtestMark mark = mark_from_string(*word);
+
+                if (mark <= 0 || mark >= PTEST_MARK_END)
+                        argp_error(state,
+                                   "\"%s\" is not a mark; they are: slow, flaky, leaky, dirty",
+                                   *word);
+                arguments->marks_wanted |= mark;
+        }
+        if (arguments->error >= 0 && arguments->marks_wanted == 0)
+                argp_error(state, "--mark needs a mark");
+}
+
 static error_t results_on_option(int key, char *value, struct argp_state *state) {
         ResultsArguments *arguments = state->input;
 
@@ -113,6 +142,12 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
                 break;
         case OPTION_OUTCOME:
                 arguments_add_outcomes(arguments, state, value);
+                break;
+        case OPTION_MARK:
+                arguments_add_marks(arguments, state, value);
+                break;
+        case OPTION_ADDRESSES:
+                arguments->addresses = true;
                 break;
         case OPTION_SORT:
                 arguments->sort = results_sort_from_string(value);
@@ -147,6 +182,8 @@ static const struct argp results_argp = {
 
 static bool result_is_wanted(const ResultsArguments *arguments, const Result *result) {
         return (!arguments->some_wanted || arguments->wanted[result->outcome]) &&
+                        (arguments->marks_wanted == 0 ||
+                         (result->marks & arguments->marks_wanted)) &&
                         pattern_selects(arguments->patterns, result->address);
 }
 
@@ -339,212 +376,34 @@ static int print_text(const Results *results) {
         return 0;
 }
 
+static int print_addresses(const Results *results) {
+        for (size_t i = 0; i < results->n_rows; i++) {
+                const char *address = results->rows[i]->address;
+                _cleanup_free_ char *safe = text_escape(address, strlen(address));
+
+                if (!safe)
+                        return -ENOMEM;
+                puts(safe);
+        }
+        return 0;
+}
+
 /* ---- JSON ---- */
-
-/* JSON has no bytes, only text: what is not text is shown escaped. */
-static json_t *json_text(const char *text) {
-        _cleanup_free_ char *escaped = NULL;
-
-        if (!text)
-                return json_null();
-        if (text_is_utf8(text, strlen(text)))
-                return json_string_nocheck(text);
-        escaped = text_escape(text, strlen(text));
-        return escaped ? json_string(escaped) : NULL;
-}
-
-static json_t *json_number(uint64_t n, uint64_t unknown) {
-        return n == unknown ? json_null() : json_integer((json_int_t)n);
-}
-
-static json_t *json_words(char *const *words) {
-        json_t *array = json_array();
-
-        strv_for_each(word, words)
-                json_array_append_new(array, json_text(*word));
-        return array;
-}
-
-static json_t *json_marks(unsigned marks) {
-        json_t *array = json_array();
-
-        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
-                if (marks & bit)
-                        json_array_append_new(array, json_string(mark_to_string((PtestMark)bit)));
-        return array;
-}
-
-static json_t *json_points(const Result *result) {
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < result->n_points; i++)
-                json_array_append_new(
-                                array,
-                                json_pack("{s:s, s:o, s:o, s:o}",
-                                          "outcome",
-                                          outcome_to_string(result->points[i].outcome),
-                                          "number",
-                                          json_number(result->points[i].number, 0),
-                                          "name",
-                                          json_text(result->points[i].name),
-                                          "reason",
-                                          json_text(result->points[i].reason)));
-        return array;
-}
-
-static json_t *json_result(const Result *result) {
-        return json_pack(
-                        "{s:o, s:s, s:o, s:o, s:i, s:i, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
-                        "address",
-                        json_text(result->address),
-                        "outcome",
-                        outcome_to_string(result->outcome),
-                        "reason",
-                        json_text(result->reason),
-                        "marks",
-                        json_marks(result->marks),
-                        "attempt",
-                        (int)result->attempt,
-                        "slot",
-                        (int)result->slot,
-                        "generation",
-                        (int)result->generation,
-                        "start_usec",
-                        json_number(result->start_usec, 0),
-                        "duration_usec",
-                        (json_int_t)result->duration_usec,
-                        "cpu_user_usec",
-                        (json_int_t)result->cpu_user_usec,
-                        "cpu_system_usec",
-                        (json_int_t)result->cpu_system_usec,
-                        "memory_peak",
-                        json_number(result->memory_peak, SIZE_UNKNOWN),
-                        "tasks_peak",
-                        json_number(result->tasks_peak, UINT64_MAX),
-                        "io_read",
-                        json_number(result->read_bytes, SIZE_UNKNOWN),
-                        "io_write",
-                        json_number(result->write_bytes, SIZE_UNKNOWN),
-                        "oom_owner",
-                        json_text(oom_owner_to_string(result->oom_owner)),
-                        "oom_limit",
-                        json_number(result->oom_limit, SIZE_INFINITY),
-                        "oom_victim",
-                        json_text(result->oom_victim),
-                        "exit_status",
-                        result->exit_status >= 0 ? json_integer(result->exit_status) : json_null(),
-                        "signal",
-                        result->signal > 0 ? json_string(signal_to_name(result->signal)) :
-                                             json_null(),
-                        "core_dumped",
-                        result->core_dumped,
-                        "points",
-                        json_points(result),
-                        "leaks",
-                        json_words(result->leaks),
-                        "dirty",
-                        json_words(result->dirty),
-                        "backtrace",
-                        json_words(result->backtrace),
-                        "stuck_report",
-                        json_words(result->stuck),
-                        "files",
-                        json_words(result->files),
-                        "directory",
-                        json_text(result->directory),
-                        "stdout_size",
-                        (json_int_t)result->out.total,
-                        "stderr_size",
-                        (json_int_t)result->err.total);
-}
-
-static json_t *json_started(const Event *event) {
-        char id[SD_ID128_STRING_MAX];
-
-        if (!event)
-                return json_null();
-        return json_pack(
-                        "{s:s, s:o, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}",
-                        "run_id",
-                        sd_id128_to_string(event->run_id, id),
-                        "suite",
-                        json_text(event->suite),
-                        "time_usec",
-                        (json_int_t)event->time_usec,
-                        "description",
-                        json_text(event->run_started.description),
-                        "version",
-                        json_text(event->run_started.version),
-                        "planned",
-                        (json_int_t)event->run_started.planned,
-                        "workers",
-                        (json_int_t)event->run_started.workers,
-                        "backend",
-                        json_text(event->run_started.backend),
-                        "capabilities",
-                        json_words(event->run_started.capabilities),
-                        "hostname",
-                        json_text(event->run_started.hostname),
-                        "command",
-                        json_text(event->run_started.command));
-}
-
-static json_t *json_counts(const Tally *tally) {
-        json_t *object = json_object();
-
-        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
-                json_object_set_new(
-                                object,
-                                outcome_to_string(outcome),
-                                json_integer((json_int_t)tally->count[outcome]));
-        return object;
-}
-
-static json_t *json_finished(const Event *event) {
-        if (!event)
-                return json_null();
-        return json_pack(
-                        "{s:I, s:s, s:o, s:I, s:I, s:I}",
-                        "time_usec",
-                        (json_int_t)event->time_usec,
-                        "verdict",
-                        verdict_to_string(event->run_finished.verdict),
-                        "reason",
-                        json_text(event->run_finished.reason),
-                        "duration_usec",
-                        (json_int_t)event->run_finished.duration_usec,
-                        "planned",
-                        (json_int_t)event->run_finished.tally.planned,
-                        "journal_lost",
-                        (json_int_t)event->run_finished.journal_lost);
-}
-
-/* Prints and frees; a NULL was no memory. */
-static int json_print(const char *before, json_t *value) {
-        int r;
-
-        if (!value)
-                return -ENOMEM;
-        fputs(before, stdout);
-        r = json_dumpf(value, stdout, JSON_ENCODE_ANY);
-        json_decref(value);
-        return r < 0 ? -EIO : 0;
-}
 
 /* One test at a time: the text of a large run need not be in memory too. */
 static int print_json(const Results *results) {
         int r;
 
-        r = json_print("{\"started\": ", json_started(results->started));
+        r = json_print("{\"started\": ", json_from_started(results->started));
         if (r >= 0)
-                r = json_print(",\n\"finished\": ", json_finished(results->finished));
+                r = json_print(",\n\"finished\": ", json_from_finished(results->finished));
         if (r >= 0)
-                r = json_print(",\n\"counts\": ", json_counts(&results->tally));
+                r = json_print(",\n\"counts\": ", json_from_counts(&results->tally));
         if (r < 0)
                 return r;
         fputs(",\n\"tests\": [", stdout);
         for (size_t i = 0; i < results->n_rows; i++) {
-                r = json_print(i > 0 ? ",\n " : "\n ", json_result(results->rows[i]));
+                r = json_print(i > 0 ? ",\n " : "\n ", json_from_result(results->rows[i]));
                 if (r < 0)
                         return r;
         }
@@ -557,9 +416,11 @@ static int print_json(const Results *results) {
 static int results_show(const ResultsArguments *arguments) {
         _cleanup_(source_freep) Source *source = NULL;
         _cleanup_(results_done) Results results = {};
+        ReviewOptions review = arguments->review;
         int r;
 
-        r = review_open(&arguments->review, &source);
+        review.source.skip = SOURCE_WITHOUT_OUTPUT | (review.json ? 0 : SOURCE_WITHOUT_LISTS);
+        r = review_open(&review, &source);
         if (r < 0)
                 return 1;
         r = results_read(&results, arguments, source);
@@ -577,8 +438,10 @@ static int results_show(const ResultsArguments *arguments) {
                 return 1;
         }
         r = results_sort(results.rows, results.n_rows, arguments->sort);
-        if (r >= 0)
-                r = arguments->review.json ? print_json(&results) : print_text(&results);
+        if (r >= 0 && arguments->review.json)
+                r = print_json(&results);
+        else if (r >= 0)
+                r = arguments->addresses ? print_addresses(&results) : print_text(&results);
         if (r < 0) {
                 log_error_errno(r, "Failed to print the results: %m");
                 return 1;
@@ -587,7 +450,7 @@ static int results_show(const ResultsArguments *arguments) {
 }
 
 int verb_results(int argc, char **argv) {
-        ResultsArguments arguments = { .review.source.skip = SOURCE_WITHOUT_OUTPUT };
+        ResultsArguments arguments = {};
         error_t error;
         int r = 2;
 

@@ -18,6 +18,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/history-json.h"
+#include "cli/results-json.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
 #include "record/run-info.h"
@@ -214,17 +215,6 @@ static int print_table(const RunInfos *infos) {
 }
 
 /* ---- JSON ---- */
-
-static json_t *json_from_counts(const Tally *tally) {
-        json_t *object = json_object();
-
-        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
-                json_object_set_new(
-                                object,
-                                outcome_to_string(outcome),
-                                json_integer((json_int_t)tally->count[outcome]));
-        return object;
-}
 
 static void json_set(json_t *object, const char *key, json_t *value) {
         json_object_set_new(object, key, value ?: json_null());

@@ -8,17 +8,23 @@
 
 #include "record/source.h"
 
-static const char *const LISTS[] = {
-        PTEST_FIELD_POINTS, PTEST_FIELD_LEAKS, PTEST_FIELD_DIRTY,     PTEST_FIELD_BACKTRACE,
-        PTEST_FIELD_STUCK,  PTEST_FIELD_FILES, PTEST_FIELD_DIRECTORY,
-};
+#define name_is(name, size, other) \
+        ((size) == strlen(other) && memcmp((name), (other), strlen(other)) == 0)
 
-static bool name_is(const char *name, size_t size, const char *other) {
-        return strlen(other) == size && memcmp(name, other, size) == 0;
+static bool name_is_list(const char *name, size_t size) {
+        return name_is(name, size, PTEST_FIELD_POINTS) || name_is(name, size, PTEST_FIELD_LEAKS) ||
+                        name_is(name, size, PTEST_FIELD_DIRTY) ||
+                        name_is(name, size, PTEST_FIELD_BACKTRACE) ||
+                        name_is(name, size, PTEST_FIELD_STUCK) ||
+                        name_is(name, size, PTEST_FIELD_FILES) ||
+                        name_is(name, size, PTEST_FIELD_DIRECTORY);
 }
 
 bool field_filter_drops(
                 FieldFilter *filter, const char *name, size_t name_size, uint64_t value_size) {
+        /* The journal's own fields are no part of an event. */
+        if (filter->skip != 0 && name_size > 0 && name[0] == '_')
+                return true;
         if (filter->skip & SOURCE_WITHOUT_OUTPUT) {
                 if (name_is(name, name_size, PTEST_FIELD_STDOUT)) {
                         filter->out_size = value_size;
@@ -33,11 +39,7 @@ bool field_filter_drops(
                 if (name_is(name, name_size, PTEST_FIELD_ORDER))
                         return true;
         }
-        if (filter->skip & SOURCE_WITHOUT_LISTS)
-                for (size_t i = 0; i < ELEMENTSOF(LISTS); i++)
-                        if (name_is(name, name_size, LISTS[i]))
-                                return true;
-        return false;
+        return (filter->skip & SOURCE_WITHOUT_LISTS) && name_is_list(name, name_size);
 }
 
 int field_filter_finish(FieldFilter *filter, Record *record) {

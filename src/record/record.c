@@ -101,6 +101,18 @@ bool record_name_is_valid(const char *name, size_t size) {
         return true;
 }
 
+/*
+ * Names that differ mostly have other keys: they begin alike, and differ in length and in their last letters. Fields
+ * are looked up some forty times a record, which took half of the time of reading a run.
+ */
+static uint64_t name_get_key(const char *name, size_t size) {
+        size_t n = MIN(size, sizeof(uint64_t));
+        uint64_t key = 0;
+
+        memcpy(&key, name + size - n, n);
+        return key ^ ((uint64_t)size << 57);
+}
+
 static int record_grow(Record *record) {
         size_t n = MAX(record->n_allocated * 2, 32U);
         RecordField *fields;
@@ -140,6 +152,7 @@ int record_add_field(
         p[name_size + 1 + size] = '\0';
         record->fields[record->n_fields++] = (RecordField){
                 .name = p,
+                .key = name_get_key(name, name_size),
                 .data = p + name_size + 1,
                 .size = size,
         };
@@ -179,8 +192,10 @@ int record_addf(Record *record, const char *name, const char *format, ...) {
 }
 
 static const RecordField *record_find_from(const Record *record, size_t i, const char *name) {
+        uint64_t key = name_get_key(name, strlen(name));
+
         for (; i < record->n_fields; i++)
-                if (strcmp(record->fields[i].name, name) == 0)
+                if (record->fields[i].key == key && strcmp(record->fields[i].name, name) == 0)
                         return record->fields + i;
         return NULL;
 }

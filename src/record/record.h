@@ -4,6 +4,7 @@
 #include "basic/macros.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * A record: one journal entry, a list of fields with names and values of any bytes
@@ -14,6 +15,7 @@
 
 typedef struct RecordField {
         const char *name;
+        uint64_t key;     /* of the name, see record_find() */
         const char *data; /* NUL-terminated for convenience */
         size_t size;
 } RecordField;
