@@ -129,9 +129,13 @@ static void add_notes(Printer *printer) {
         else if (history_run_is_partial(after))
                 add_note(printer, "The later run was of a part of the suite.");
         if (after->n_carried > 0) {
+                bool one = after->n_carried == 1;
+
                 buffer_addf(&printer->text,
-                            "%zu results of the later run are of run ",
-                            after->n_carried);
+                            "%zu %s of the later run %s of run ",
+                            after->n_carried,
+                            one ? "result" : "results",
+                            one ? "is" : "are");
                 text_add_run_id(&printer->style, &printer->text, STYLE_PLAIN, after->carried_from);
                 buffer_add_string(&printer->text, ", which it went on with.\n");
         }

@@ -184,12 +184,18 @@ static int read_before(const DiffArguments *arguments, DiffRuns *runs) {
         const HistoryEntry *entry = find_before(arguments, runs, &runs->after);
         char id[SD_ID128_STRING_MAX];
 
-        if (!entry) {
-                log_error("There is no run of %s before %.8s; name the two runs that are to be compared: ptest diff A B",
-                          runs->after.suite,
-                          sd_id128_to_string(runs->after.run_id, id));
-                return -ENOENT;
-        }
+        sd_id128_to_string(runs->after.run_id, id);
+        if (!entry && history_find(&runs->entries, runs->after.run_id) == runs->entries.n_entries)
+                return log_error_errno(
+                                -ENOENT,
+                                "Run %.8s is not where other runs are looked for; say where they are (--state-dir, --file), or name two runs: ptest diff A B",
+                                id);
+        if (!entry)
+                return log_error_errno(
+                                -ENOENT,
+                                "There is no run of %s before %.8s; name the two runs that are to be compared: ptest diff A B",
+                                runs->after.suite,
+                                id);
         return read_run(arguments, entry->run, runs, &runs->before);
 }
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from behaviour import behaviour
+from behaviour import behaviour, skip
 from program import PATIENCE, PTEST, Run, ptest, shell, tests
 from run_files import RunFile
 
@@ -140,6 +140,7 @@ def diff_takes_run_files_and_ids_and_refuses_nonsense():
         assert "Both are the run" in look("diff", state, "last", second.run_id, status=2)
         assert "No run 'nosuch'" in look("diff", state, "nosuch", status=2)
         assert "more than two runs" in look("diff", state, "last", "last-1", "last", status=2)
+        assert "not where other runs are looked for" in look("diff", "/nonexistent", second.path, status=2)
         assert "selected" in look("diff", state, "-k", "nosuch", status=2)
         assert "pattern" in look("diff", state, "-k", "", status=2)
         assert changes(look("diff", state, "-k", "!a", "--json")) == {}
@@ -247,7 +248,7 @@ def diff_of_a_resumed_run_is_with_the_run_before_the_one_that_it_resumed():
         run.test("b").test("c", "fail").finish()
         shown = look("diff", state, "--json", status=1)
         assert changes(shown) == {"a": ["newly_failing"], "c": ["newly_failing"]}, changes(shown)
-        assert "1 results of the later run are of run" in look("diff", state, status=1)
+        assert "1 result of the later run is of run" in look("diff", state, status=1)
 
 
 @behaviour
@@ -448,6 +449,44 @@ def verbs_that_compare_read_what_is_left_of_damaged_runs():
         done = subprocess.run([PTEST, "history", f"--state-dir={state}", "a", "--json"], check=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert [r["outcome"] for r in json.loads(done.stdout)["tests"][0]["results"]] == ["pass", "fail", "pass", "fail"]
+
+
+@behaviour
+def verbs_that_compare_read_journals_of_other_machines():
+    remote = "/lib/systemd/systemd-journal-remote"
+    if not os.path.exists(remote):
+        skip("there is no systemd-journal-remote")
+    with state_directory() as state:
+        for number, outcome in enumerate(("pass", "fail", "pass", "crash")):
+            run = RunFile(state, number).test("a", outcome).test("b").finish()
+            subprocess.run([remote, "-o", f"{state}/{number}.journal", run.path], check=True, stderr=subprocess.DEVNULL)
+        shutil.rmtree(f"{state}/runs")
+
+        def read(verb, *argv, status=0):
+            done = subprocess.run([PTEST, verb, "--json", *argv], check=False, stdout=subprocess.PIPE, text=True)
+            assert done.returncode == status, (verb, argv, done)
+            return json.loads(done.stdout)
+
+        for where in (f"--directory={state}", f"--file={state}/*.journal"):
+            assert changes(read("diff", where, status=1)) == {"a": ["newly_failing"]}
+            assert [r["outcome"] for r in read("history", where, "a")["tests"][0]["results"]] == [
+                "pass", "fail", "pass", "crash"]
+            assert [t["address"] for t in read("flaky", where)["tests"]] == ["a"]
+            assert len(read("slowest", where)["tests"]) == 2
+
+
+@behaviour
+def diff_keeps_no_output_in_memory():
+    with state_directory() as state:
+        for number in range(2):
+            run = RunFile(state, number)
+            for i in range(4000):
+                run.test(f"t{i}", STDOUT="x" * 10000)
+            run.finish()
+        process = subprocess.Popen([PTEST, "diff", f"--state-dir={state}"], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0 and usage.ru_maxrss < 32 * 1024, f"{usage.ru_maxrss} KiB of 80 MB"
 
 
 @behaviour
