@@ -89,3 +89,12 @@ int html_spool_move(HtmlSpool *spool, uint64_t offset, uint64_t size, Buffer *to
         }
         return r;
 }
+
+int html_buffer_write(Buffer *buffer, int fd) {
+        int r = buffer_error(buffer);
+
+        if (r >= 0)
+                r = fd_write_all(fd, buffer->data, buffer->size);
+        buffer_reset(buffer, SPOOL_BUFFER);
+        return r;
+}

@@ -34,3 +34,6 @@ int html_spool_read(HtmlSpool *spool, uint64_t offset, void *data, size_t size);
 /* The bytes from an offset on, to the end of another spool or to a file. */
 int html_spool_move(HtmlSpool *spool, uint64_t offset, uint64_t size, Buffer *to);
 int html_spool_copy(HtmlSpool *spool, uint64_t offset, uint64_t size, int fd);
+
+/* Writes the buffer to a file, and empties it. */
+int html_buffer_write(Buffer *buffer, int fd);

@@ -22,55 +22,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <uthash.h>
-
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/strv.h"
-#include "report/html-card.h"
+#include "report/html-attempts.h"
+#include "report/html-cards.h"
 #include "report/html-page.h"
 #include "report/html-summary.h"
 #include "report/html-text.h"
 
 /* Of output in each card; less when the page has grown, and less again. At the end there are no more cards. */
-#define HTML_FULL         (12U * 1024U * 1024U)
-#define HTML_FULLER       (18U * 1024U * 1024U)
-#define HTML_OVERFULL     (24U * 1024U * 1024U)
-/* Cards that are open, and those that are seen without opening the list of the others */
-#define HTML_CARDS_OPEN   3U
-#define HTML_CARDS_SHOWN  20U
-/* Attempts that are shown of a test; further ones are counted. */
-#define HTML_ATTEMPTS_MAX 20U
+#define HTML_FULL       (12U * 1024U * 1024U)
+#define HTML_FULLER     (18U * 1024U * 1024U)
+#define HTML_OVERFULL   (24U * 1024U * 1024U)
+/* Cards that are open */
+#define HTML_CARDS_OPEN 3U
 /* A reason in the list of all tests */
-#define HTML_REASON_MAX   300U
+#define HTML_REASON_MAX 300U
 /* Tests of which it is told what came of them in earlier runs */
-#define HTML_PAST_MAX     500U
+#define HTML_PAST_MAX   500U
 /* What JSON's numbers can hold */
-#define HTML_NUMBER_MAX   (UINT64_C(1) << 53)
-
-/* Cards of a kind, in the order in which their tests ended. */
-typedef struct HtmlCards {
-        HtmlSpool spool;
-        size_t n_cards; /* in the spool */
-        size_t n_all;
-        uint64_t shown; /* where those begin that are folded */
-        struct {
-                uint64_t offset; /* where the past of this test is to stand */
-                size_t test;     /* its number among those that are asked for */
-                Outcome outcome;
-        } * places;
-        size_t n_places;
-} HtmlCards;
-
-/* Attempts of a test that has not finished: where they are in their spool. */
-typedef struct HtmlAttempts {
-        char *address;
-        struct {
-                uint64_t offset, size;
-        } parts[HTML_ATTEMPTS_MAX];
-        size_t n_parts, n_all;
-        UT_hash_handle hh;
-} HtmlAttempts;
+#define HTML_NUMBER_MAX (UINT64_C(1) << 53)
 
 typedef struct Html {
         Reporter reporter;
@@ -86,17 +58,20 @@ typedef struct Html {
 
         HtmlTimeline timeline;
         HtmlCards failures, noteworthy;
-        HtmlSpool attempts_spool, rows, data;
-        HtmlAttempts *attempts; /* by address */
+        HtmlAttempts attempts;
+        HtmlSpool rows, data;
         HtmlRanking slowest, hungriest;
         HtmlSummary summary;
 } Html;
 
 /* ---- Cards ---- */
 
+static uint64_t html_get_cards_size(const Html *html) {
+        return html_spool_tell(&html->failures.spool) + html_spool_tell(&html->noteworthy.spool);
+}
+
 static HtmlOutputLimits html_get_limits(const Html *html) {
-        uint64_t written = html_spool_tell(&html->failures.spool) +
-                        html_spool_tell(&html->noteworthy.spool);
+        uint64_t written = html_get_cards_size(html);
 
         if (written < HTML_FULL)
                 return (HtmlOutputLimits){ .head = 4 * KIB, .tail = 24 * KIB };
@@ -105,102 +80,27 @@ static HtmlOutputLimits html_get_limits(const Html *html) {
         return (HtmlOutputLimits){};
 }
 
-static HtmlAttempts *html_attempts_free(HtmlAttempts *attempts) {
-        free(attempts->address);
-        free(attempts);
-        return NULL;
-}
-DEFINE_CLEANUP(HtmlAttempts, html_attempts_free);
-
-static HtmlAttempts *html_take_attempts(Html *html, const char *address) {
-        HtmlAttempts *attempts;
-
-        HASH_FIND_STR(html->attempts, address, attempts);
-        if (attempts)
-                HASH_DEL(html->attempts, attempts);
-        return attempts;
-}
-
-static int html_make_attempts(Html *html, const char *address, HtmlAttempts **ret) {
-        HtmlAttempts *attempts;
-
-        HASH_FIND_STR(html->attempts, address, attempts);
-        if (!attempts) {
-                attempts = calloc(1, sizeof(*attempts));
-                if (!attempts)
-                        return -ENOMEM;
-                attempts->address = strdup(address);
-                if (!attempts->address) {
-                        html_attempts_free(attempts);
-                        return -ENOMEM;
-                }
-                HASH_ADD_KEYPTR(hh,
-                                html->attempts,
-                                attempts->address,
-                                strlen(attempts->address),
-                                attempts);
-        }
-        *ret = attempts;
-        return 0;
-}
-
 static int html_add_attempt(Html *html, const Result *result) {
         HtmlOutputLimits limits = html_get_limits(html);
-        HtmlAttempts *attempts;
-        uint64_t begin = html_spool_tell(&html->attempts_spool);
         int r = html_timeline_add_result(&html->timeline, result);
 
-        if (r >= 0)
-                r = html_make_attempts(html, result->address, &attempts);
-        if (r < 0)
-                return r;
-        attempts->n_all++;
-        if (attempts->n_parts == HTML_ATTEMPTS_MAX)
-                return 0;
         /* There are many of those, if the test is in question at all. */
         limits.head /= 4;
         limits.tail /= 4;
-        html_card_add_attempt(&html->attempts_spool.buffer, result, &limits);
-        attempts->parts[attempts->n_parts].offset = begin;
-        attempts->parts[attempts->n_parts++].size = html_spool_tell(&html->attempts_spool) - begin;
-        return html_spool_flush(&html->attempts_spool);
+        return r < 0 ? r : html_attempts_add(&html->attempts, result, &limits);
 }
 
-static int html_get_attempts(Html *html, const HtmlAttempts *attempts, Buffer *to) {
-        int r = 0;
-
-        if (!attempts)
-                return 0;
-        for (size_t i = 0; i < attempts->n_parts && r >= 0; i++)
-                r = html_spool_move(
-                                &html->attempts_spool,
-                                attempts->parts[i].offset,
-                                attempts->parts[i].size,
-                                to);
-        if (attempts->n_all > attempts->n_parts) {
-                buffer_add_string(to, "<p class=\"note\">");
-                html_add_count(to, attempts->n_all - attempts->n_parts);
-                buffer_add_string(to, " more attempts are left out.</p>\n");
-        }
-        return r < 0 ? r : buffer_error(to);
-}
-
-static int html_ask_past(Html *html, HtmlCards *cards, const Event *event, uint64_t offset) {
+/* SIZE_MAX: enough were asked for. */
+static int html_ask_past(Html *html, const Event *event, size_t *ret) {
         int r;
 
+        *ret = SIZE_MAX;
         if (!html->history || html->n_asked == HTML_PAST_MAX || event->kind == EVENT_FIXTURE_FAILED)
                 return 0;
-        if (!cards->places)
-                cards->places = calloc(HTML_PAST_MAX, sizeof(cards->places[0]));
-        if (!cards->places)
-                return -ENOMEM;
         r = strv_extend(&html->asked, event->result->address);
-        if (r < 0)
-                return r;
-        cards->places[cards->n_places].offset = offset;
-        cards->places[cards->n_places].outcome = event->result->outcome;
-        cards->places[cards->n_places++].test = html->n_asked++;
-        return 0;
+        if (r >= 0)
+                *ret = html->n_asked++;
+        return r;
 }
 
 /* *ret_number is SIZE_MAX where the page has no room for it. */
@@ -208,9 +108,8 @@ static int html_add_card(
                 Html *html,
                 HtmlCards *cards,
                 const Event *event,
-                const HtmlAttempts *attempts,
+                const Buffer *attempts,
                 size_t *ret_number) {
-        _cleanup_buffer_ Buffer before = {};
         HtmlCard card = {
                 .result = event->result,
                 .run_id = html->summary.run_id,
@@ -218,33 +117,28 @@ static int html_add_card(
                 .open = cards == &html->failures && cards->n_cards < HTML_CARDS_OPEN,
                 .number = html->failures.n_cards + html->noteworthy.n_cards + 1,
                 .limits = html_get_limits(html),
+                .attempts = attempts->data,
+                .attempts_size = attempts->size,
         };
-        uint64_t begin = html_spool_tell(&cards->spool);
+        size_t test;
         int r;
 
-        cards->n_all++;
         *ret_number = SIZE_MAX;
-        if (html_spool_tell(&html->failures.spool) + html_spool_tell(&html->noteworthy.spool) >
-            HTML_OVERFULL)
+        if (html_get_cards_size(html) > HTML_OVERFULL) {
+                cards->n_all++;
                 return 0;
-        r = html_get_attempts(html, attempts, &before);
+        }
+        r = html_ask_past(html, event, &test);
         if (r < 0)
                 return r;
-        card.attempts = before.data;
-        card.attempts_size = before.size;
-        r = html_ask_past(html, cards, event, begin + html_card_add(&cards->spool.buffer, &card));
-        if (r < 0)
-                return r;
-        if (++cards->n_cards == HTML_CARDS_SHOWN)
-                cards->shown = html_spool_tell(&cards->spool);
         *ret_number = card.number;
-        return html_spool_flush(&cards->spool);
+        return html_cards_add(cards, &card, test);
 }
 
 /* What has not failed, but is more than a line in the list. */
-static bool result_is_noteworthy(const Result *result, const HtmlAttempts *attempts) {
+static bool result_is_noteworthy(const Result *result, size_t n_attempts) {
         return (result->marks & (PTEST_MARK_FLAKY | PTEST_MARK_LEAKY | PTEST_MARK_DIRTY)) ||
-                        (attempts && result->outcome != PTEST_OUTCOME_PASS);
+                        (n_attempts > 0 && result->outcome != PTEST_OUTCOME_PASS);
 }
 
 /* ---- The list of all tests ---- */
@@ -309,16 +203,15 @@ static void html_add_data(Html *html, const Result *result, size_t card) {
 /* ---- Events ---- */
 
 static int html_open_spools(Html *html) {
-        HtmlSpool *spools[] = { &html->failures.spool,
-                                &html->noteworthy.spool,
-                                &html->attempts_spool,
-                                &html->rows,
-                                &html->data };
-        int r = 0;
+        int r = html_cards_open(&html->failures, html->directory);
 
-        for (size_t i = 0; i < ELEMENTSOF(spools) && r >= 0; i++)
-                r = html_spool_open(spools[i], html->directory);
-        return r;
+        if (r >= 0)
+                r = html_cards_open(&html->noteworthy, html->directory);
+        if (r >= 0)
+                r = html_attempts_open(&html->attempts, html->directory);
+        if (r >= 0)
+                r = html_spool_open(&html->rows, html->directory);
+        return r < 0 ? r : html_spool_open(&html->data, html->directory);
 }
 
 /* By way of a record, which is what an event can be copied by. */
@@ -350,16 +243,17 @@ static int html_start_run(Html *html, const Event *event) {
 
 static int html_add_result(Html *html, const Event *event) {
         const Result *result = event->result;
-        _cleanup_(html_attempts_freep)
-                        HtmlAttempts *attempts = html_take_attempts(html, result->address);
-        bool bad = outcome_is_bad(result->outcome);
-        size_t card = SIZE_MAX;
+        _cleanup_buffer_ Buffer attempts = {};
+        bool bad = outcome_is_bad(result->outcome) || event->kind == EVENT_FIXTURE_FAILED;
+        size_t n_attempts, card = SIZE_MAX;
         int r = html_timeline_add_result(&html->timeline, result);
 
-        if (r >= 0 && (bad || event->kind == EVENT_FIXTURE_FAILED))
-                r = html_add_card(html, &html->failures, event, attempts, &card);
-        else if (r >= 0 && result_is_noteworthy(result, attempts))
-                r = html_add_card(html, &html->noteworthy, event, attempts, &card);
+        if (r >= 0)
+                r = html_attempts_take(&html->attempts, result->address, &attempts, &n_attempts);
+        if (r >= 0 && bad)
+                r = html_add_card(html, &html->failures, event, &attempts, &card);
+        else if (r >= 0 && result_is_noteworthy(result, n_attempts))
+                r = html_add_card(html, &html->noteworthy, event, &attempts, &card);
         if (r < 0 || event->kind == EVENT_FIXTURE_FAILED)
                 return r;
 
@@ -375,91 +269,8 @@ static int html_add_result(Html *html, const Event *event) {
 
 /* ---- The page ---- */
 
-static int html_write(Html *html, Buffer *text) {
-        int r = buffer_error(text);
-
-        if (r >= 0)
-                r = fd_write_all(html->fd, text->data, text->size);
-        buffer_reset(text, 64 * KIB);
-        return r;
-}
-
 static int html_write_spool(Html *html, HtmlSpool *spool) {
         return html_spool_copy(spool, 0, html_spool_tell(spool), html->fd);
-}
-
-static void html_add_cards_head(
-                Buffer *text, const HtmlCards *cards, const char *id, const char *title) {
-        buffer_addf(text,
-                    "<section id=\"%s\" class=\"cards\" aria-labelledby=\"%s-title\">\n"
-                    "<h2 id=\"%s-title\">%s <span class=\"n\">",
-                    id,
-                    id,
-                    id,
-                    title);
-        html_add_count(text, cards->n_all);
-        buffer_add_string(text, "</span></h2>\n");
-}
-
-/* Cards from an offset to another, with what was asked for put in. */
-static int html_copy_cards(Html *html, HtmlCards *cards, uint64_t from, uint64_t to) {
-        _cleanup_buffer_ Buffer text = {};
-        int r = 0;
-
-        for (size_t i = 0; i < cards->n_places && r >= 0; i++) {
-                uint64_t offset = cards->places[i].offset;
-
-                if (offset < from || offset >= to)
-                        continue;
-                r = html_spool_copy(&cards->spool, from, offset - from, html->fd);
-                html_summary_add_past(
-                                &text,
-                                &html->summary,
-                                cards->places[i].test,
-                                cards->places[i].outcome);
-                if (r >= 0)
-                        r = html_write(html, &text);
-                from = offset;
-        }
-        return r < 0 ? r : html_spool_copy(&cards->spool, from, to - from, html->fd);
-}
-
-static int html_write_cards(Html *html, HtmlCards *cards, const char *id, const char *title) {
-        _cleanup_buffer_ Buffer text = {};
-        uint64_t size = html_spool_tell(&cards->spool);
-        bool folds = cards->n_cards > HTML_CARDS_SHOWN;
-        uint64_t shown = folds ? cards->shown : size;
-        int r;
-
-        if (cards->n_all == 0)
-                return 0;
-        html_add_cards_head(&text, cards, id, title);
-        r = html_write(html, &text);
-        if (r >= 0)
-                r = html_copy_cards(html, cards, 0, shown);
-        if (folds) {
-                buffer_add_string(&text, "<details class=\"more\"><summary>");
-                html_add_count(&text, cards->n_cards - HTML_CARDS_SHOWN);
-                buffer_add_string(&text, " more</summary>\n");
-        }
-        if (r >= 0)
-                r = html_write(html, &text);
-        if (r >= 0)
-                r = html_copy_cards(html, cards, shown, size);
-        if (folds)
-                buffer_add_string(&text, "</details>\n");
-        if (cards->n_all > cards->n_cards) {
-                buffer_add_string(
-                                &text,
-                                "<p class=\"note\">The page has no room for the details of ");
-                html_add_count(&text, cards->n_all - cards->n_cards);
-                buffer_addf(&text,
-                            " more. They are in the list of tests; <code>ptest log --run=%.12s "
-                            "ADDRESS</code> shows each.</p>\n",
-                            html->summary.run_id);
-        }
-        buffer_add_string(&text, "</section>\n");
-        return r < 0 ? r : html_write(html, &text);
 }
 
 /* As JSON; the words that its numbers stand for go before the rows. */
@@ -477,30 +288,41 @@ static int html_write_data(Html *html) {
                             mark > 1 ? "," : "",
                             mark_to_string((PtestMark)mark));
         buffer_add_string(&text, "],\"rows\":[\n");
-        r = html_write(html, &text);
+        r = html_buffer_write(&text, html->fd);
         if (r >= 0)
                 r = html_write_spool(html, &html->data);
         buffer_add_string(&text, "]}");
-        return r < 0 ? r : html_write(html, &text);
+        return r < 0 ? r : html_buffer_write(&text, html->fd);
 }
 
 static int html_write_timeline(Html *html) {
         _cleanup_buffer_ Buffer text = {};
         int r = html_timeline_write(&html->timeline, &text);
 
-        return r < 0 ? r : html_write(html, &text);
+        return r < 0 ? r : html_buffer_write(&text, html->fd);
 }
 
 static int html_write_summary(Html *html, void (*add)(Buffer *, const HtmlSummary *)) {
         _cleanup_buffer_ Buffer text = {};
 
         add(&text, &html->summary);
-        return html_write(html, &text);
+        return html_buffer_write(&text, html->fd);
+}
+
+static int html_write_cards(Html *html) {
+        const HtmlSummary *summary = &html->summary;
+        int r = html_cards_write(&html->failures, "failures", "Failures", summary, html->fd);
+
+        return r < 0 ? r :
+                       html_cards_write(
+                                       &html->noteworthy,
+                                       "noteworthy",
+                                       "Noteworthy",
+                                       summary,
+                                       html->fd);
 }
 
 static int html_write_slot(Html *html, HtmlSlot slot) {
-        int r;
-
         switch (slot) {
         case HTML_SLOT_TITLE:
                 return html_write_summary(html, html_summary_add_title);
@@ -515,10 +337,7 @@ static int html_write_slot(Html *html, HtmlSlot slot) {
         case HTML_SLOT_HISTORY:
                 return html_write_summary(html, html_summary_add_history);
         case HTML_SLOT_CARDS:
-                r = html_write_cards(html, &html->failures, "failures", "Failures");
-                return r < 0 ? r :
-                               html_write_cards(
-                                               html, &html->noteworthy, "noteworthy", "Noteworthy");
+                return html_write_cards(html);
         case HTML_SLOT_TIMELINE:
                 return html_write_timeline(html);
         case HTML_SLOT_RANKINGS:
@@ -604,24 +423,16 @@ static int html_on_event(Reporter *reporter, const Event *event) {
 
 static void html_free(Reporter *reporter) {
         Html *html = (Html *)reporter;
-        HtmlAttempts *attempts, *next;
-
-        HASH_ITER(hh, html->attempts, attempts, next) {
-                HASH_DEL(html->attempts, attempts);
-                html_attempts_free(attempts);
-        }
         html_timeline_done(&html->timeline);
-        html_spool_done(&html->failures.spool);
-        html_spool_done(&html->noteworthy.spool);
-        html_spool_done(&html->attempts_spool);
+        html_cards_done(&html->failures);
+        html_cards_done(&html->noteworthy);
+        html_attempts_done(&html->attempts);
         html_spool_done(&html->rows);
         html_spool_done(&html->data);
         html_ranking_done(&html->slowest);
         html_ranking_done(&html->hungriest);
         html_history_free(html->summary.history, html->summary.n_history);
         strv_free(html->asked);
-        free(html->failures.places);
-        free(html->noteworthy.places);
         event_free(html->started);
         if (html->temporary_path)
                 unlink(html->temporary_path);
@@ -688,7 +499,7 @@ int html_new(const char *path, Reporter **ret) {
         reporter->vtable = &vtable;
         html->fd = -1;
         html->timeline.spans = html->failures.spool = html->noteworthy.spool =
-                        html->attempts_spool = html->rows = html->data = (HtmlSpool)HTML_SPOOL_NONE;
+                        html->attempts.spool = html->rows = html->data = (HtmlSpool)HTML_SPOOL_NONE;
         /* Absolute: the working directory at the end is nobody's promise. */
         r = path_make_absolute(strcmp(path, "-") == 0 ? "/dev/stdout" : path, &html->path);
         if (r >= 0)
