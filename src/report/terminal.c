@@ -235,6 +235,15 @@ static void add_stuck(Terminal *terminal, const char *title, char *const *stuck)
         add_texts(terminal, title, lines);
 }
 
+/* An assertion says the same on stderr as in its reason, for those who read one of the two. */
+static bool output_says_reason(const ResultOutput *output, const char *reason) {
+        size_t size = output->size;
+
+        while (size > 0 && output->data[size - 1] == '\n')
+                size--;
+        return reason && size == strlen(reason) && memcmp(output->data, reason, size) == 0;
+}
+
 /* All that helps to see what went wrong. */
 static void add_details(Terminal *terminal, const Result *result) {
         add_points(terminal, result);
@@ -249,7 +258,8 @@ static void add_details(Terminal *terminal, const Result *result) {
                 buffer_add(&terminal->text, "\n", 1);
         }
         add_tail(terminal, "stdout", &result->out);
-        add_tail(terminal, "stderr", &result->err);
+        if (!output_says_reason(&result->err, result->reason))
+                add_tail(terminal, "stderr", &result->err);
 }
 
 static void add_duration_and_marks(Terminal *terminal, const Result *result) {
