@@ -12,20 +12,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/history-json.h"
+#include "cli/log-find.h"
 #include "cli/log-live.h"
+#include "cli/results-json.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
 #include "model/output-order.h"
-#include "model/pattern.h"
 #include "record/source.h"
 #include "report/style.h"
-
-/* Tests that are named where a pattern matches several. */
-#define CANDIDATES_MAX 20U
 
 typedef struct LogArguments {
         ReviewOptions review;
@@ -34,21 +35,8 @@ typedef struct LogArguments {
         bool only_out, only_err;
         bool apart, times;
         bool live, follow;
+        unsigned attempt; /* 0: the last one */
 } LogArguments;
-
-/* What was found for the address or pattern. */
-typedef struct LogMatch {
-        Result *exact;     /* the test with that very address, in its last attempt */
-        Result *first;     /* the first one that the pattern selects, in its last attempt */
-        char **candidates; /* all that it selects, at most CANDIDATES_MAX */
-        size_t n_candidates;
-} LogMatch;
-
-static void log_match_done(LogMatch *match) {
-        result_free(match->exact);
-        result_free(match->first);
-        strv_free(match->candidates);
-}
 
 /* ---- Options ---- */
 
@@ -60,13 +48,18 @@ enum {
         OPTION_APART,
         OPTION_TIMES,
         OPTION_LIVE,
+        OPTION_ATTEMPT,
 };
 
 static const struct argp_option log_options[] = {
-        {"run",                                    OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
-        { "raw",                                   OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
-        { "stdout", OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
-        { "stderr",                                       OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
+        {"run",                                                 OPTION_RUN, "RUN", 0, "Of which run; the last one by default", 0 },
+        { "attempt",
+         OPTION_ATTEMPT, "N",
+         0, "Which attempt at a test that was run again; the last one by default",
+         0 },
+        { "raw",              OPTION_RAW, NULL, 0, "The output's bytes as they are, also on a terminal", 0 },
+        { "stdout",                                                    OPTION_STDOUT, NULL, 0, "Only what the test wrote to its standard output", 0 },
+        { "stderr",                                        OPTION_STDERR, NULL, 0, "Only what the test wrote to its standard error", 0 },
         { "apart",
          OPTION_APART, NULL,
          0, "The two streams one after the other, also where their order is known",
@@ -75,9 +68,9 @@ static const struct argp_option log_options[] = {
          OPTION_TIMES, NULL,
          0, "Seconds since the start before each line, as it was read",
          0 },
-        { "live", OPTION_LIVE, NULL, 0, "What a test that is running has printed so far", 0 },
-        { "follow", 'f', NULL, 0, "With --live: go on until it ends", 0 },
-        {                               },
+        { "live",                                                OPTION_LIVE, NULL, 0, "What a test that is running has printed so far", 0 },
+        { "follow",                                                 'f', NULL, 0, "With --live: go on until it ends", 0 },
+        {                                                   },
 };
 
 static error_t log_on_option(int key, char *value, struct argp_state *state) {
@@ -86,6 +79,11 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
         switch (key) {
         case OPTION_RUN:
                 arguments->review.source.run = value;
+                break;
+        case OPTION_ATTEMPT:
+                if (parse_unsigned(value, UINT32_MAX, &arguments->attempt) < 0 ||
+                    arguments->attempt == 0)
+                        argp_error(state, "--attempt: \"%s\" is not a number above 0", value);
                 break;
         case OPTION_RAW:
                 arguments->raw = true;
@@ -136,75 +134,10 @@ static const struct argp log_argp = {
         .children = log_children,
         .args_doc = "ADDRESS",
         .doc = "Print what is known of one test of a run, and what it wrote.\v"
-               "ADDRESS may be a part of an address or a glob, if it matches one test only. On a terminal "
+               "ADDRESS may be a part of an address or a glob, if it matches one test only; \"CONTEXT (set-up)\" and "
+               "\"CONTEXT (tear-down)\" are those that failed. On a terminal "
                "what could disturb it is shown escaped. " REVIEW_RUN_DOC,
 };
-
-/* ---- Finding ---- */
-
-static int match_add(LogMatch *match, const char *address, bool is_pattern, Result **result) {
-        char *const patterns[] = { (char *)address, NULL };
-        const char *found = (*result)->address;
-
-        if (strcmp(found, address) == 0) {
-                result_free(match->exact);
-                match->exact = TAKE_PTR(*result);
-                return 0;
-        }
-        if (!is_pattern || match->exact || !pattern_selects(patterns, found))
-                return 0;
-        if (match->first && strcmp(match->first->address, found) == 0) {
-                result_free(match->first);
-                match->first = TAKE_PTR(*result);
-                return 0;
-        }
-        if (strv_contains(match->candidates, found))
-                return 0;
-        match->n_candidates++;
-        if (!match->first)
-                match->first = TAKE_PTR(*result);
-        if (match->n_candidates > CANDIDATES_MAX)
-                return 0;
-        return strv_extend(
-                        &match->candidates,
-                        match->n_candidates == 1 ? match->first->address : found);
-}
-
-static int match_read(LogMatch *match, const char *address, Source *source) {
-        bool is_pattern = address[0] != '!' && pattern_is_valid(address);
-
-        for (;;) {
-                _cleanup_(event_freep) Event *event = NULL;
-                int r;
-
-                r = source_read(source, &event);
-                if (r <= 0)
-                        return r;
-                if (event->kind != EVENT_TEST_FINISHED)
-                        continue;
-                r = match_add(match, address, is_pattern, &event->result);
-                if (r < 0)
-                        return r;
-        }
-}
-
-/* The one test that is meant; NULL with an explanation, logged. */
-static const Result *match_get(const LogMatch *match, const char *address, const char *where) {
-        if (match->exact)
-                return match->exact;
-        if (match->n_candidates == 1)
-                return match->first;
-        if (match->n_candidates == 0) {
-                log_error("No test matches \"%s\" in %s", address, where);
-                return NULL;
-        }
-        log_error("\"%s\" matches %zu tests:", address, match->n_candidates);
-        strv_for_each(candidate, match->candidates)
-                fprintf(stderr, "  %s\n", *candidate);
-        if (match->n_candidates > CANDIDATES_MAX)
-                fprintf(stderr, "  ... and %zu more\n", match->n_candidates - CANDIDATES_MAX);
-        return NULL;
-}
 
 /* ---- Printing ---- */
 
@@ -456,25 +389,42 @@ static int print_result(const LogArguments *arguments, const Result *result) {
 
 /* ---- The verb ---- */
 
+/* As text if it is; else what is not is shown escaped, as on a terminal. */
+static json_t *json_from_output(const ResultOutput *output) {
+        _cleanup_free_ char *escaped = NULL;
+
+        if (output->size == 0)
+                return json_string("");
+        if (text_is_utf8(output->data, output->size))
+                return json_stringn_nocheck(output->data, output->size);
+        escaped = text_escape_lines(output->data, output->size);
+        return escaped ? json_string(escaped) : NULL;
+}
+
+static int print_json(const Result *result) {
+        json_t *object = json_from_result(result);
+
+        if (!object)
+                return -ENOMEM;
+        json_object_set_new(object, "stdout", json_from_output(&result->out));
+        json_object_set_new(object, "stderr", json_from_output(&result->err));
+        json_object_set_new(object, "output_order", json_from_text(result->order));
+        return json_print("", object);
+}
+
 static int log_show(const LogArguments *arguments) {
-        _cleanup_(log_match_done) LogMatch match = {};
-        _cleanup_(source_freep) Source *source = NULL;
-        const Result *result;
+        const LogWanted wanted = { .address = arguments->address, .attempt = arguments->attempt };
+        _cleanup_(result_freep) Result *result = NULL;
         int r;
 
-        r = review_open(&arguments->review, &source);
+        r = log_find(&arguments->review, &wanted, &result);
         if (r < 0)
                 return 1;
-        r = match_read(&match, arguments->address, source);
-        source_log_problems(source);
-        if (r < 0) {
-                log_error_errno(r, "Failed to read %s: %m", source_get_name(source));
-                return 1;
-        }
-        result = match_get(&match, arguments->address, source_get_name(source));
-        if (!result)
-                return 1;
-        r = print_result(arguments, result);
+        if (arguments->review.json) {
+                r = print_json(result);
+                putchar('\n');
+        } else
+                r = print_result(arguments, result);
         if (r < 0) {
                 log_error_errno(r, "Failed to print the output: %m");
                 return 1;
