@@ -347,6 +347,25 @@ static void add_facts(Buffer *html, const char *name, const char *class, char *c
         buffer_add_string(html, "</dd></div>\n");
 }
 
+static int capability_compare(const void *a, const void *b) {
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In an order of their own: that of the record is none that the journal keeps. */
+static void add_capabilities(Buffer *html, char *const *capabilities) {
+        size_t n = strv_length(capabilities);
+        _cleanup_free_ char **sorted = calloc(n + 1, sizeof(char *));
+
+        if (!sorted) {
+                html->error = -ENOMEM;
+                return;
+        }
+        for (size_t i = 0; i < n; i++)
+                sorted[i] = capabilities[i];
+        qsort(sorted, n, sizeof(char *), capability_compare);
+        add_facts(html, "What this machine can do", "items", sorted);
+}
+
 static void add_id_fact(Buffer *html, const char *name, sd_id128_t id) {
         char text[SD_ID128_STRING_MAX];
 
@@ -376,7 +395,7 @@ void html_summary_add_facts(Buffer *html, const HtmlSummary *summary) {
         buffer_add_string(html, "</dd></div>\n<div><dt>Until</dt><dd>");
         html_add_date(html, finished->time_usec);
         buffer_add_string(html, "</dd></div>\n");
-        add_facts(html, "What this machine can do", "items", started->run_started.capabilities);
+        add_capabilities(html, started->run_started.capabilities);
         add_facts(html, "Pressure at its begin", "lines", started->pressure);
         add_facts(html, "Pressure at its end", "lines", finished->pressure);
         if (finished->run_finished.journal_lost > 0) {

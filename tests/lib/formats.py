@@ -4,10 +4,39 @@
 import json
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
-from program import SOURCE
+from program import SOURCE, shell
 
 FORMATS = ("junit", "tap", "jsonl", "subunit", "yocto", "html", "github")
+
+# What each format would take for something of its own, in one output.
+HOSTILE = (b"]]>\0\x1b[2J\xff\xfe\xc3\n\r\nok 1 - forged\nnot ok 2 - forged\n1..9\nBail out! forged\nPASS: forged\n"
+           b"END: /usr/lib/it/ptest\nERROR: Exit status is 0\nSTOP: ptest\n::error::forged\n##[error]forged\n"
+           b"  ::set-output name=forged::x\n{\"event\": \"forged\"}\n\xe2\x80\xa8\xc2\x85</system-out></testcase>"
+           b"<testcase name=\"forged\"/>\xb3\x29\x01\x0c\x03foo\x08\x55\x5f\x1b\xef\xbf\xbf\xed\xa0\x80")
+
+# Suites with one of nearly each way to end; attempts, fixtures that fail, what is found while the run goes on.
+SUITE = ("[Context broken]\nSetUp=/bin/false\n[Context whole]\nSetUp=/bin/true\nTearDown=/bin/false\n" +
+         shell("in broken", "exit 0", "Context=broken") + shell("in whole", "exit 0", "Context=whole") +
+         shell("dir/sub/pass<&>", "echo fine") + shell("fail (1), # SKIP: \"100%\" ::x::", "cat hostile; exit 1") +
+         shell("skip", "echo 'because ]]>'; exit 77") + shell("crash", "kill -SEGV $$") +
+         shell("slow", "sleep 5", "TimeoutSec=300ms") + shell("xfail", "exit 1", "ShouldFail=yes") +
+         shell("xpass", "exit 0", "ShouldFail=yes") + shell("hard error", "exit 99") +
+         "[Test points]\nExec=/bin/sh -c \"echo 1..2; echo ok 1 - a#b; echo not ok 2 - '<c>'\"\nProtocol=tap\n" +
+         shell("große Übung", "echo 日本 >&2; exit 1"))
+
+
+def hostile_directory():
+    """A place for a run, with what its tests print."""
+    scratch = Path(tempfile.mkdtemp(prefix="pt."))
+    (scratch / "hostile").write_bytes(HOSTILE)
+    return scratch
+
+
+def quiet_environment(**more):
+    return {"GITHUB_ACTIONS": None, "GITHUB_STEP_SUMMARY": None, **more}
 
 
 def report_options(directory, prefix):
@@ -17,8 +46,14 @@ def report_options(directory, prefix):
 
 
 def compare_reports(live, later):
-    """Which formats differ: none, it is hoped."""
-    return [name for name, path in live.items() if path.read_bytes() != later[name].read_bytes()]
+    """Where formats differ, with what is there: nowhere, it is hoped."""
+    differences = {}
+    for name, path in live.items():
+        one, other = path.read_bytes(), later[name].read_bytes()
+        if one != other:
+            at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+            differences[name] = at, one[max(at - 100, 0):at + 100], other[max(at - 100, 0):at + 100]
+    return differences
 
 
 def _run(argv, path, **kwargs):
