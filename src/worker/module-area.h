@@ -36,6 +36,7 @@ typedef struct ModuleRequestRecord {
         uint64_t id;
         uint64_t timeout_usec; /* of a test; 0: the module's, USEC_INFINITY: none */
         uint64_t grace_usec;   /* of a test in a child of its own */
+        uint64_t data_max; /* bytes that a process may allocate meanwhile, where nothing else limits it; 0: any */
         uint32_t op;
         uint32_t isolate; /* in a child, unless the test says otherwise */
         uint32_t name_size;

@@ -470,6 +470,10 @@ int module_runner_handle(
         runner->id = request->id;
         if (noted)
                 page_note_start(runner->page, request->id, clock_machine());
+        if (request->data_max != runner->data_max) {
+                module_state_limit_data(runner->state, request->data_max);
+                runner->data_max = request->data_max;
+        }
         r = request_handle(runner, request, name);
         if (noted)
                 page_note_idle(runner->page);

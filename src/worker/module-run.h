@@ -24,6 +24,7 @@ typedef struct ModuleRunner {
         uint64_t id;            /* of the request that is carried out */
         ModuleContext *last_up; /* weak; the one that was set up last */
         uint64_t out_size, err_size;
+        uint64_t data_max;   /* of the request before */
         uint64_t woken_usec; /* when the worker was last told to look */
         bool leaving;        /* not fit for another test */
         int crash_signal;    /* the first step that crashed: ends this process in the end */

@@ -26,22 +26,20 @@ typedef struct StartSpec {
         const char *workdir; /* NULL: ours */
         char *const *argv;
         char *const *environment;
-        int cell_fd;       /* the cgroup that it moves into; -1: none */
-        uint64_t data_max; /* 0: no limit */
+        int cell_fd; /* the cgroup that it moves into; -1: none */
         pid_t parent;
 } StartSpec;
 
-static bool child_limit(const StartSpec *spec) {
-        const struct rlimit limit = { .rlim_cur = spec->data_max, .rlim_max = spec->data_max };
+static bool child_enter_cell(const StartSpec *spec) {
         int fd;
 
-        if (spec->cell_fd >= 0) {
-                fd = openat(spec->cell_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-                if (fd < 0 || write(fd, "0", 1) < 0)
-                        return false;
-                close(fd);
-        }
-        return spec->data_max == 0 || setrlimit(RLIMIT_DATA, &limit) >= 0;
+        if (spec->cell_fd < 0)
+                return true;
+        fd = openat(spec->cell_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, "0", 1) < 0)
+                return false;
+        close(fd);
+        return true;
 }
 
 /* Between vfork() and exec: only what is async-signal-safe. */
@@ -50,7 +48,7 @@ static void __attribute__((noreturn, noinline)) child_run(const StartSpec *spec)
 
         if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != spec->parent)
                 _exit(127);
-        if (!child_limit(spec))
+        if (!child_enter_cell(spec))
                 _exit(127);
         if (spec->workdir && chdir(spec->workdir) < 0)
                 _exit(127);
@@ -134,7 +132,6 @@ int module_host_start(ModuleHost *host) {
                 .argv = argv,
                 .environment = host->environment,
                 .cell_fd = host_cell_get_fd(&host->cell),
-                .data_max = host_cell_get_data_max(&host->cell),
                 .parent = getpid(),
         };
 

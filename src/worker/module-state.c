@@ -68,6 +68,8 @@ struct ModuleState {
         void (*handlers[SIGNALS_END])(int);
         struct itimerval timer;
         struct rlimit limits[RLIM_NLIMITS];
+        rlim_t data_before; /* the soft limit of data before any test had one of its own */
+        bool has_data_max;
         uid_t user;
         char *locale;
         char **environ_seen; /* the pointers that environ had */
@@ -411,6 +413,19 @@ static void limit_compare(const ModuleState *state, int i, const char *who, Word
                           (unsigned long long)before->rlim_cur,
                           (unsigned long long)before->rlim_max,
                           who);
+}
+
+void module_state_limit_data(ModuleState *state, uint64_t max) {
+        struct rlimit limit;
+
+        if ((max == 0 && !state->has_data_max) || getrlimit(RLIMIT_DATA, &limit) < 0)
+                return;
+        if (!state->has_data_max)
+                state->data_before = limit.rlim_cur;
+        state->has_data_max = max > 0;
+        limit.rlim_cur = max > 0 ? MIN((rlim_t)max, state->data_before) : state->data_before;
+        if (setrlimit(RLIMIT_DATA, &limit) >= 0)
+                state->limits[RLIMIT_DATA] = limit;
 }
 
 static bool int_is_among(int value, const int *values, size_t n) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdint.h>
+
 #include "basic/macros.h"
 
 /*
@@ -22,6 +24,9 @@ DEFINE_CLEANUP(ModuleState, module_state_free);
 
 /* What is so now is how it has to be: a set-up or a tear-down may change what it likes. */
 int module_state_take(ModuleState *state);
+
+/* What each process may allocate from now on: that is how it has to be, too. 0: as much as before the first time */
+void module_state_limit_data(ModuleState *state, uint64_t max);
 
 /* What differs, in words, one a line; 1 if something does, 0 and NULL if nothing. Children that ended are reaped. */
 int module_state_compare(ModuleState *state, char **ret_words);

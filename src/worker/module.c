@@ -370,6 +370,7 @@ static int host_send(ModuleHost *host) {
                         .op = pending->op,
                         .timeout_usec = pending->timeout_usec,
                         .grace_usec = host->options.grace_usec,
+                        .data_max = host_cell_get_data_max(&host->cell),
                         .isolate = pending->isolate,
                         .name_size = (uint32_t)strlen(pending->name),
                 };

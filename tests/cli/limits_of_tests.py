@@ -5,6 +5,7 @@ import json
 import subprocess
 
 from behaviour import behaviour
+from modules import module
 from program import PTEST, run, shell, text
 
 HOG = '[Test hog]\nExec=python3 -c "x = bytearray(400 << 20)"\n'
@@ -32,6 +33,35 @@ def limit_of_memory_is_the_next_best_with_allow_degraded():
         assert "MemoryError" in text(it.results["hog"], "PTEST_STDERR"), it.results["hog"]
         assert "does not hold MemoryMax= of tests" in it.stdout, it.stdout
         it.assert_nothing_is_left()
+
+
+@behaviour
+def limit_of_a_test_of_a_module_is_its_own_in_the_process_that_it_shares():
+    suite = (f"[Suite]\nFrom=module:{module('limits')}\nWorkers=1\n"
+             "[Match *::hog]\nMemoryMax=100M\nPriority=2\n[Match *::other]\nMemoryMax=1G\nPriority=1\n")
+    for isolation in ("none", "process"):
+        with run(suite=suite, options=["--allow-degraded", f"--isolation={isolation}"]) as it:
+            outcomes = {address.rpartition("::")[2]: outcome for address, outcome in it.outcomes.items()}
+            assert outcomes == {"hog": "fail", "other": "pass", "unlimited": "pass"}, (it.outcomes, it.stdout)
+            assert "Cannot allocate memory" in it.stdout, it.stdout
+            # The reason is all that was on stderr: it is not printed twice.
+            assert "stderr:" not in it.stdout and "Cannot allocate memory" in text(it.results["limits::hog"], "PTEST_STDERR"), it.stdout
+            # Changing it is not the test's doing.
+            assert not any("PTEST_DIRTY" in result for result in it.results.values()), it.results
+    with run(suite=suite) as it:
+        assert it.status == 2 and "MemoryMax= of tests" in it.stderr, it.stderr
+
+
+@behaviour
+def Leaks_says_what_a_leak_of_a_test_of_a_module_means():
+    for isolation in ("none", "process"):
+        for policy, outcome in (("fail", "fail"), ("mark", "pass"), ("ignore", "pass")):
+            suite = f"[Suite]\nFrom=module:{module('leaks')}\nLeaks={policy}\n"
+            with run(suite=suite, options=[f"--isolation={isolation}"]) as it:
+                assert set(it.outcomes.values()) == {outcome}, (policy, it.outcomes, it.stdout)
+                result, = it.results.values()
+                assert ("leaky" in str(result.get("PTEST_MARK", ""))) == (policy != "ignore"), (policy, result)
+                it.assert_nothing_is_left()
 
 
 @behaviour
