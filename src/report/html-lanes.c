@@ -252,6 +252,19 @@ static uint64_t find_tick(uint64_t length) {
         return length / 4;
 }
 
+static void add_pause(Buffer *html, const HtmlTimeline *timeline, size_t i) {
+        uint64_t at = html_timeline_get_time(
+                        timeline, timeline->start_usec + timeline->pauses[i].begin);
+
+        buffer_add_string(html, "<line class=\"pause\" y1=\"0\" y2=\"20\" x1=\"");
+        add_percent(html, timeline, at);
+        buffer_add_string(html, "\" x2=\"");
+        add_percent(html, timeline, at);
+        buffer_add_string(html, "\"><title>Paused for ");
+        html_add_duration(html, timeline->pauses[i].length);
+        buffer_add_string(html, "</title></line>");
+}
+
 static void add_axis(Buffer *html, const HtmlTimeline *timeline) {
         uint64_t tick = find_tick(timeline->length);
 
@@ -275,6 +288,8 @@ static void add_axis(Buffer *html, const HtmlTimeline *timeline) {
                 html_add_duration(html, at);
                 buffer_add_string(html, "</text>");
         }
+        for (size_t i = 0; i < timeline->n_pauses; i++)
+                add_pause(html, timeline, i);
         buffer_add_string(html, "</svg></div>\n");
 }
 

@@ -41,8 +41,27 @@ void html_timeline_done(HtmlTimeline *timeline) {
         html_spool_done(&timeline->spans);
 }
 
-static uint64_t timeline_get_time(const HtmlTimeline *timeline, uint64_t usec) {
-        return usec > timeline->start_usec ? usec - timeline->start_usec : 0;
+uint64_t html_timeline_get_time(const HtmlTimeline *timeline, uint64_t usec) {
+        uint64_t at = usec > timeline->start_usec ? usec - timeline->start_usec : 0, away = 0;
+
+        for (size_t i = 0; i < timeline->n_pauses && at > timeline->pauses[i].begin; i++)
+                away += MIN(timeline->pauses[i].length, at - timeline->pauses[i].begin);
+        return at - MIN(away, at);
+}
+
+void html_timeline_add_pause(HtmlTimeline *timeline, const Event *event) {
+        uint64_t at = event->time_usec > timeline->start_usec ?
+                        event->time_usec - timeline->start_usec :
+                        0;
+        size_t n = timeline->n_pauses;
+
+        if (event->kind == EVENT_RUN_PAUSED) {
+                if (n < HTML_PAUSES_MAX && (n == 0 || timeline->pauses[n - 1].begin <= at))
+                        timeline->pauses[timeline->n_pauses++].begin = at;
+        } else if (n > 0 && timeline->pauses[n - 1].length == 0 &&
+                   at > timeline->pauses[n - 1].begin) {
+                timeline->pauses[n - 1].length = at - timeline->pauses[n - 1].begin;
+        }
 }
 
 static void timeline_reach(HtmlTimeline *timeline, uint64_t at) {
@@ -59,7 +78,7 @@ static HtmlWorker *timeline_find_worker(
 
 int html_timeline_add_result(HtmlTimeline *timeline, const Result *result) {
         HtmlSpan span = {
-                .begin = timeline_get_time(timeline, result->start_usec),
+                .begin = html_timeline_get_time(timeline, result->start_usec),
                 .memory = result->memory_peak,
                 .slot = result->slot,
                 .outcome = result->outcome,
@@ -129,7 +148,7 @@ static int worker_set_stuck(HtmlWorker *worker, const EventWorker *event) {
 }
 
 int html_timeline_add_worker(HtmlTimeline *timeline, const Event *event) {
-        uint64_t at = timeline_get_time(timeline, event->time_usec);
+        uint64_t at = html_timeline_get_time(timeline, event->time_usec);
         HtmlWorker *worker;
 
         if (event->worker.slot == 0 || event->worker.slot > TIMELINE_SLOTS_MAX)

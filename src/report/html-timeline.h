@@ -25,6 +25,8 @@ typedef struct HtmlWorker {
         size_t n_tests;
 } HtmlWorker;
 
+#define HTML_PAUSES_MAX 100U
+
 typedef struct HtmlTimeline {
         uint64_t start_usec; /* of the run, CLOCK_REALTIME */
         uint64_t length;     /* to the last that is known */
@@ -36,11 +38,21 @@ typedef struct HtmlTimeline {
         size_t n_workers, n_workers_left_out;
         size_t *latest; /* by slot: index + 1 of its last worker; 0: none */
         size_t n_stuck, n_lost;
+        /* While the run was paused no time went by in it, so that there is none in the picture. */
+        struct {
+                uint64_t begin, length; /* by the clock, since the begin of the run */
+        } pauses[HTML_PAUSES_MAX];
+        size_t n_pauses;
 } HtmlTimeline;
 
 int html_timeline_start(HtmlTimeline *timeline, const char *directory, const Event *event);
 void html_timeline_done(HtmlTimeline *timeline);
 
+/* How long the run had gone on at that time, pauses left out. */
+uint64_t html_timeline_get_time(const HtmlTimeline *timeline, uint64_t usec);
+
+/* Run paused, run continued */
+void html_timeline_add_pause(HtmlTimeline *timeline, const Event *event);
 /* Something that ran on a worker: a test, an attempt, a fixture. */
 int html_timeline_add_result(HtmlTimeline *timeline, const Result *result);
 int html_timeline_add_worker(HtmlTimeline *timeline, const Event *event);

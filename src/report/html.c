@@ -193,7 +193,9 @@ static void html_add_data(Html *html, const Result *result, size_t card) {
         add_number(json, usec_add(result->cpu_user_usec, result->cpu_system_usec), ran);
         add_number(json, result->memory_peak, result->memory_peak != SIZE_UNKNOWN);
         buffer_addf(json, ",%u,%u,%u", result->slot, result->generation, result->attempt);
-        add_number(json, result->start_usec - begin, ran && result->start_usec >= begin);
+        add_number(json,
+                   html_timeline_get_time(&html->timeline, result->start_usec),
+                   ran && result->start_usec >= begin);
         add_number(json, card, card != SIZE_MAX);
         buffer_add_string(json, ",");
         html_add_json(json, reason);
@@ -412,6 +414,10 @@ static int html_on_event(Reporter *reporter, const Event *event) {
         case EVENT_WORKER_STUCK:
         case EVENT_WORKER_LOST:
                 return html_timeline_add_worker(&html->timeline, event);
+        case EVENT_RUN_PAUSED:
+        case EVENT_RUN_CONTINUED:
+                html_timeline_add_pause(&html->timeline, event);
+                return 0;
         case EVENT_RUN_FINISHED:
                 return html_finish_run(html, event);
         default:

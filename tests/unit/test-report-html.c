@@ -248,8 +248,15 @@ START_TEST(page_has_each_test_and_a_card_for_what_failed)
 }
 END_TEST
 
-static int give_history(const Event *event, HtmlHistoryRun **ret, size_t *ret_n, void *userdata) {
+static int give_history(
+                const Event *event,
+                char *const *tests,
+                HtmlHistoryRun **ret,
+                size_t *ret_n,
+                void *userdata) {
         ck_assert_uint_eq(event->time_usec, 1000 * USEC_PER_SEC);
+        ck_assert_uint_eq(strv_length(tests), 2);
+        ck_assert_str_eq(tests[0], "bad");
         *ret = calloc(2, sizeof(HtmlHistoryRun));
         ck_assert_ptr_nonnull(*ret);
         (*ret)[0].verdict = VERDICT_FAILED;
@@ -292,6 +299,34 @@ START_TEST(page_has_a_strip_of_the_runs_before)
 }
 END_TEST
 
+/* A test that began 60 s after the run by the clock, and 10 s by the run's. */
+START_TEST(page_leaves_out_the_time_of_pauses)
+{
+        Reporter *reporter;
+        Event *event;
+        char *page;
+
+        ck_assert_int_eq(html_new(path, &reporter), 0);
+        emit(reporter, started(1));
+        ck_assert_int_eq(event_new(EVENT_RUN_PAUSED, SD_ID128_NULL, "suite", &event), 0);
+        event->time_usec = 1005 * USEC_PER_SEC;
+        emit(reporter, event);
+        ck_assert_int_eq(event_new(EVENT_RUN_CONTINUED, SD_ID128_NULL, "suite", &event), 0);
+        event->time_usec = 1055 * USEC_PER_SEC;
+        emit(reporter, event);
+        event = tested(EVENT_TEST_FINISHED, "late", PTEST_OUTCOME_PASS, 1);
+        event->result->start_usec = 1060 * USEC_PER_SEC;
+        emit(reporter, event);
+        emit(reporter, finished(VERDICT_PASSED));
+        reporter_free(reporter);
+        page = read_page();
+        ck_assert_ptr_nonnull(strstr(page, "data-length=\"11000000\""));
+        ck_assert_ptr_nonnull(strstr(page, "<title>Paused for 50s</title>"));
+        ck_assert_ptr_nonnull(strstr(page, "[\"late\",0,0,1000000,0,-1,1,1,1,10000000,"));
+        free(page);
+}
+END_TEST
+
 /* Events with whatever can be in them, in an order that makes sense and in one that does not. */
 START_TEST(page_of_hostile_events_lets_nothing_out)
 {
@@ -299,6 +334,7 @@ START_TEST(page_of_hostile_events_lets_nothing_out)
                 EVENT_TEST_FINISHED,  EVENT_TEST_FINISHED,  EVENT_ATTEMPT_FINISHED,
                 EVENT_WORKER_STARTED, EVENT_WORKER_STOPPED, EVENT_WORKER_STUCK,
                 EVENT_WORKER_LOST,    EVENT_FIXTURE_FAILED, EVENT_TESTS_FOUND,
+                EVENT_RUN_PAUSED,     EVENT_RUN_CONTINUED,
         };
         Reporter *reporter;
         size_t n_tests = 0;
@@ -413,6 +449,7 @@ int main(void) {
         tcase_add_test(tcase, output_cuts_long_lines);
         tcase_add_test(tcase, page_has_each_test_and_a_card_for_what_failed);
         tcase_add_test(tcase, page_has_a_strip_of_the_runs_before);
+        tcase_add_test(tcase, page_leaves_out_the_time_of_pauses);
         tcase_add_loop_test(tcase, page_of_hostile_events_lets_nothing_out, 0, 4);
         tcase_add_test(tcase, page_of_many_failures_is_bounded);
         tcase_add_test(tcase, page_of_an_unfinished_run_leaves_nothing);

@@ -91,6 +91,7 @@
         ];
         const state = { query: "", outcomes: new Set(), marks: new Set(), column: -1, descends: false };
         const HEIGHT = 34; /* of a row, in pixels, as page.css has it */
+        const PRINTED = 5000; /* rows, at most: more paper than anybody wants */
         const body = get("table").tBodies[0];
         const pane = get("window");
         const collator = new Intl.Collator(undefined, { numeric: true });
@@ -173,11 +174,11 @@
         }
 
         /* Only what can be seen is there, with some rows before and behind it, and empty space instead of the rest. */
-        function paint(anew) {
+        function paint(anew, all = false) {
                 /* It is never higher than what it is seen in, and has no height of its own yet when it is empty. */
                 const fit = Math.ceil(innerHeight / HEIGHT);
-                const first = Math.max(0, Math.floor(pane.scrollTop / HEIGHT) - 10);
-                const end = Math.min(shown.length, first + fit + 20);
+                const first = all ? 0 : Math.max(0, Math.floor(pane.scrollTop / HEIGHT) - 10);
+                const end = Math.min(shown.length, all ? PRINTED : first + fit + 20);
                 const now = `${first} ${end}`;
 
                 if (!anew && now === painted)
@@ -478,6 +479,8 @@
                 });
                 pane.addEventListener("scroll", () => paint(false), { passive: true });
                 addEventListener("resize", () => paint(false));
+                addEventListener("beforeprint", () => paint(true, true));
+                addEventListener("afterprint", () => paint(true));
                 body.addEventListener("click", event => {
                         const at = event.target.closest("tr")?.dataset.at;
 
