@@ -94,6 +94,16 @@ static void add_age_cell(StatusText *to, const json_t *object, const char *key, 
                 text_add_cell(to, STYLE_PLAIN, text, width);
 }
 
+/* As it was given, and not as an age that grows. */
+static void add_limit_cell(StatusText *to, const json_t *object, const char *key, size_t width) {
+        char text[FORMAT_MAX] = "";
+        uint64_t usec;
+
+        if (get_number(object, key, &usec))
+                (void)format_time(text, usec);
+        text_add_cell(to, STYLE_PLAIN, text, width);
+}
+
 static void add_size_cell(StatusText *to, const json_t *object, const char *key, size_t width) {
         char text[FORMAT_MAX] = "";
         uint64_t size;
@@ -195,7 +205,7 @@ static void add_slot(StatusText *to, const json_t *slot) {
         text_add_cell(to, state_get_color(state), state, WIDTH_STATE);
         add_number_cell(to, slot, "pid", WIDTH_PID);
         add_age_cell(to, running, "age_usec", WIDTH_AGE);
-        add_age_cell(to, running, "timeout_usec", WIDTH_AGE);
+        add_limit_cell(to, running, "timeout_usec", WIDTH_AGE);
         add_size_cell(to, running, "memory", WIDTH_MEMORY);
         text_add(to, STYLE_PLAIN, test ?: "");
         if (unit) {

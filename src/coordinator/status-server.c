@@ -3,7 +3,6 @@
 #include "coordinator/status-server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,17 +125,26 @@ static void client_ask(Client *client) {
         client_answer(client, copy, copy ? strlen(copy) : 0);
 }
 
+/* A number and a blank; what is behind them, or NULL. No more than the worker takes. */
+static const char *take_number(const char *words, uint64_t *ret) {
+        size_t n = words ? strspn(words, "0123456789") : 0;
+
+        if (n == 0 || n > 18 || words[n] != ' ')
+                return NULL;
+        *ret = strtoull(words, NULL, 10);
+        return words + n + 1;
+}
+
 static void client_look(Client *client, const char *words) {
         StatusServer *server = client->server;
         StatusLook look = {};
-        int at = 0, r;
+        int r;
 
-        if (sscanf(words, "%" SCNu64 " %" SCNu64 " %n", &look.out_from, &look.err_from, &at) != 2 ||
-            at == 0) {
+        look.address = take_number(take_number(words, &look.out_from), &look.err_from);
+        if (!look.address) {
                 client_refuse(client, "not a request");
                 return;
         }
-        look.address = words + at;
         client->out_from = look.out_from;
         client->err_from = look.err_from;
         r = server->handlers->on_look(&look, server->userdata, &client->look_id);
