@@ -49,13 +49,14 @@ _ptest_addresses() {
 
 _ptest() {
         local cur prev words cword
-        local verbs='run list results log diff history flaky slowest doctor help'
+        local verbs='run list results log report diff history flaky slowest doctor help'
         local -A options=(
                 [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
-                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --html= --state-dir= --help'
+                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --state-dir= --help'
                 [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
                 [log]='--run= --stdout --stderr --apart --times --raw --journal --state-dir= --help'
+                [report]='--quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --journal --directory= --file= --namespace= --state-dir= --help'
                 [diff]='-k --all --earlier= --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [history]='-k --runs= --run= --all --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [flaky]='-k --runs= --json --journal --directory= --file= --namespace= --state-dir= --help'
@@ -103,6 +104,10 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$cur")
                 return
                 ;;
+        --github)
+                mapfile -t COMPREPLY < <(compgen -W 'auto yes no' -- "$cur")
+                return
+                ;;
         --isolation)
                 mapfile -t COMPREPLY < <(compgen -W 'none process' -- "$cur")
                 return
@@ -115,7 +120,7 @@ _ptest() {
                 _filedir so
                 return
                 ;;
-        --junit | --tap | --html)
+        --junit | --tap | --jsonl | --subunit | --yocto | --html)
                 _filedir
                 return
                 ;;
@@ -151,7 +156,7 @@ _ptest() {
                 _filedir export
                 mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "last $(_ptest_suites)" -- "$cur")
                 ;;
-        diff | flaky | slowest)
+        report | diff | flaky | slowest)
                 _filedir '@(export|zst|journal)'
                 mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
                 ;;

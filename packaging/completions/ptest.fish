@@ -29,13 +29,14 @@ function __ptest_addresses
     ptest history --json --runs=1 $where '*' 2>/dev/null | string replace -rf '.*"address": "([^"\\\\]*)".*' '$1'
 end
 
-set -l verbs run list results log diff history flaky slowest doctor help
+set -l verbs run list results log report diff history flaky slowest doctor help
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ptest -n $no_verb -f -a run -d 'Run suites and judge them'
 complete -c ptest -n $no_verb -f -a list -d "Print the addresses of a suite's tests"
 complete -c ptest -n $no_verb -f -a results -d 'Print how a run went'
 complete -c ptest -n $no_verb -f -a log -d 'Print what a test wrote'
+complete -c ptest -n $no_verb -f -a report -d 'Make the reports of a run again'
 complete -c ptest -n $no_verb -f -a diff -d 'Compare a run with the one before it'
 complete -c ptest -n $no_verb -f -a history -d 'Print how tests ended in many runs'
 complete -c ptest -n $no_verb -f -a flaky -d 'Print tests that cannot be relied on'
@@ -68,15 +69,20 @@ complete -c ptest -n '__fish_seen_subcommand_from run doctor' -l backend -x -a '
 complete -c ptest -n $run -l user -x -a '(__fish_complete_users)' -d 'Run tests as this user'
 complete -c ptest -n $run -l allow-degraded -d 'Run even where a limit cannot be held'
 complete -c ptest -n $run -l allow-no-tests -d 'A run without any test is a success'
-complete -c ptest -n $run -s q -l quiet -d 'Print failures and the last line only'
-complete -c ptest -n $run -s v -l verbose -d 'Print a line for every test'
-complete -c ptest -n $run -l color -x -a 'auto always never' -d 'When to use colours'
-complete -c ptest -n $run -l junit -r -d 'Write JUnit XML'
-complete -c ptest -n $run -l tap -d 'Write TAP'
-complete -c ptest -n $run -l html -r -d 'Write a page to look at in a browser'
+set -l reports '__fish_seen_subcommand_from run report'
+complete -c ptest -n $reports -s q -l quiet -d 'Print failures and the last line only'
+complete -c ptest -n $reports -s v -l verbose -d 'Print a line for every test'
+complete -c ptest -n $reports -l color -x -a 'auto always never' -d 'When to use colours'
+complete -c ptest -n $reports -l junit -r -d 'Write JUnit XML'
+complete -c ptest -n $reports -l tap -d 'Write TAP'
+complete -c ptest -n $reports -l jsonl -r -d 'Write all events as JSON, one a line'
+complete -c ptest -n $reports -l subunit -r -d 'Write subunit v2'
+complete -c ptest -n $reports -l yocto -r -d 'Write a log as that of ptest-runner'
+complete -c ptest -n $reports -l github -d 'Annotations for GitHub'
+complete -c ptest -n $reports -l html -r -d 'Write a page to look at in a browser'
 complete -c ptest -n $run -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep records there'
 
-set -l review '__fish_seen_subcommand_from results log diff history flaky slowest'
+set -l review '__fish_seen_subcommand_from results log report diff history flaky slowest'
 complete -c ptest -n $review -l journal -d 'Read from the journal'
 complete -c ptest -n $review -l state-dir -x -a '(__fish_complete_directories)' -d 'Where the run files are'
 complete -c ptest -n '__fish_seen_subcommand_from results' -l outcome -x -d 'Only tests that ended so' \
@@ -90,10 +96,11 @@ complete -c ptest -n '__fish_seen_subcommand_from log' -l raw -d 'The bytes as t
 
 set -l compare '__fish_seen_subcommand_from diff history flaky slowest'
 complete -c ptest -n $compare -l keyword -x -d 'Only tests whose address matches'
-complete -c ptest -n $compare -s D -l directory -x -a '(__fish_complete_directories)' -d 'Read from the journal files in there'
-complete -c ptest -n $compare -l file -r -d 'Read from these journal files'
-complete -c ptest -n $compare -l namespace -x -d "Read from that namespace's journal"
-complete -c ptest -n '__fish_seen_subcommand_from diff flaky slowest' -a '(__ptest_runs)' -d Run
+set -l anywhere '__fish_seen_subcommand_from report diff history flaky slowest'
+complete -c ptest -n $anywhere -s D -l directory -x -a '(__fish_complete_directories)' -d 'Read from the journal files in there'
+complete -c ptest -n $anywhere -l file -r -d 'Read from these journal files'
+complete -c ptest -n $anywhere -l namespace -x -d "Read from that namespace's journal"
+complete -c ptest -n '__fish_seen_subcommand_from report diff flaky slowest' -a '(__ptest_runs)' -d Run
 complete -c ptest -n '__fish_seen_subcommand_from history' -f -a '(__ptest_addresses)' -d Test
 complete -c ptest -n '__fish_seen_subcommand_from diff history' -l all -d 'All of them, however many'
 complete -c ptest -n '__fish_seen_subcommand_from diff' -l earlier -x -d 'Learn from so many earlier runs what is usual'

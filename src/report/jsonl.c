@@ -54,6 +54,7 @@ static const struct {
 } field_types[] = {
         {PTEST_FIELD_ATTEMPT,       FIELD_NUMBER},
         { PTEST_FIELD_ATTEMPTS,     FIELD_NUMBER},
+        { PTEST_FIELD_AWAY,         FIELD_NUMBER},
         { PTEST_FIELD_BACKTRACE,    FIELD_TEXTS },
         { PTEST_FIELD_CAPABILITY,   FIELD_WORDS },
         { PTEST_FIELD_CORE,         FIELD_FLAG  },
@@ -79,6 +80,7 @@ static const struct {
         { PTEST_FIELD_PLANNED,      FIELD_NUMBER},
         { PTEST_FIELD_POINTS,       FIELD_POINTS},
         { PTEST_FIELD_PRESSURE,     FIELD_TEXTS },
+        { PTEST_FIELD_RUNNING,      FIELD_NUMBER},
         { PTEST_FIELD_SLOT,         FIELD_NUMBER},
         { PTEST_FIELD_START,        FIELD_NUMBER},
         { PTEST_FIELD_STDERR_SIZE,  FIELD_NUMBER},
