@@ -22,6 +22,9 @@
 #define STATUS_WORSE   1
 #define STATUS_TROUBLE 2
 
+/* Runs that are looked at for one to compare with: a suite may have been run in parts many times. */
+#define CANDIDATES_MAX 100U
+
 /* More does not fit on a screen. */
 #define ROWS_DEFAULT 20U
 
@@ -142,8 +145,8 @@ static int read_run(
         return r < 0 ? log_error_errno(r, "Failed to read %s: %m", source_get_name(source)) : 0;
 }
 
-/* What the run of this entry went on with; null: none, also if that cannot be read */
-static sd_id128_t entry_get_resumed(const DiffArguments *arguments, const HistoryEntry *entry) {
+/* The record of its start; NULL: it cannot be read */
+static Event *entry_read_started(const DiffArguments *arguments, const HistoryEntry *entry) {
         SourceOptions options = arguments->review.source;
         _cleanup_(source_freep) Source *source = NULL;
         _cleanup_(event_freep) Event *event = NULL;
@@ -152,32 +155,51 @@ static sd_id128_t entry_get_resumed(const DiffArguments *arguments, const Histor
         options.run = entry->run;
         if (source_open(&options, &source, &problem) < 0 || source_read(source, &event) <= 0 ||
             event->kind != EVENT_RUN_STARTED)
-                return SD_ID128_NULL;
-        return event->run_started.resumes;
+                return NULL;
+        return TAKE_PTR(event);
+}
+
+/* Whether it was of all tests that the later run was of */
+static bool started_has_part(const Event *started, const HistoryRun *run) {
+        const char *shard = started->run_started.shard;
+
+        return sd_id128_is_null(started->run_started.rerun_of) &&
+                        (!shard || (run->shard && strcmp(shard, run->shard) == 0));
 }
 
 /*
  * The run that a run is to be compared with: the one whose tests it ran again, else the one of its suite before it. What
- * it went on with is the same run, of which it has the results.
+ * it went on with is the same run, of which it has the results; and one that was of a part of the suite is taken only if
+ * there is no other.
  */
 static const HistoryEntry *find_before(
                 const DiffArguments *arguments, const DiffRuns *runs, const HistoryRun *run) {
         const HistoryEntries *entries = &runs->entries;
         size_t found = history_find(entries, run->rerun_of), i = history_find(entries, run->run_id);
+        const HistoryEntry *nearest = NULL;
         sd_id128_t resumed = run->resumes;
 
         if (found < entries->n_entries)
                 return entries->entries + found;
-        while (++i < entries->n_entries) {
+        for (unsigned n = 0; ++i < entries->n_entries && n < CANDIDATES_MAX;) {
                 const HistoryEntry *entry = entries->entries + i;
+                _cleanup_(event_freep) Event *started = NULL;
 
                 if (!history_entry_is_of_suite(entry, run->suite))
                         continue;
-                if (sd_id128_is_null(resumed) || history_find(entries, resumed) != i)
+                n++;
+                started = entry_read_started(arguments, entry);
+                if (!started)
+                        continue;
+                if (sd_id128_equal(started->run_id, resumed)) {
+                        resumed = started->run_started.resumes;
+                        continue;
+                }
+                if (started_has_part(started, run))
                         return entry;
-                resumed = entry_get_resumed(arguments, entry);
+                nearest = nearest ?: entry;
         }
-        return NULL;
+        return nearest;
 }
 
 static int read_before(const DiffArguments *arguments, DiffRuns *runs) {
