@@ -47,20 +47,27 @@ _ptest_addresses() {
                 sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p'
 }
 
+# Suites that are running now.
+_ptest_going() {
+        ptest status --json 2>/dev/null | sed -n 's/^      "suite": "\([^"\\]*\)".*/\1/p'
+}
+
 _ptest() {
         local cur prev words cword
-        local verbs='run list results log report diff history flaky slowest doctor help'
+        local verbs='run list results log report diff history flaky slowest status top doctor help'
         local -A options=(
                 [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
                         --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --state-dir= --help'
                 [list]='-k --tree --json --help'
                 [results]='--outcome= -k --json --journal --state-dir= --help'
-                [log]='--run= --stdout --stderr --apart --times --raw --journal --state-dir= --help'
+                [log]='--run= --live --follow --stdout --stderr --apart --times --raw --journal --state-dir= --help'
                 [report]='--quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --journal --directory= --file= --namespace= --state-dir= --help'
                 [diff]='-k --all --earlier= --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [history]='-k --runs= --run= --all --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [flaky]='-k --runs= --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [slowest]='-k --number= --by= --json --journal --directory= --file= --namespace= --state-dir= --help'
+                [status]='--json --help'
+                [top]='--delay= --count= --help'
                 [doctor]='--backend= --json --help'
         )
 
@@ -83,6 +90,9 @@ _ptest() {
                 ;;
         --run)
                 mapfile -t COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
+                return
+                ;;
+        --delay | -d | --count)
                 return
                 ;;
         --by)
@@ -148,6 +158,14 @@ _ptest() {
                 # Suite files, test modules, and directories of all kinds.
                 _filedir '@(suite|so)'
                 mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_suites)" -- "$cur")
+                ;;
+        status | top)
+                mapfile -t COMPREPLY < <(compgen -W "$(_ptest_going)" -- "$cur")
+                ;;
+        log)
+                [[ ${words[*]} == *\ --live* || ${words[*]} == *\ --follow* ]] || return
+                mapfile -t COMPREPLY < <(compgen -W "$(ptest status --json 2>/dev/null | sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p')" -- "$cur")
+                __ltrim_colon_completions "$cur"
                 ;;
         help)
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")

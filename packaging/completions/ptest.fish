@@ -29,7 +29,7 @@ function __ptest_addresses
     ptest history --json --runs=1 $where '*' 2>/dev/null | string replace -rf '.*"address": "([^"\\\\]*)".*' '$1'
 end
 
-set -l verbs run list results log report diff history flaky slowest doctor help
+set -l verbs run list results log report diff history flaky slowest status top doctor help
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ptest -n $no_verb -f -a run -d 'Run suites and judge them'
@@ -41,6 +41,8 @@ complete -c ptest -n $no_verb -f -a diff -d 'Compare a run with the one before i
 complete -c ptest -n $no_verb -f -a history -d 'Print how tests ended in many runs'
 complete -c ptest -n $no_verb -f -a flaky -d 'Print tests that cannot be relied on'
 complete -c ptest -n $no_verb -f -a slowest -d "Print where a run's time went"
+complete -c ptest -n $no_verb -f -a status -d 'Print what is running now'
+complete -c ptest -n $no_verb -f -a top -d 'Show what is running, again and again'
 complete -c ptest -n $no_verb -f -a doctor -d 'Print what this machine can hold'
 complete -c ptest -n $no_verb -f -a help -d 'Explain a verb'
 complete -c ptest -n $no_verb -f -l version -d 'Print the version'
@@ -88,6 +90,11 @@ complete -c ptest -n $review -l state-dir -x -a '(__fish_complete_directories)' 
 complete -c ptest -n '__fish_seen_subcommand_from results' -l outcome -x -d 'Only tests that ended so' \
     -a 'bad pass fail skip xfail xpass error timeout crash oom lost not-run'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l run -x -a 'last (__ptest_suites)' -d 'Of which run'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l live -d 'Of a test that is running, so far'
+complete -c ptest -n '__fish_seen_subcommand_from log' -s f -l follow -d 'The same until it ends'
+complete -c ptest -n '__fish_seen_subcommand_from status' -f -l json -d 'For machines'
+complete -c ptest -n '__fish_seen_subcommand_from top' -f -s d -l delay -x -d 'Between two looks'
+complete -c ptest -n '__fish_seen_subcommand_from top' -f -s n -l count -x -d 'End after so many looks'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l stdout -d 'Only standard output'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l stderr -d 'Only standard error'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l apart -d 'One stream after the other'
