@@ -13,38 +13,68 @@ _ptest_suites() {
         done <<<"${PTEST_SUITE_PATH:-$dirs}:"
 }
 
-# What the verbs take that look at runs: words, suites that were run, and the begins of ids.
-_ptest_runs() {
-        local file id
-
-        printf '%s\n' last last-1
-        for file in /var/lib/ptest/runs/*.export* "${XDG_STATE_HOME:-$HOME/.local/state}"/ptest/runs/*.export*; do
-                file=${file##*/}
-                file=${file%.export*}
-                id=${file##*-}
-                [[ ${#id} -eq 32 ]] && printf '%s\n' "${file%-*}" "${id:0:8}"
-        done | sort -u
-}
-
-# The addresses of the latest run, at most 10,000; where the command line says that runs are.
-_ptest_addresses() {
+# Where the command line says that runs are, to the array "where"; and which run, to "run".
+_ptest_where() {
         local i
-        local -a where=()
 
+        where=()
+        run=
         # bash makes three words of an option with its value.
         for ((i = 2; i < cword; i++)); do
                 case ${words[i]} in
-                --journal | --state-dir=*)
+                --journal | --state-dir=* | --directory=* | --file=* | --namespace=*)
                         where+=("${words[i]}")
                         ;;
-                --state-dir)
+                --run=*)
+                        run=${words[i]#--run=}
+                        ;;
+                --state-dir | --directory | --file | --namespace | --run)
+                        local option=${words[i]}
+
                         [[ ${words[i + 1]} == = ]] && ((i++))
-                        where+=("--state-dir=${words[i + 1]}")
+                        ((++i < cword)) || break
+                        if [[ $option == --run ]]; then
+                                run=${words[i]}
+                        else
+                                where+=("$option=${words[i]}")
+                        fi
                         ;;
                 esac
         done
-        ptest history --json --runs=1 "${where[@]}" '*' 2>/dev/null |
-                sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p'
+}
+
+# What the verbs take that look at runs: words, suites that were run, and the begins of ids.
+_ptest_runs() {
+        local file id run state
+        local -a where dirs=(/var/lib/ptest "${XDG_STATE_HOME:-$HOME/.local/state}/ptest")
+
+        _ptest_where
+        for state in "${where[@]}"; do
+                [[ $state == --state-dir=* ]] && dirs=("${state#*=}")
+        done
+        printf '%s\n' last last-1
+        for state in "${dirs[@]}"; do
+                for file in "$state"/runs/*.export*; do
+                        file=${file##*/}
+                        file=${file%.export*}
+                        id=${file##*-}
+                        [[ ${#id} -eq 32 ]] && printf '%s\n' "${file%-*}" "${id:0:8}"
+                done
+        done | sort -u
+}
+
+# Suites that were run
+_ptest_recorded_suites() {
+        _ptest_runs | grep -Evx 'last(-1)?|[0-9a-f]{8}'
+}
+
+# The addresses of the run that the command line names, or of the latest one.
+_ptest_addresses() {
+        local run
+        local -a where
+
+        _ptest_where
+        ptest results --addresses "${where[@]}" ${run:+"$run"} 2>/dev/null
 }
 
 # Suites that are running now.
@@ -52,15 +82,25 @@ _ptest_going() {
         ptest status --json 2>/dev/null | sed -n 's/^      "suite": "\([^"\\]*\)".*/\1/p'
 }
 
+_ptest_complete_address() {
+        local address
+
+        while IFS= read -r address; do
+                [[ $address == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$address")")
+        done < <(_ptest_addresses)
+        __ltrim_colon_completions "$cur"
+}
+
 _ptest() {
         local cur prev words cword
-        local verbs='run list results log report diff history flaky slowest status top doctor help'
+        local verbs='run list runs results log report diff history flaky slowest status top doctor help'
         local -A options=(
                 [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
-                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --state-dir= --help'
+                        --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --state-dir= --keep-runs= --help'
                 [list]='-k --tree --json --help'
-                [results]='--outcome= -k --json --journal --state-dir= --help'
-                [log]='--run= --live --follow --stdout --stderr --apart --times --raw --journal --state-dir= --help'
+                [runs]='--number= --quiet --json --journal --directory= --file= --namespace= --state-dir= --help'
+                [results]='--outcome= --mark= -k --sort= --addresses --json --journal --directory= --file= --namespace= --state-dir= --help'
+                [log]='--run= --attempt= --live --follow --stdout --stderr --apart --times --raw --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [report]='--quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --journal --directory= --file= --namespace= --state-dir= --help'
                 [diff]='-k --all --earlier= --json --journal --directory= --file= --namespace= --state-dir= --help'
                 [history]='-k --runs= --run= --all --json --journal --directory= --file= --namespace= --state-dir= --help'
@@ -88,6 +128,14 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -W 'bad pass fail skip xfail xpass error timeout crash oom lost not-run' -- "$cur")
                 return
                 ;;
+        --mark)
+                mapfile -t COMPREPLY < <(compgen -W 'slow flaky leaky dirty' -- "$cur")
+                return
+                ;;
+        --sort)
+                mapfile -t COMPREPLY < <(compgen -W 'time cpu memory' -- "$cur")
+                return
+                ;;
         --run)
                 mapfile -t COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
                 return
@@ -99,7 +147,7 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -W 'time cpu memory' -- "$cur")
                 return
                 ;;
-        --earlier | --runs | --number | --namespace | -n)
+        --earlier | --runs | --number | --namespace | --attempt | --keep-runs | -n)
                 return
                 ;;
         --file)
@@ -163,28 +211,25 @@ _ptest() {
                 mapfile -t COMPREPLY < <(compgen -W "$(_ptest_going)" -- "$cur")
                 ;;
         log)
-                [[ ${words[*]} == *\ --live* || ${words[*]} == *\ --follow* ]] || return
-                mapfile -t COMPREPLY < <(compgen -W "$(ptest status --json 2>/dev/null | sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p')" -- "$cur")
-                __ltrim_colon_completions "$cur"
+                if [[ ${words[*]} == *\ --live* || ${words[*]} == *\ --follow* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -W "$(ptest status --json 2>/dev/null | sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p')" -- "$cur")
+                        __ltrim_colon_completions "$cur"
+                else
+                        _ptest_complete_address
+                fi
                 ;;
         help)
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
                 ;;
-        results)
-                _filedir export
-                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "last $(_ptest_suites)" -- "$cur")
+        runs)
+                mapfile -t COMPREPLY < <(compgen -W "$(_ptest_recorded_suites)" -- "$cur")
                 ;;
-        report | diff | flaky | slowest)
+        results | report | diff | flaky | slowest)
                 _filedir '@(export|zst|journal)'
                 mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
                 ;;
         history)
-                local address
-
-                while IFS= read -r address; do
-                        [[ $address == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$address")")
-                done < <(_ptest_addresses)
-                __ltrim_colon_completions "$cur"
+                _ptest_complete_address
                 ;;
         esac
 } &&

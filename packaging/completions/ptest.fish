@@ -23,17 +23,19 @@ function __ptest_runs
     end | sort -u
 end
 
-# The addresses of the latest run, at most 10,000; where the command line says that runs are.
+# The addresses of the run that the command line names, or of the latest one.
 function __ptest_addresses
-    set -l where (string match -r -- '^--state-dir=.*|^--journal$' (commandline -opc))
-    ptest history --json --runs=1 $where '*' 2>/dev/null | string replace -rf '.*"address": "([^"\\\\]*)".*' '$1'
+    set -l where (string match -r -- '^--(?:state-dir|directory|file|namespace)=.*|^--journal$' (commandline -opc))
+    set -l run (string replace -rf -- '^--run=' '' (commandline -opc))
+    ptest results --addresses $where $run 2>/dev/null
 end
 
-set -l verbs run list results log report diff history flaky slowest status top doctor help
+set -l verbs run list runs results log report diff history flaky slowest status top doctor help
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ptest -n $no_verb -f -a run -d 'Run suites and judge them'
 complete -c ptest -n $no_verb -f -a list -d "Print the addresses of a suite's tests"
+complete -c ptest -n $no_verb -f -a runs -d 'List the runs that were recorded'
 complete -c ptest -n $no_verb -f -a results -d 'Print how a run went'
 complete -c ptest -n $no_verb -f -a log -d 'Print what a test wrote'
 complete -c ptest -n $no_verb -f -a report -d 'Make the reports of a run again'
@@ -50,7 +52,7 @@ complete -c ptest -l help -d 'Print the options'
 
 complete -c ptest -n '__fish_seen_subcommand_from run list' -a '(__ptest_suites)' -d Suite
 complete -c ptest -n '__fish_seen_subcommand_from run list results diff history flaky slowest' -s k -x -d 'Tests whose address matches'
-complete -c ptest -n '__fish_seen_subcommand_from list results diff history flaky slowest doctor' -l json -d 'For machines'
+complete -c ptest -n '__fish_seen_subcommand_from list runs results log diff history flaky slowest doctor' -l json -d 'For machines'
 complete -c ptest -n '__fish_seen_subcommand_from list' -l tree -d 'With the contexts that tests are in'
 complete -c ptest -n '__fish_seen_subcommand_from help' -f -a "$verbs"
 
@@ -83,13 +85,20 @@ complete -c ptest -n $reports -l yocto -r -d 'Write a log as that of ptest-runne
 complete -c ptest -n $reports -l github -d 'Annotations for GitHub'
 complete -c ptest -n $reports -l html -r -d 'Write a page to look at in a browser'
 complete -c ptest -n $run -l state-dir -x -a '(__fish_complete_directories)' -d 'Keep records there'
+complete -c ptest -n $run -l keep-runs -x -d 'Keep records of so many runs of the suite, or of so much'
 
-set -l review '__fish_seen_subcommand_from results log report diff history flaky slowest'
+set -l review '__fish_seen_subcommand_from runs results log report diff history flaky slowest'
 complete -c ptest -n $review -l journal -d 'Read from the journal'
 complete -c ptest -n $review -l state-dir -x -a '(__fish_complete_directories)' -d 'Where the run files are'
 complete -c ptest -n '__fish_seen_subcommand_from results' -l outcome -x -d 'Only tests that ended so' \
     -a 'bad pass fail skip xfail xpass error timeout crash oom lost not-run'
-complete -c ptest -n '__fish_seen_subcommand_from log' -l run -x -a 'last (__ptest_suites)' -d 'Of which run'
+complete -c ptest -n '__fish_seen_subcommand_from results' -l mark -x -a 'slow flaky leaky dirty' -d 'Only tests with one of these marks'
+complete -c ptest -n '__fish_seen_subcommand_from results' -l sort -x -a 'time cpu memory' -d 'The largest first'
+complete -c ptest -n '__fish_seen_subcommand_from results' -l addresses -d 'Only the addresses'
+complete -c ptest -n '__fish_seen_subcommand_from runs' -f -s n -l number -x -d 'Only the latest runs'
+complete -c ptest -n '__fish_seen_subcommand_from runs' -f -s q -l quiet -d 'Only the ids'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l run -x -a '(__ptest_runs)' -d 'Of which run'
+complete -c ptest -n '__fish_seen_subcommand_from log' -l attempt -x -d 'Which attempt at the test'
 complete -c ptest -n '__fish_seen_subcommand_from log' -l live -d 'Of a test that is running, so far'
 complete -c ptest -n '__fish_seen_subcommand_from log' -s f -l follow -d 'The same until it ends'
 complete -c ptest -n '__fish_seen_subcommand_from status' -f -l json -d 'For machines'
@@ -103,12 +112,12 @@ complete -c ptest -n '__fish_seen_subcommand_from log' -l raw -d 'The bytes as t
 
 set -l compare '__fish_seen_subcommand_from diff history flaky slowest'
 complete -c ptest -n $compare -l keyword -x -d 'Only tests whose address matches'
-set -l anywhere '__fish_seen_subcommand_from report diff history flaky slowest'
+set -l anywhere '__fish_seen_subcommand_from runs results log report diff history flaky slowest'
 complete -c ptest -n $anywhere -s D -l directory -x -a '(__fish_complete_directories)' -d 'Read from the journal files in there'
 complete -c ptest -n $anywhere -l file -r -d 'Read from these journal files'
 complete -c ptest -n $anywhere -l namespace -x -d "Read from that namespace's journal"
-complete -c ptest -n '__fish_seen_subcommand_from report diff flaky slowest' -a '(__ptest_runs)' -d Run
-complete -c ptest -n '__fish_seen_subcommand_from history' -f -a '(__ptest_addresses)' -d Test
+complete -c ptest -n '__fish_seen_subcommand_from results report diff flaky slowest' -a '(__ptest_runs)' -d Run
+complete -c ptest -n '__fish_seen_subcommand_from history log' -f -a '(__ptest_addresses)' -d Test
 complete -c ptest -n '__fish_seen_subcommand_from diff history' -l all -d 'All of them, however many'
 complete -c ptest -n '__fish_seen_subcommand_from diff' -l earlier -x -d 'Learn from so many earlier runs what is usual'
 complete -c ptest -n '__fish_seen_subcommand_from history flaky' -s n -l runs -x -d 'Look at the latest runs'
