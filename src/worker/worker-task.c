@@ -199,7 +199,11 @@ static int worker_on_module_finished(ModulesResult *finished, void *userdata) {
         assert(worker->tasks.n_begun > 0);
         assert(task->id == finished->id);
         if (task->role == PTEST_ROLE_TEST) {
-                r = leaks_judge((LeakPolicy)task->test->limits.leaks, finished->result);
+                /* Who ran out of time was not left any to clean up: that is no leak, as of a program. */
+                const bool had_time = finished->result->outcome != PTEST_OUTCOME_TIMEOUT;
+
+                r = leaks_judge(had_time ? (LeakPolicy)task->test->limits.leaks : LEAKS_IGNORE,
+                                finished->result);
                 if (r >= 0 && task->test->should_fail)
                         r = worker_expect_failure(finished->result);
                 if (r < 0)
