@@ -3,7 +3,7 @@
 
 plain: ptest's rows on the plain backend. box, vm: its rows on scopes, run inside of such a machine. others: what other
 runners make of the same programs; that is observed and asserted of none. $PTEST_TESTS_MESON is the build directory that has
-the programs; results go there too, see table.py.
+the programs; results go there too, see table.py. `tests/run torture` runs all four and makes the table, logs/torture.md.
 """
 
 import os

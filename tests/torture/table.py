@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""table.py: what was observed in all parts of the matrix, as a table in Markdown. $PTEST_TESTS_MESON as for run.py."""
+"""table.py: what was observed in all parts of the matrix, as a table in Markdown. $PTEST_TESTS_MESON as for run.py.
+
+`tests/run torture` runs all parts and writes it to logs/torture.md in its build directory. README.md has a copy: make it anew on
+a machine that does nothing else, when a row, a runner or a time limit has changed.
+"""
 
 import results
 from rows import COMMON_ROWS
