@@ -190,6 +190,8 @@ static int past_take_found(Past *past, size_t run, const Event *event) {
 }
 
 static int past_take(Past *past, size_t run, Event *event, sd_id128_t *resumes) {
+        if (run == 0)
+                past->last_usec = event->time_usec;
         switch (event->kind) {
         case EVENT_RUN_STARTED:
                 return past_take_started(past, run, event, resumes);

@@ -41,7 +41,8 @@ typedef struct Past {
         char *suite;
         char *command, *working_directory, *seed, *shard; /* NULL: not recorded */
         sd_id128_t rerun_of;
-        bool alive; /* its coordinator is still at it */
+        uint64_t last_usec; /* CLOCK_REALTIME of its last record */
+        bool alive;         /* its coordinator is still at it */
         bool found_known; /* what tests have found is carried over with them; the caller\'s, before past_next() */
         Verdict verdict; /* VERDICT_INVALID: it did not come to one */
         char **contexts; /* that had a fixture that failed */

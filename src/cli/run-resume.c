@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -53,7 +54,8 @@ static int resume_find_auto(
                 past_done(past);
                 return 0;
         }
-        if (past_count_fruitless(past) >= RESUME_FRUITLESS_MAX) {
+        if (past_count_fruitless(past) >= RESUME_FRUITLESS_MAX &&
+            usec_add(past->last_usec, RESUME_FRUITLESS_USEC) > clock_realtime()) {
                 log_error("The last %zu runs of %s died without a result, the last one is %s: not begun again",
                           past_count_fruitless(past),
                           past->suite,

@@ -14,7 +14,9 @@
  */
 
 /* Runs that died in a row without a result before --resume=auto takes it for a reason to stop. */
-#define RESUME_FRUITLESS_MAX 3U
+#define RESUME_FRUITLESS_MAX  3U
+/* If the last one died just now: somebody who comes later is to have another try. */
+#define RESUME_FRUITLESS_USEC USEC_PER_MINUTE
 
 /* Nothing in *ret: it is to begin anew. 1: nothing is to be run; *ret_status. Negative: wrong use. All is told. */
 int run_resume_find(Past *ret, const RunOptions *options, const Suite *suite, int *ret_status);

@@ -15,6 +15,7 @@ import stuck_modules  # noqa: E402,F401
 import orphans  # noqa: E402,F401
 import reports_from_journal  # noqa: E402,F401
 import services  # noqa: E402,F401
+import resumed_services  # noqa: E402,F401
 import users  # noqa: E402,F401
 import bus_trouble  # noqa: E402,F401
 import politeness  # noqa: E402,F401
