@@ -18,6 +18,7 @@ typedef struct OutputPrinter {
         const HtmlOutputLimits *limits;
         uint64_t total; /* bytes that are to be shown, all in all */
         uint64_t at;    /* of these */
+        bool both;      /* streams have something: stderr is marked */
         uint64_t hidden_lines, hidden_bytes;
 } OutputPrinter;
 
@@ -43,8 +44,9 @@ static void add_gap(Buffer *html, uint64_t bytes, uint64_t lines, const char *wh
         buffer_addf(html, " bytes %s ⋯</span>", what);
 }
 
-static void add_line(Buffer *html, const OutputLine *line) {
-        buffer_add_string(html, line->err ? "<span class=\"err\">" : "");
+static void add_line(Buffer *html, const OutputLine *line, bool marked) {
+        marked = marked && line->err;
+        buffer_add_string(html, marked ? "<span class=\"err\">" : "");
         if (line->gap) {
                 add_gap(html, line->size, 0, "were not kept");
         } else if (line->size <= LINE_MAX + LINE_END_MAX) {
@@ -57,7 +59,7 @@ static void add_line(Buffer *html, const OutputLine *line) {
                 add_gap(html, tail - head, 0, "of this line left out");
                 html_add_text(html, line->data + tail, line->size - tail);
         }
-        buffer_add_string(html, line->err ? "</span>\n" : "\n");
+        buffer_add_string(html, marked ? "</span>\n" : "\n");
 }
 
 static void printer_end_hidden(OutputPrinter *printer) {
@@ -79,7 +81,7 @@ static int printer_on_line(const OutputLine *line, void *userdata) {
         if (printer->at <= limits->head || begin + limits->tail >= printer->total ||
             printer->total <= limits->head + limits->tail) {
                 printer_end_hidden(printer);
-                add_line(printer->html, line);
+                add_line(printer->html, line, printer->both);
         } else {
                 printer->hidden_lines++;
                 printer->hidden_bytes += line->size;
@@ -100,7 +102,7 @@ static void add_title(Buffer *html, const Result *result) {
 
 void html_output_add(Buffer *html, const Result *result, const HtmlOutputLimits *limits) {
         OutputPrinter printer = { .limits = limits };
-        size_t begin = html->size;
+        Result shown = *result; /* owns nothing */
 
         if (result->out.size == 0 && result->err.size == 0)
                 return;
@@ -113,15 +115,19 @@ void html_output_add(Buffer *html, const Result *result, const HtmlOutputLimits 
                                 " bytes; the page has no room for more output. The command below shows it.</p>\n");
                 return;
         }
-        /* An order that is broken is none, and then the lines are told without it. */
-        if (output_order_for_each_line(result, printer_on_line, &printer) < 0)
-                return;
-        printer = (OutputPrinter){ .html = html, .limits = limits, .total = printer.at };
-        buffer_add_string(html, "<pre class=\"output\" tabindex=\"0\">");
-        /* HTML drops a newline that follows <pre>. */
-        if (html->size > begin)
-                buffer_add_string(html, "\n");
-        (void)output_order_for_each_line(result, printer_on_line, &printer);
+        /* An order that is broken is none. */
+        if (output_order_for_each_line(&shown, printer_on_line, &printer) < 0) {
+                shown.order = NULL;
+                printer.at = 0;
+                (void)output_order_for_each_line(&shown, printer_on_line, &printer);
+        }
+        printer = (OutputPrinter){ .html = html,
+                                   .limits = limits,
+                                   .total = printer.at,
+                                   .both = result->out.size > 0 && result->err.size > 0 };
+        /* HTML drops the newline that follows <pre>, and no other. */
+        buffer_add_string(html, "<pre class=\"output\" tabindex=\"0\">\n");
+        (void)output_order_for_each_line(&shown, printer_on_line, &printer);
         printer_end_hidden(&printer);
         buffer_add_string(html, "</pre>\n");
 }

@@ -197,6 +197,26 @@ START_TEST(output_keeps_head_and_tail_and_counts_the_rest)
 }
 END_TEST
 
+START_TEST(output_with_a_broken_order_is_shown)
+{
+        const HtmlOutputLimits limits = { .head = 100, .tail = 100 };
+        Buffer html = {};
+        Result *result;
+        char *s;
+
+        ck_assert_int_eq(result_new("t", &result), 0);
+        result->out.data = strdup("one\n");
+        result->err.data = strdup("two\n");
+        result->out.size = result->out.total = result->err.size = result->err.total = 4;
+        result->order = strdup("o2 x y");
+        html_output_add(&html, result, &limits);
+        s = buffer_take_string(&html);
+        ck_assert_ptr_nonnull(strstr(s, "one\n<span class=\"err\">two</span>\n</pre>"));
+        free(s);
+        result_free(result);
+}
+END_TEST
+
 START_TEST(output_cuts_long_lines)
 {
         const HtmlOutputLimits limits = { .head = 10000, .tail = 10000 };
@@ -446,6 +466,7 @@ int main(void) {
         tcase_add_test(tcase, spool_gives_back_what_was_added);
         tcase_add_test(tcase, ranking_has_the_largest_and_keeps_the_first_of_equals);
         tcase_add_test(tcase, output_keeps_head_and_tail_and_counts_the_rest);
+        tcase_add_test(tcase, output_with_a_broken_order_is_shown);
         tcase_add_test(tcase, output_cuts_long_lines);
         tcase_add_test(tcase, page_has_each_test_and_a_card_for_what_failed);
         tcase_add_test(tcase, page_has_a_strip_of_the_runs_before);

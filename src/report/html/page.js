@@ -379,7 +379,7 @@
                 if (fold)
                         fold.open = true;
                 target.firstElementChild.focus({ preventScroll: true });
-                target.scrollIntoView({ block: "nearest" });
+                target.scrollIntoView({ block: "nearest", behavior: "instant" });
         }
 
         function step(by) {
