@@ -29,6 +29,9 @@
 /* CLOCK_REALTIME of the event itself, as the coordinator saw it */
 #define PTEST_FIELD_TIME   "PTEST_TIME_USEC"
 
+/* In every record of a run file, and there only: its last field, a checksum of the bytes before it */
+#define PTEST_FIELD_CHECKSUM "PTEST_CHECKSUM"
+
 /* Run started */
 #define PTEST_FIELD_DESCRIPTION "PTEST_DESCRIPTION"
 #define PTEST_FIELD_VERSION     "PTEST_VERSION"

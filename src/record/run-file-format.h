@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "ptest/journal.h"
+
 /*
  * How a run file looks when it is closed and compressed
  *
@@ -32,4 +34,4 @@
 #define RUN_FILE_UNFINISHED_SUFFIX ".new"
 
 /* The last field of each entry: entry_sum_get() of what stands before it, 16 hexadecimal digits */
-#define RUN_FILE_CHECKSUM_FIELD "PTEST_CHECKSUM"
+#define RUN_FILE_CHECKSUM_FIELD PTEST_FIELD_CHECKSUM

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from behaviour import behaviour, eventually
-from program import PATIENCE, PTEST, Run, ptest, run, shell, tests
+from program import MESSAGE_IDS, PATIENCE, PTEST, Run, ptest, run, shell, tests
 from surroundings import needs_root
 
 MIXED = tests(3) + shell("bad", "echo wrong; exit 1") + shell("leaver", "sleep 1000 & exit 0") + shell("skipped", "exit 77")
@@ -246,3 +246,31 @@ def completion_of_bash_names_runs_and_addresses():
         assert "runs" in complete("ptest", "ru")
         assert complete("ptest", "runs", "--num") == ["--number="]
         assert complete("ptest", "results", "--mark", "l") == ["leaky"]
+
+
+def documented_fields():
+    """What the table in ptest.journal(7) says: field to the entries that have it."""
+    page = (Path(__file__).resolve().parents[2] / "packaging" / "man" / "ptest.journal.7.scd").read_text()
+    groups = {"results": ["test finished", "attempt finished", "fixture failed"],
+              "workers": ["worker started", "worker stopped", "worker stuck", "worker lost"]}
+    return {field: [kind for word in entries.split(", ") for kind in groups.get(word, [word])]
+            for field, entries in re.findall(r"^\|  _(PTEST_[A-Z_]+)_\n:  .*\n:  (.*)$", page, re.MULTILINE)}
+
+
+@behaviour
+def records_have_the_fields_that_the_manual_says():
+    documented = documented_fields()
+    kinds = {value: name.lower().replace("_", " ") for name, value in MESSAGE_IDS.items()}
+    suite = ("[Suite]\n" + MIXED + shell("slow", "sleep 60", "TimeoutSec=200ms\n") + "[Context ctx]\nSetUp=/bin/false\n"
+             + shell("inside", "true", "Context=ctx\n"))
+    seen = set()
+    with run(suite=suite, options=["--retries=1", "--shuffle=7"]) as it:
+        for record in it.records:
+            kind = kinds[record["MESSAGE_ID"].decode()]
+            seen.add(kind)
+            for name in record:
+                if not name.startswith("PTEST_"):
+                    continue
+                assert documented[name][0] == "all" or kind in documented[name], (name, kind)
+    assert {"run started", "run finished", "test finished", "attempt finished", "fixture failed",
+            "worker started", "worker stopped"} <= seen, seen
