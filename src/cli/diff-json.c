@@ -15,7 +15,7 @@ static json_t *json_from_kinds(unsigned kinds) {
         return array;
 }
 
-static json_t *json_from_counts(const Diff *diff) {
+static json_t *json_from_kind_counts(const Diff *diff) {
         json_t *object = json_object();
 
         for (DiffKind kind = 0; kind < DIFF_KIND_MAX; kind++)
@@ -66,7 +66,7 @@ int diff_print_json(const Diff *diff, const HistoryRun *earlier, size_t n_earlie
         if (r >= 0)
                 r = json_print(",\n\"worse\": ", json_boolean(diff_is_worse(diff)));
         if (r >= 0)
-                r = json_print(",\n\"counts\": ", json_from_counts(diff));
+                r = json_print(",\n\"counts\": ", json_from_kind_counts(diff));
         if (r < 0)
                 return r;
         fputs(",\n\"tests\": [", stdout);

@@ -10,6 +10,7 @@
 
 /* A strip of more leaves no room for the addresses. */
 #define STRIP_COLUMNS_MAX 40U
+#define COLUMNS_WITH_IDS  100U
 
 /* ---- For people ---- */
 
@@ -43,10 +44,17 @@ static void add_strip(
                 buffer_fill(text, ' ', strlen("runs") - columns);
 }
 
+/* Below, the ids of runs leave their place to the addresses. */
+static bool style_has_room_for_ids(const Style *style) {
+        return !style->tty || style_get_columns(STDOUT_FILENO) >= COLUMNS_WITH_IDS;
+}
+
 static void add_seen(const Flaky *flaky, size_t number, const Style *style, Buffer *text) {
         const FlakyRun *run = flaky->runs + number - 1;
 
         text_add_when(text, run->started_usec);
+        if (!style_has_room_for_ids(style))
+                return;
         buffer_add_string(text, "  ");
         text_add_run_id(style, text, STYLE_DIM, run->run_id);
 }
@@ -54,17 +62,17 @@ static void add_seen(const Flaky *flaky, size_t number, const Style *style, Buff
 static size_t get_strip_columns(const Flaky *flaky, const Style *style) {
         size_t columns = MIN(flaky->n_runs, STRIP_COLUMNS_MAX);
 
-        return style->tty ? MIN(columns, style_get_columns(STDOUT_FILENO) / 4) : columns;
+        return style->tty ? MIN(columns, style_get_columns(STDOUT_FILENO) / 5) : columns;
 }
 
 static int print_flaky(const Flaky *flaky, const Style *style, size_t columns, Buffer *text) {
         buffer_addf(text,
-                    "\n%5s  %7s  %5s  %-16s  %-8s  %-*s  %s\n",
+                    "\n%5s  %7s  %5s  %-16s%s  %-*s  %s\n",
                     "rate",
                     "bad",
                     "again",
                     "last seen",
-                    "in run",
+                    style_has_room_for_ids(style) ? "  in run  " : "",
                     (int)MAX(columns, strlen("runs")),
                     "runs",
                     "address");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "basic/text.h"
+#include "cli/results-json.h"
 
 json_t *json_from_text(const char *text) {
         _cleanup_free_ char *escaped = NULL;
@@ -79,17 +80,6 @@ json_t *json_from_flakiness(const Flakiness *flakiness) {
                         (json_int_t)flakiness->n_marked,
                         "changes",
                         (json_int_t)flakiness->n_changes);
-}
-
-static json_t *json_from_counts(const Tally *tally) {
-        json_t *object = json_object();
-
-        for (Outcome outcome = 0; outcome < PTEST_OUTCOME_MAX; outcome++)
-                json_object_set_new(
-                                object,
-                                outcome_to_string(outcome),
-                                json_integer((json_int_t)tally->count[outcome]));
-        return object;
 }
 
 json_t *json_from_history_run(const HistoryRun *run) {
