@@ -337,9 +337,7 @@ static int run_execute(Run *run, Verdict *ret) {
         r = run_reports_new(&run->options.reports, &run->reports);
         if (r >= 0)
                 r = run_reports_set_history(
-                                run->reports,
-                                &(SourceOptions){},
-                                recorder_get_path(run->recorder));
+                                run->reports, &(SourceOptions){}, recorder_get_path(run->recorder));
         if (r < 0)
                 return r;
         r = run_coordinate(run, run_id, ret);
