@@ -95,7 +95,7 @@ _ptest() {
         local cur prev words cword
         local verbs='run list runs results log report diff history flaky slowest status top doctor help'
         local -A options=(
-                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --keep-failed --memory-max= --isolation= --stuck-report=
+                [run]='--jobs= --keyword= --timeout= --timeout-multiplier= --fail-fast --retries= --flaky= --repeat= --until-fail --rerun --resume --shuffle --shard= --shard-by= --keep-failed --memory-max= --isolation= --stuck-report=
                         --recycle-after= --recycle-memory= --worker-set-up= --backend= --user= --allow-degraded --allow-no-tests --quiet --verbose --color= --junit= --tap --jsonl= --subunit= --yocto= --html= --github --state-dir= --keep-runs= --help'
                 [list]='-k --tree --json --help'
                 [runs]='--number= --quiet --json --journal --directory= --file= --namespace= --state-dir= --help'
@@ -122,6 +122,22 @@ _ptest() {
         case $prev in
         --backend)
                 mapfile -t COMPREPLY < <(compgen -W 'auto system user plain' -- "$cur")
+                return
+                ;;
+        --flaky)
+                mapfile -t COMPREPLY < <(compgen -W 'pass fail' -- "$cur")
+                return
+                ;;
+        --rerun)
+                mapfile -t COMPREPLY < <(compgen -W 'failed not-passed outstanding' -- "$cur")
+                return
+                ;;
+        --resume)
+                mapfile -t COMPREPLY < <(compgen -W "auto $(_ptest_runs)" -- "$cur")
+                return
+                ;;
+        --shard-by)
+                mapfile -t COMPREPLY < <(compgen -W 'hash duration' -- "$cur")
                 return
                 ;;
         --outcome)
