@@ -13,6 +13,7 @@ import scopes  # noqa: E402,F401
 import contexts_in_scopes  # noqa: E402,F401
 import stuck_modules  # noqa: E402,F401
 import orphans  # noqa: E402,F401
+import pausing  # noqa: E402,F401
 import reports_from_journal  # noqa: E402,F401
 import services  # noqa: E402,F401
 import resumed_services  # noqa: E402,F401

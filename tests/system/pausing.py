@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Ctrl-Z where tests have cgroups: they are frozen, and a service manager waits."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from behaviour import behaviour, eventually
+from long_run import LONG, LongRun
+from program import PTEST, process_command, shell, tests, text
+from systemd import Service, assert_nothing_is_left_of, cgroup_of, journal, output, units
+
+# Counts what it is told of being stopped and continued, and takes about two seconds of its own time.
+NOTICES = ("trap 'echo noticed' CONT; touch $MARKS/long1; i=0; while [ $i -lt 20 ]; do i=$((i+1)); sleep 0.1; done; "
+           "touch $MARKS/long2")
+
+
+def state(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def pause(pid):
+    os.kill(pid, signal.SIGTSTP)
+    eventually(lambda: state(pid) == "T", 20, "the coordinator is stopped")
+
+
+def shells(it):
+    return [pid for pid in it.processes() if "/bin/sh -c" in process_command(pid)]
+
+
+def is_frozen(pid):
+    return "frozen 1" in Path(f"/sys/fs/cgroup{cgroup_of(pid)}/cgroup.events").read_text()
+
+
+@behaviour
+def paused_test_in_a_cgroup_is_frozen_and_does_not_notice():
+    with LongRun(suite=shell("counts", NOTICES, "TimeoutSec=5\nGraceSec=100ms"), backend="system", name="frozen") as it:
+        it.until_marked("long1")
+        asked = subprocess.run([PTEST, "status", "--json", "frozen"], stdout=subprocess.PIPE, check=True,
+                               env={**os.environ, "RUNTIME_DIRECTORY": f"{it.scratch}/runtime"})
+        run, = json.loads(asked.stdout)["runs"]
+        slot = [s for s in run["slots"] if s["running"]][0]
+        assert slot["unit"].startswith("ptest-frozen-") and slot["running"]["memory"] > 0, slot
+        pause(it.pid)
+        assert shells(it) and all(is_frozen(pid) and state(pid) != "T" for pid in shells(it)), shells(it)
+        time.sleep(6)
+        os.kill(it.pid, signal.SIGCONT)
+        it.wait()
+        assert it.outcomes == {"counts": "pass"}, (it.outcomes, it.reason("counts"))
+        assert "noticed" not in text(it.results["counts"], "PTEST_STDOUT")
+        assert int(text(it.results["counts"], "PTEST_DURATION_USEC")) < 5e6
+        assert [text(e, "PTEST_RUNNING") for e in it.records_of("RUN_PAUSED")] == ["1"]
+        it.assert_nothing_is_left()
+        assert_nothing_is_left_of("frozen")
+
+
+@behaviour
+def SIGKILL_while_tests_are_frozen_leaves_nothing():
+    leaver = shell("leaver", "(setsid sleep 1000 &); touch $MARKS/leaver; sleep 1000", "Priority=1")
+    with LongRun(suite=LONG + leaver + tests(4), backend="system", name="icekill", options=["-j3"],
+                 within=["systemd-run", "--quiet", "--collect", "--scope", "--unit=session-of-icekill.scope"]) as it:
+        it.until_both_run()
+        it.until_marked("leaver")
+        pause(it.pid)
+        assert all(is_frozen(pid) for pid in shells(it))
+        it.process.kill()
+        it.process.wait()
+        eventually(lambda: not it.processes(), 8, "that all processes of the run are gone")
+        eventually(lambda: not units("ptest-icekill-*.scope"), 8, "that all scopes of the run are gone")
+
+
+@behaviour
+def paused_service_is_not_taken_for_one_that_hangs():
+    drop_in = Path("/run/systemd/system/ptest@patient.service.d")
+    drop_in.mkdir(parents=True)
+    (drop_in / "watchdog.conf").write_text("[Service]\nWatchdogSec=2s\n")
+    output("systemctl", "daemon-reload")
+    with Service("patient", "[Suite]\nEnvironment=MARKS=@MARKS@\nWorkers=2\n" + LONG) as service:
+        service.start_no_block()
+        service.until("long1", "long2")
+        pid = service.main_pid
+        pause(pid)
+        assert service.show("StatusText")["StatusText"].startswith("Paused"), service.show("StatusText")
+        time.sleep(5)
+        os.kill(pid, signal.SIGCONT)
+        eventually(lambda: "running" in service.show("StatusText")["StatusText"], 20, "it goes on")
+        time.sleep(1)
+        service.let_go()
+        service.until_over()
+        assert service.show("Result")["Result"] == "success", service.show("Result", "ActiveState")
+        assert set(service.outcomes.values()) == {"pass"}, service.outcomes
+        told = [e["MESSAGE"] for e in journal(f"PTEST_RUN_ID={service.run_id}") if "paused" in e["MESSAGE"]]
+        assert told == ["patient: run paused, 2 tests running"], told
+    (drop_in / "watchdog.conf").unlink()
+    drop_in.rmdir()
+    output("systemctl", "daemon-reload")
