@@ -114,7 +114,8 @@ def page_tells_how_a_run_went():
 
 @behaviour
 def page_is_the_same_from_the_records():
-    with run(suite=MIXED, options=["--html=page.html"]) as it:
+    with run(suite=MIXED, options=["--retries=1", "--html=page.html"]) as it:
+        assert "Attempt 1" in (it.scratch / "page.html").read_text()
         ptest("report", f"--html={it.scratch}/again.html", it.run_file)
         assert (it.scratch / "page.html").read_bytes() == (it.scratch / "again.html").read_bytes()
         piped = ptest("report", "--html=-", it.run_file)
