@@ -45,12 +45,14 @@
 #define PTEST_FIELD_HOSTNAME          "PTEST_HOSTNAME"
 #define PTEST_FIELD_COMMAND           "PTEST_COMMAND" /* the command line, quoted for a shell */
 #define PTEST_FIELD_WORKING_DIRECTORY "PTEST_WORKING_DIRECTORY" /* where the command was given */
-#define PTEST_FIELD_RUN_FILE          "PTEST_RUN_FILE" /* its path, while the run goes on; also in run finished: from then on */
-#define PTEST_FIELD_DEGRADED          "PTEST_DEGRADED" /* which limits are not held, as a sentence; or absent */
-#define PTEST_FIELD_RESUMES           "PTEST_RESUMES" /* the run id of the run that this one goes on with */
-#define PTEST_FIELD_RERUN_OF          "PTEST_RERUN_OF" /* the run id of the run whose tests are run again */
-#define PTEST_FIELD_SEED              "PTEST_SEED"  /* of the order, if tests were shuffled */
-#define PTEST_FIELD_SHARD             "PTEST_SHARD" /* "2/5": which part of the suite this is */
+#define PTEST_FIELD_RUN_FILE \
+        "PTEST_RUN_FILE" /* its path, while the run goes on; also in run finished: from then on */
+#define PTEST_FIELD_DEGRADED \
+        "PTEST_DEGRADED" /* which limits are not held, as a sentence; or absent */
+#define PTEST_FIELD_RESUMES  "PTEST_RESUMES"  /* the run id of the run that this one goes on with */
+#define PTEST_FIELD_RERUN_OF "PTEST_RERUN_OF" /* the run id of the run whose tests are run again */
+#define PTEST_FIELD_SEED     "PTEST_SEED"     /* of the order, if tests were shuffled */
+#define PTEST_FIELD_SHARD    "PTEST_SHARD"    /* "2/5": which part of the suite this is */
 
 /*
  * Run started and run finished: how scarce things were on the machine, as the kernel's /proc/pressure has it. Lines:

@@ -241,7 +241,8 @@ static bool output_says_reason(const ResultOutput *output, const char *reason) {
 
         while (size > 0 && output->data[size - 1] == '\n')
                 size--;
-        return reason && size == strlen(reason) && memcmp(output->data, reason, size) == 0;
+        return reason && size > 0 && size == strlen(reason) &&
+                        memcmp(output->data, reason, size) == 0;
 }
 
 /* All that helps to see what went wrong. */

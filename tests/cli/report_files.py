@@ -51,6 +51,23 @@ def reports_made_later_are_what_the_run_wrote():
 
 
 @behaviour
+def reports_of_attempts_are_the_same_later():
+    scratch = hostile_directory()
+    suite = (shell("flaky", f"echo try; cat hostile; test -e {scratch}/was || {{ touch {scratch}/was; exit 1; }}") +
+             shell("bad", "echo again >&2; exit 3") + tests(2))
+    options, live = report_options(scratch, "live")
+    with run(suite=suite, options=[*options, "--retries=2", "-v"], scratch=scratch, env=quiet_environment()) as it:
+        assert it.status == 1 and it.outcomes["flaky"] == "pass" and it.outcomes["bad"] == "fail", it.outcomes
+        assert_report_repeats(it, live, it.run_file)
+        assert report("-v", it.run_file).stdout == it.out_path.read_bytes()
+        check_junit(live["junit"])
+        text = live["junit"].read_text()
+        assert text.count("<flakyFailure ") == 1 and text.count("<rerunFailure ") == 2, text
+        assert text.count("<failure ") == 1 and text.count("<testcase ") == 4, text
+        assert read_subunit(live["subunit"])["Total"] == 4
+
+
+@behaviour
 def report_for_a_person_has_what_was_told_at_the_time():
     suite = "[Worker]\nMemoryMax=1G\n" + tests(3) + shell("broken", "exit 1")
     for options in (["-q"], ["-v"], ["--color=always"]):
