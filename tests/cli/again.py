@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests that are run again: retries, repeats, reruns, resumed runs; and orders and parts."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from behaviour import behaviour
+from modules import module
 from program import MESSAGE_IDS, Run, read_export, shell, tests, text
 
 # Of SIGKILL at random moments; the whole proof is PTEST_KILLS=200.
@@ -86,8 +88,13 @@ class Place:
         return self
 
     def __exit__(self, *what):
-        for it in self.made:
-            it.__exit__(*what)
+        for it in self.made[:-1]:
+            for pid in it.processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            it.process.wait()
+        if self.made:
+            self.made[-1].__exit__(*what)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def noting(self, name, script="true", more=""):
@@ -528,3 +535,84 @@ def attempts_before_a_kill_count_after_it():
         last.assert_whole()
 
 
+
+
+def finder(at):
+    """A test that finds three others, which note that they ran; the second one of them may have to wait."""
+    (at.scratch / "find").write_text(f"echo finder >> {at.scratch}/ran; printf 'one\\ntwo\\nthree\\n' > $PTEST_FOUND\n")
+    (at.scratch / "found").write_text(f"echo $1 >> {at.scratch}/ran\ntest $1 != two || test -e {at.scratch}/go || sleep 1000\n")
+    return f"[Test finder]\nExec=/bin/sh {at.scratch}/find\nFoundExec=/bin/sh {at.scratch}/found\n"
+
+
+@behaviour
+def found_tests_are_taken_over_and_what_is_left_of_them_is_found_again():
+    with Place() as at:
+        it = at.start(finder(at), "-j1")
+        it.until(lambda: at.ran["two"], "the second one ran")
+        it.process.kill()
+        it.process.wait()
+        (at.scratch / "go").touch()
+        at.run(None, "-j1", "--resume", status=0)
+        assert at.ran == {"finder": 2, "one": 1, "two": 2, "three": 1}, at.ran
+        assert set(at.last.outcomes.values()) == {"pass"} and len(at.last.outcomes) == 4, at.last.outcomes
+        at.last.assert_whole()
+
+
+@behaviour
+def found_tests_that_are_all_done_are_taken_over_with_their_finder():
+    with Place() as at:
+        it = at.start(finder(at) + at.noting("long", f"test -e {at.scratch}/go2 || sleep 1000", "Priority=-1"), "-j1")
+        (at.scratch / "go").touch()
+        it.until(lambda: at.ran["long"], "the long one ran")
+        it.process.kill()
+        it.process.wait()
+        for number in (1, 2):
+            # The second time it is killed again, and nothing is lost by that.
+            if number == 1:
+                it = at.start(None, "-j1", "--resume")
+                it.until(lambda: at.ran["long"] == 2, "the long one ran again")
+                it.process.kill()
+                it.process.wait()
+                continue
+            (at.scratch / "go2").touch()
+            at.run(None, "-j1", "--resume", status=0)
+        assert at.ran == {"finder": 1, "one": 1, "two": 1, "three": 1, "long": 3}, at.ran
+        assert set(at.last.outcomes.values()) == {"pass"} and len(at.last.outcomes) == 5, at.last.outcomes
+        at.last.assert_whole()
+
+
+@behaviour
+def retry_that_an_interrupt_has_cut_is_made_by_the_resumed_run():
+    with Place() as at:
+        suite = at.passes_from(2, "wobbly", "Priority=1\n") + at.noting("long", f"test -e {at.scratch}/go || sleep 1000")
+        it = at.start(suite, "-j1", "--retries=1")
+        it.until(lambda: at.ran["long"], "the long one ran")
+        os.kill(it.pid, signal.SIGTERM)
+        it.wait()
+        assert it.status == 5 and at.last.outcomes["wobbly"] == "fail", at.last.outcomes
+        (at.scratch / "go").touch()
+        at.run(None, "-j1", "--retries=1", "--resume", status=0)
+        assert at.ran["wobbly"] == 2 and at.last.results["wobbly"]["PTEST_MARK"] == b"flaky", at.ran
+        at.last.assert_whole()
+
+
+@behaviour
+def results_that_come_in_batches_are_not_lost_by_a_SIGKILL():
+    """Tests in the worker's process: what was recorded is not run again, and what was not is."""
+    rng = random.Random(1)
+    for n in range(6):
+        with Place() as at:
+            suite = f"[Suite]\nFrom=module:{module('notes')}\nIsolation=none\nEnvironment=NOTES={at.scratch}/ran\n"
+            it = at.start(suite, "-j2")
+            it.until(lambda: len(at.ran) > 10 * n, "so many ran")  # pylint: disable=cell-var-from-loop
+            if not kill_at(it, rng.uniform(0, 0.03)):
+                continue
+            before = at.last.results
+            at.run(None, "-j2", "--resume", status=0)
+            last = at.last
+            last.assert_whole()
+            assert len(last.results) == 120 and set(last.outcomes.values()) == {"pass"}, last.outcomes
+            for name, record in last.results.items():
+                assert ("PTEST_CARRIED_FROM" in record) == (name in before), name
+                times = at.ran[name.rpartition("::")[2]]
+                assert times == 1 if name in before else 1 <= times <= 2, (name, times)
