@@ -49,6 +49,20 @@ static void end_child(pid_t pid) {
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 }
 
+/* In an execve() files are closed a moment before the command line is there. */
+static void await_command(pid_t pid) {
+        char path[64], byte;
+        ssize_t n = 0;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+        while (n == 0) {
+                _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+                ck_assert_int_ge(fd, 0);
+                n = read(fd, &byte, 1);
+        }
+}
+
 /*
  * Runs a program that lives until it is killed, and waits for the exec. Its stdin never ends, as the other
  * end is open until the process of this test ends.
@@ -73,6 +87,7 @@ static pid_t start_program(char *const *argv) {
         fd_close(stdin_fds[0]);
         ck_assert_int_eq(read(exec_fds[0], &byte, 1), 0);
         fd_close(exec_fds[0]);
+        await_command(pid);
         return pid;
 }
 
