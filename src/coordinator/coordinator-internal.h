@@ -98,6 +98,8 @@ struct Coordinator {
 /* The first trouble is the cause of the others, and stays the reason. */
 void coordinator_set_verdict_reason(Coordinator *coordinator, const char *reason);
 Verdict coordinator_get_verdict(const Coordinator *coordinator);
+/* If nothing but flaky tests makes the run a failed one, that is its reason. */
+void coordinator_tell_flaky(Coordinator *coordinator);
 
 /* Takes the result. The one place where a test gets its outcome. */
 void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *result);

@@ -35,6 +35,21 @@ Verdict coordinator_get_verdict(const Coordinator *coordinator) {
         return VERDICT_PASSED;
 }
 
+void coordinator_tell_flaky(Coordinator *coordinator) {
+        const Tally *tally = plan_get_tally(coordinator->plan);
+        _cleanup_free_ char *reason = NULL;
+
+        if (!coordinator->config.flaky_fails || tally->marked_flaky == 0 || tally_bad(tally) > 0 ||
+            coordinator->fixtures.any_failed ||
+            coordinator_get_verdict(coordinator) != VERDICT_FAILED)
+                return;
+        if (text_setf(&reason,
+                      "%zu %s flaky, which is not good enough with --flaky=fail",
+                      tally->marked_flaky,
+                      tally->marked_flaky == 1 ? "test was" : "tests were") >= 0)
+                coordinator_set_verdict_reason(coordinator, reason);
+}
+
 /* ---- Outcomes ---- */
 
 void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *result) {

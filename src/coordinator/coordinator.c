@@ -420,6 +420,7 @@ static Verdict coordinator_finish(Coordinator *coordinator) {
         coordinator_get_progress(coordinator, &progress);
         notify_progress(&progress);
         event_log_sync(&coordinator->log);
+        coordinator_tell_flaky(coordinator);
         event_log_finish(
                         &coordinator->log,
                         &(EventLogEnd){
