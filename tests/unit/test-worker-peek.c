@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "worker/peek.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "basic/fd.h"
+
+/* The i-th byte of what is printed: any part of it tells where it is from. */
+static char byte_at(uint64_t i) {
+        return (char)(i * 7 + i / 251);
+}
+
+static void capture_fill(Capture *capture, uint64_t max, uint64_t total) {
+        capture_init(capture, max);
+        for (uint64_t i = 0; i < total; i++) {
+                char c = byte_at(i);
+
+                ck_assert_int_eq(capture_add(capture, &c, 1), 0);
+        }
+}
+
+/* What is there is what was printed there, as much as fits, and nothing is counted twice. */
+static void assert_stream(const PeekStream *stream, uint64_t from, uint64_t total) {
+        ck_assert_uint_eq(stream->total, total);
+        ck_assert_uint_eq(stream->from, MIN(from, total));
+        ck_assert_uint_le(stream->size, PTEST_PEEK_SIZE_MAX);
+        ck_assert_uint_le(stream->head, stream->size);
+        ck_assert_uint_le(stream->size, total - stream->from);
+        for (size_t i = 0; i < stream->size; i++) {
+                uint64_t at = i < stream->head ? stream->from + i : total - (stream->size - i);
+
+                ck_assert_int_eq(stream->data[i], byte_at(at));
+        }
+}
+
+START_TEST(peek_shows_all_of_a_capture_or_its_ends)
+{
+        static const uint64_t totals[] = { 0, 1, 99, 100, 101, 150, 199, 200, 201, 5000, 100000 };
+        static const uint64_t maxima[] = { 0, 1, 200, 1000000 };
+
+        for (size_t t = 0; t < ELEMENTSOF(totals); t++)
+                for (size_t m = 0; m < ELEMENTSOF(maxima); m++) {
+                        const uint64_t total = totals[t],
+                                       froms[] = { 0, 1, total / 2, total, total + 9 };
+                        Capture capture;
+
+                        capture_fill(&capture, maxima[m], total);
+                        for (size_t f = 0; f < ELEMENTSOF(froms); f++) {
+                                PeekStream stream = { .from = froms[f] };
+
+                                ck_assert_int_eq(peek_capture(&capture, &stream), 0);
+                                assert_stream(&stream, froms[f], total);
+                                if (maxima[m] >= total && total <= PTEST_PEEK_SIZE_MAX)
+                                        ck_assert_uint_eq(stream.size, total - stream.from);
+                                /* The end is what one wants to see. */
+                                if (maxima[m] > 0 && froms[f] < total)
+                                        ck_assert_uint_gt(stream.size, 0);
+                                free(stream.data);
+                        }
+                        capture_done(&capture);
+                }
+}
+END_TEST
+
+START_TEST(peek_at_memory_begins_where_the_test_began)
+{
+        static const uint64_t totals[] = { 0, 10, 300, 100000 };
+        static const uint64_t start = 1234;
+
+        for (size_t t = 0; t < ELEMENTSOF(totals); t++) {
+                _cleanup_close_ int fd = memfd_create("peek", MFD_CLOEXEC);
+                static const uint64_t froms[] = { 0, 5, 1000000 };
+
+                ck_assert_int_ge(fd, 0);
+                ck_assert_int_eq(ftruncate(fd, (off_t)start), 0);
+                for (uint64_t i = 0; i < totals[t]; i++) {
+                        char c = byte_at(i);
+
+                        ck_assert_int_eq(pwrite(fd, &c, 1, (off_t)(start + i)), 1);
+                }
+                for (size_t f = 0; f < ELEMENTSOF(froms); f++) {
+                        PeekStream stream = { .from = froms[f] };
+
+                        ck_assert_int_eq(peek_memory(fd, start, 256, &stream), 0);
+                        assert_stream(&stream, froms[f], totals[t]);
+                        /* The middle of more than it keeps may have been punched out. */
+                        ck_assert_uint_le(
+                                        stream.size, MAX(totals[t] <= 256 ? totals[t] : 256, 256U));
+                        free(stream.data);
+                }
+        }
+}
+END_TEST
+
+START_TEST(peek_at_memory_that_was_cut_off_shows_what_is_there)
+{
+        _cleanup_close_ int fd = memfd_create("peek", MFD_CLOEXEC);
+        PeekStream stream = {};
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(peek_memory(fd, 4711, 256, &stream), 0);
+        ck_assert_uint_eq(stream.total, 0);
+        ck_assert_uint_eq(stream.size, 0);
+        free(stream.data);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("worker-peek");
+        TCase *tcase = tcase_create("peek");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_test(tcase, peek_shows_all_of_a_capture_or_its_ends);
+        tcase_add_test(tcase, peek_at_memory_begins_where_the_test_began);
+        tcase_add_test(tcase, peek_at_memory_that_was_cut_off_shows_what_is_there);
+        suite_add_tcase(suite, tcase);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed == 0 ? 0 : 1;
+}
