@@ -34,7 +34,7 @@ def first_SIGINT_lets_what_runs_come_to_its_end():
     with LongRun() as it:
         it.until_both_run()
         os.kill(it.pid, signal.SIGINT)
-        it.until(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, "the interrupt was told")
+        it.until(lambda: "nterrupt" in it.stdout + it.stderr, "the interrupt was told")
         it.let_go()
         it.wait()
         assert it.status == 5, it.status
@@ -51,7 +51,7 @@ def second_SIGINT_stops_what_runs():
     with LongRun() as it:
         it.until_both_run()
         os.kill(it.pid, signal.SIGINT)
-        it.until(lambda: "nterrupt" in it.stdout or "SIGINT" in it.stdout, "the interrupt was told")
+        it.until(lambda: "nterrupt" in it.stdout + it.stderr, "the interrupt was told")
         os.kill(it.pid, signal.SIGINT)
         it.wait()
         assert it.status == 5, it.status
