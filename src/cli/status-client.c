@@ -259,7 +259,7 @@ static int socket_send(RunSocket *socket_at, const char *request, int *ret_fd) {
                 return -ETIME;
         /* It fits into the buffer of any socket. */
         if (send(fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line))
-                return -ETIME;
+                return errno == EPIPE ? -ECONNRESET : -ETIME;
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

@@ -57,7 +57,8 @@ static error_t top_on_option(int key, char *value, struct argp_state *state) {
         switch (key) {
         case 'd':
                 if (parse_time(value, &arguments->delay_usec) < 0 ||
-                    arguments->delay_usec < DELAY_MIN || arguments->delay_usec > 24 * 60 * USEC_PER_MINUTE)
+                    arguments->delay_usec < DELAY_MIN ||
+                    arguments->delay_usec > 24 * 60 * USEC_PER_MINUTE)
                         argp_error(state, "not a time from 100ms to 1d: %s", value);
                 break;
         case 'n':
