@@ -46,12 +46,18 @@ def scopes_of(name):
     return units(f"ptest-{name}-*-w*g*.scope")
 
 
+def cgroups_of(name):
+    """In all hierarchies."""
+    return [os.path.join(path, directory) for path, directories, _ in os.walk("/sys/fs/cgroup") for directory in directories
+            if directory.startswith((f"ptest-{name}-", f"ptest-{name}."))]
+
+
 def nothing_is_left_of(name):
-    return not units(f"ptest-{name}-*.scope") and not units(f"ptest-{name}.slice")
+    return not units(f"ptest-{name}-*.scope") and not units(f"ptest-{name}.slice") and not cgroups_of(name)
 
 
 def assert_nothing_is_left_of(name, seconds=10):
-    eventually(lambda: nothing_is_left_of(name), seconds, f"that no scope and no slice of {name} is left")
+    eventually(lambda: nothing_is_left_of(name), seconds, f"that no scope, slice and cgroup of {name} is left")
 
 
 def cgroup_of(pid):
