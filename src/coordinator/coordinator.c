@@ -22,6 +22,11 @@
 /* How often the display, the service manager and the balance between workers are looked after. */
 #define COORDINATOR_TICK            (100 * USEC_PER_MSEC)
 #define COORDINATOR_NOTIFY_INTERVAL USEC_PER_SEC
+/*
+ * What scopes live longer than the limit of the run, should nobody end them. The manager's clock does not stand still while the
+ * run is paused, and this cannot be changed later: so that a pause over night costs no worker, and nothing lives for ever.
+ */
+#define COORDINATOR_SCOPE_SLACK     (24 * 60 * USEC_PER_MINUTE)
 
 /* ---- Signals, limits, display ---- */
 
@@ -246,7 +251,8 @@ static int coordinator_new_backend(Coordinator *coordinator) {
                                         .io_weight = coordinator->suite->settings.worker_io_weight,
                                         .stop_usec = config->stop_usec,
                                         .runtime_max_usec = usec_add(
-                                                        config->run_timeout_usec, USEC_PER_MINUTE),
+                                                        config->run_timeout_usec,
+                                                        COORDINATOR_SCOPE_SLACK),
                                         .uid = config->uid,
                                         .gid = config->gid,
                         },
