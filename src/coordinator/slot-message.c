@@ -19,6 +19,9 @@
 #include "wire/message.h"
 
 static void slot_on_hello(Slot *slot, const Message *message, const ChannelPacket *packet) {
+        /* It was to go before it had come up. */
+        if (slot->state == SLOT_STOPPING && !slot->said_hello)
+                return;
         if (slot->state != SLOT_STARTING || slot->said_hello) {
                 slot_fail(slot, SLOT_CAUSE_BROKEN, "said hello twice");
                 return;
