@@ -24,8 +24,9 @@ static void note(const char *line) {
         }
 #define TEN(name)                                                                           \
         NOTE(name##0)                                                                       \
-        NOTE(name##1) NOTE(name##2) NOTE(name##3) NOTE(name##4) NOTE(name##5) NOTE(name##6) \
-                        NOTE(name##7) NOTE(name##8) NOTE(name##9)
+        NOTE(name##1)                                                                       \
+        NOTE(name##2) NOTE(name##3) NOTE(name##4) NOTE(name##5) NOTE(name##6) NOTE(name##7) \
+                        NOTE(name##8) NOTE(name##9)
 
 TEN(a)
 TEN(b)
