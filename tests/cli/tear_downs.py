@@ -100,5 +100,5 @@ def what_a_tear_down_had_to_kill_is_told():
              "TearDown=/bin/true\n[Test t]\nContext=c\nExec=/bin/true\n")
     with run(suite=suite) as it:
         assert it.status == 0, (it.status, it.stdout)
-        assert "did not end when asked to" in it.stdout, it.stdout
+        assert "did not end when asked to" in it.stderr, it.stderr
         it.assert_nothing_is_left()
