@@ -97,7 +97,7 @@ def second_interrupt_ends_a_stuck_test_at_once_and_tears_down():
         with stories.StoryRun(name, more="[Match *::stuck]\nTimeoutSec=90\n") as it:
             it.until(lambda it=it: "stuck" in it.log, "it was stuck")
             os.kill(it.pid, signal.SIGINT)
-            it.until(lambda it=it: "nterrupted:" in it.stdout, "the interrupt was told")
+            it.until(lambda it=it: "nterrupted:" in it.stderr, "the interrupt was told")
             os.kill(it.pid, signal.SIGINT)
             it.wait(60)
             assert it.status == 5 and it.outcomes[f"{name}::server::stuck"] != "pass", it.outcomes
