@@ -13,6 +13,7 @@
 #include <check.h>
 
 #include "basic/macros.h"
+#include "test-rounds.h"
 
 #define HOUR (60 * USEC_PER_MINUTE)
 #define DAY  (24 * HOUR)
@@ -71,7 +72,7 @@ START_TEST(parse_random_text_gives_a_value_or_an_error)
         static const char alphabet[] = "0123456789..eE+-KMGTsmin uhdwyINFt SIGRTA\xc2\xb5\xff";
         unsigned seed = 1;
 
-        for (unsigned round = 0; round < 100000; round++) {
+        for (unsigned round = 0; round < rounds(100000); round++) {
                 char s[25];
                 size_t length = (size_t)rand_r(&seed) % (sizeof(s) - 1);
                 bool b = false;
@@ -423,7 +424,7 @@ START_TEST(format_round_trip_of_any_value)
 {
         unsigned seed = 1;
 
-        for (unsigned round = 0; round < 100000; round++) {
+        for (unsigned round = 0; round < rounds(100000); round++) {
                 const uint64_t value = random_number(&seed);
                 char buf[FORMAT_MAX], again[FORMAT_MAX];
                 uint64_t parsed = 0;

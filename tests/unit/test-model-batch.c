@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "test-rounds.h"
+
 #define MAX_TASKS 256U
 #define MANY      ((size_t)1000000)
 
@@ -94,7 +96,7 @@ START_TEST(batch_random_durations_stay_within_bounds)
         Batch batch;
 
         batch_init(&batch);
-        for (unsigned round = 0; round < 100000; round++) {
+        for (unsigned round = 0; round < rounds(100000); round++) {
                 const unsigned n_slots = 1 + (unsigned)rand_r(&seed) % 64,
                                max = 1 + (unsigned)rand_r(&seed) % 300;
                 const size_t n_remaining = (size_t)rand_r(&seed) % 5000;

@@ -23,6 +23,7 @@
 #include "basic/clock.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
+#include "test-rounds.h"
 
 #define SIMULATIONS     12000U
 /* A bug that only rare suites meet is looked for longer: 20 s on a slow machine, were it not found. */
@@ -923,9 +924,9 @@ START_TEST(simulations_hold_what_always_holds)
         bool given;
         uint64_t seed = get_seed(&given);
 
-        printf("PTEST_SEED=%" PRIu64 " and %u more\n", seed, given ? 0 : SIMULATIONS - 1);
+        printf("PTEST_SEED=%" PRIu64 " and %u more\n", seed, given ? 0 : rounds(SIMULATIONS) - 1);
         fflush(stdout);
-        for (unsigned i = 0; i < (given ? 1 : SIMULATIONS); i++) {
+        for (unsigned i = 0; i < (given ? 1 : rounds(SIMULATIONS)); i++) {
                 simulate(seed + i, given, problem);
                 ck_assert_msg(!problem[0], "PTEST_SEED=%" PRIu64 ": %s", seed + i, problem);
         }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test-rounds.h"
+
 #define SUITES       60U
 #define TESTS_MAX    60U
 #define CONTEXTS_MAX 6U
@@ -125,7 +127,7 @@ static void split(uint64_t seed, bool backwards, unsigned n, bool by_duration, P
 
 START_TEST(shards_are_the_suite_each_test_once)
 {
-        for (uint64_t seed = 1; seed <= SUITES; seed++)
+        for (uint64_t seed = 1; seed <= rounds(SUITES); seed++)
                 for (unsigned n = 1; n <= 8; n += 1 + n / 3) {
                         Parts parts;
 
@@ -137,7 +139,7 @@ END_TEST
 
 START_TEST(shard_does_not_depend_on_the_order)
 {
-        for (uint64_t seed = 1; seed <= SUITES; seed++) {
+        for (uint64_t seed = 1; seed <= rounds(SUITES); seed++) {
                 Parts forwards, backwards;
 
                 split(seed, false, 3, false, &forwards);

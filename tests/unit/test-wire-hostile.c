@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "test-rounds.h"
+
 #define MUTATIONS        200000
 #define MUTATIONS_OF_ONE 50
 
@@ -75,7 +77,7 @@ START_TEST(hostile_mutation_never_crashes)
         Random random = random_new();
         unsigned good = 0;
 
-        for (unsigned i = 0; i < MUTATIONS / MUTATIONS_OF_ONE; i++) {
+        for (unsigned i = 0; i < rounds(MUTATIONS / MUTATIONS_OF_ONE); i++) {
                 _cleanup_(message_freep) Message *message = random_message(
                                 &random, (MessageKind)(i % MESSAGE_KIND_MAX));
                 _cleanup_free_ void *data = NULL;
