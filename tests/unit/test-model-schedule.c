@@ -892,8 +892,14 @@ static uint64_t get_seed(bool *ret_given) {
 
 #ifdef SCHEDULE_HAS_BUG
 
+/* What a sanitizer finds is found, too. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+        return "abort_on_error=1";
+}
+
 static void on_abort(int signo) {
-        static const char text[] = "found by an assertion of the schedule\n";
+        static const char text[] = "found by an assertion of the schedule, or a sanitizer\n";
 
         (void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
         _exit(EXIT_SUCCESS);
