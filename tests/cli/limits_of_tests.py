@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 from behaviour import behaviour
 from modules import module
@@ -39,7 +40,9 @@ def limit_of_memory_is_the_next_best_with_allow_degraded():
 def limit_of_a_test_of_a_module_is_its_own_in_the_process_that_it_shares():
     suite = (f"[Suite]\nFrom=module:{module('limits')}\nWorkers=1\n"
              "[Match *::hog]\nMemoryMax=100M\nPriority=2\n[Match *::other]\nMemoryMax=1G\nPriority=1\n")
-    for isolation in ("none", "process"):
+    # AddressSanitizer takes terabytes of address space for itself, and dies where they are limited.
+    sanitized = b"libasan.so" in Path(PTEST).read_bytes()
+    for isolation in () if sanitized else ("none", "process"):
         with run(suite=suite, options=["--allow-degraded", f"--isolation={isolation}"]) as it:
             outcomes = {address.rpartition("::")[2]: outcome for address, outcome in it.outcomes.items()}
             assert outcomes == {"hog": "fail", "other": "pass", "unlimited": "pass"}, (it.outcomes, it.stdout)
