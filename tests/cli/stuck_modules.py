@@ -134,8 +134,9 @@ def tests_of_a_shared_context_whose_process_dies_are_not_run():
                             "free": "pass"}, it.outcomes
         assert it.reason("busy-loop::server::second"), it.results
         assert [text(r, "PTEST_FIXTURE") for r in it.records_of("FIXTURE_FAILED")] == ["set-up"]
-        # What was set up in that process is gone with it: nobody else could undo it.
-        assert it.log.count("+server") == 1 and "-server" not in it.log, it.log
+        # What was set up in that process is gone with it: nobody else could undo it. The process itself may have
+        # begun to: it sees the end of its worker a moment before it is killed for that.
+        assert it.log.count("+server") == 1 and it.log.count("-server") <= 1, it.log
         it.assert_whole()
         it.assert_nothing_is_left()
 
