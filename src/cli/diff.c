@@ -14,9 +14,9 @@
 #include "basic/strv.h"
 #include "cli/diff-print.h"
 #include "cli/history-runs.h"
+#include "cli/keyword.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
-#include "model/pattern.h"
 
 /* As those of diff(1): 1 is a difference, so that what is wrong must be something else. */
 #define STATUS_WORSE   1
@@ -67,11 +67,7 @@ static error_t diff_on_option(int key, char *value, struct argp_state *state) {
                 state->child_inputs[0] = &arguments->review;
                 break;
         case 'k':
-                if (!pattern_is_valid(value))
-                        argp_error(state,
-                                   "\"%s\" is not a pattern; write a part of an address or a glob",
-                                   value);
-                arguments->error = strv_extend(&arguments->patterns, value);
+                arguments->error = keyword_add(state, value, &arguments->patterns);
                 break;
         case OPTION_ALL:
                 arguments->all = true;
@@ -92,15 +88,10 @@ static error_t diff_on_option(int key, char *value, struct argp_state *state) {
         return arguments->error < 0 ? -arguments->error : 0;
 }
 
-static const struct argp_child diff_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp diff_argp = {
         .options = diff_options,
         .parser = diff_on_option,
-        .children = diff_children,
+        .children = review_children,
         .args_doc = "[[A] B]",
         .doc = "Print in what the run B differs from the run A before it: what got worse, what is still bad, what is "
                "better. B is the last run, A the run of its suite before it, if they are not given. The exit status is "

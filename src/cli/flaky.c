@@ -15,8 +15,8 @@
 #include "basic/strv.h"
 #include "cli/flaky-print.h"
 #include "cli/history-runs.h"
+#include "cli/keyword.h"
 #include "cli/verb.h"
-#include "model/pattern.h"
 
 #define RUNS_DEFAULT 20U
 #define RUNS_MAX     1000U
@@ -69,11 +69,7 @@ static error_t flaky_on_option(int key, char *value, struct argp_state *state) {
                                    RUNS_MAX);
                 break;
         case 'k':
-                if (!pattern_is_valid(value))
-                        argp_error(state,
-                                   "\"%s\" is not a pattern; write a part of an address or a glob",
-                                   value);
-                arguments->error = strv_extend(&arguments->patterns, value);
+                arguments->error = keyword_add(state, value, &arguments->patterns);
                 break;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -81,15 +77,10 @@ static error_t flaky_on_option(int key, char *value, struct argp_state *state) {
         return arguments->error < 0 ? -arguments->error : 0;
 }
 
-static const struct argp_child flaky_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp flaky_argp = {
         .options = flaky_options,
         .parser = flaky_on_option,
-        .children = flaky_children,
+        .children = review_children,
         .args_doc = "[RUN]",
         .doc = "Print the tests that cannot be relied on: those that passed only when they were tried again, and those that "
                "changed between good and bad more than once, in the latest runs of a suite, up to RUN. Those that changed "

@@ -88,15 +88,10 @@ static error_t history_on_option(int key, char *value, struct argp_state *state)
         return arguments->error < 0 ? -arguments->error : 0;
 }
 
-static const struct argp_child history_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp history_argp = {
         .options = history_options,
         .parser = history_on_option,
-        .children = history_children,
+        .children = review_children,
         .args_doc = "ADDRESS...",
         .doc = "Print how a test ended in one run of its suite after the other, how often it is bad or flaky, and how its "
                "duration went on. ADDRESS may be a part of an address or a glob; several tests get a line each.\v"

@@ -17,11 +17,11 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/keyword.h"
 #include "cli/list-tree.h"
 #include "cli/suite-load.h"
 #include "cli/verb.h"
 #include "cli/worker-path.h"
-#include "model/pattern.h"
 
 /* As run has it: neither wrong use nor a suite that cannot be read. */
 #define LIST_EXIT_MACHINERY 3
@@ -64,11 +64,7 @@ static error_t list_on_option(int key, char *value, struct argp_state *state) {
 
         switch (key) {
         case 'k':
-                if (!pattern_is_valid(value))
-                        argp_error(state,
-                                   "\"%s\" is not a pattern; write a part of an address or a glob",
-                                   value);
-                arguments->error = strv_extend(&arguments->patterns, value);
+                arguments->error = keyword_add(state, value, &arguments->patterns);
                 break;
         case OPTION_JSON:
                 arguments->json = true;

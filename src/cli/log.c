@@ -123,15 +123,10 @@ static error_t log_on_option(int key, char *value, struct argp_state *state) {
         return 0;
 }
 
-static const struct argp_child log_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp log_argp = {
         .options = log_options,
         .parser = log_on_option,
-        .children = log_children,
+        .children = review_children,
         .args_doc = "ADDRESS",
         .doc = "Print what is known of one test of a run, and what it wrote.\v"
                "ADDRESS may be a part of an address or a glob, if it matches one test only; \"CONTEXT (set-up)\" and "

@@ -22,6 +22,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/history-json.h"
+#include "cli/keyword.h"
 #include "cli/results-json.h"
 #include "cli/results-sort.h"
 #include "cli/review-options.h"
@@ -134,11 +135,7 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
 
         switch (key) {
         case 'k':
-                if (!pattern_is_valid(value))
-                        argp_error(state,
-                                   "\"%s\" is not a pattern; write a part of an address or a glob",
-                                   value);
-                arguments->error = strv_extend(&arguments->patterns, value);
+                arguments->error = keyword_add(state, value, &arguments->patterns);
                 break;
         case OPTION_OUTCOME:
                 arguments_add_outcomes(arguments, state, value);
@@ -165,15 +162,10 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
         return arguments->error < 0 ? -arguments->error : 0;
 }
 
-static const struct argp_child results_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp results_argp = {
         .options = results_options,
         .parser = results_on_option,
-        .children = results_children,
+        .children = review_children,
         .args_doc = "[RUN]",
         .doc = "Print how a run went: a line for each test, the counts and the verdict.\v" REVIEW_RUN_DOC,
 };

@@ -107,6 +107,11 @@ const struct argp review_argp = {
         .parser = review_on_option,
 };
 
+const struct argp_child review_children[] = {
+        {&review_argp,   0, REVIEW_HEADER, 0 },
+        {     },
+};
+
 int review_open(const ReviewOptions *options, Source **ret) {
         return review_open_run(options, options->source.run, ret);
 }

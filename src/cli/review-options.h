@@ -9,7 +9,7 @@
 /*
  * What all verbs share that look at runs: which run, where to look for it, and --json
  *
- * A verb's argp has { .argp = &review_argp, .header = REVIEW_HEADER } as a child, and gives it its options at
+ * A verb's argp has review_children, or review_argp among children of its own, and gives it its options at
  * ARGP_KEY_INIT: state->child_inputs[0] = &arguments->review. An argument that the verb leaves alone
  * (ARGP_ERR_UNKNOWN) becomes the RUN; a verb whose arguments are something else handles them itself.
  */
@@ -23,6 +23,7 @@ typedef struct ReviewOptions {
 void review_options_done(ReviewOptions *options);
 
 extern const struct argp review_argp;
+extern const struct argp_child review_children[];
 
 #define REVIEW_HEADER "Where to look:"
 

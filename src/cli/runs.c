@@ -65,15 +65,10 @@ static error_t runs_on_option(int key, char *value, struct argp_state *state) {
         }
 }
 
-static const struct argp_child runs_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp runs_argp = {
         .options = runs_options,
         .parser = runs_on_option,
-        .children = runs_children,
+        .children = review_children,
         .args_doc = "[SUITE]",
         .doc = "List the runs that were recorded, the latest first, of all suites or of one.\v"
                "A run without a verdict is still running, or it died: its coordinator was killed, or the "

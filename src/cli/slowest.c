@@ -15,9 +15,9 @@
 #include "basic/strv.h"
 #include "cli/history-json.h"
 #include "cli/history-text.h"
+#include "cli/keyword.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
-#include "model/pattern.h"
 
 #define ROWS_DEFAULT     20U
 #define TIME_COLUMNS     9U
@@ -99,11 +99,7 @@ static error_t slowest_on_option(int key, char *value, struct argp_state *state)
                         argp_error(state, "\"%s\" is none of time, cpu and memory", value);
                 break;
         case 'k':
-                if (!pattern_is_valid(value))
-                        argp_error(state,
-                                   "\"%s\" is not a pattern; write a part of an address or a glob",
-                                   value);
-                arguments->error = strv_extend(&arguments->patterns, value);
+                arguments->error = keyword_add(state, value, &arguments->patterns);
                 break;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -111,15 +107,10 @@ static error_t slowest_on_option(int key, char *value, struct argp_state *state)
         return arguments->error < 0 ? -arguments->error : 0;
 }
 
-static const struct argp_child slowest_children[] = {
-        {&review_argp,   0, REVIEW_HEADER, 0 },
-        {     },
-};
-
 static const struct argp slowest_argp = {
         .options = slowest_options,
         .parser = slowest_on_option,
-        .children = slowest_children,
+        .children = review_children,
         .args_doc = "[RUN]",
         .doc = "Print the tests of a run that took the longest, and their share of the time of all, or those that took "
                "the most CPU time or memory.\v" REVIEW_RUN_DOC,
