@@ -89,12 +89,6 @@ uint64_t modules_get_growth(const Modules *modules) {
         return sum;
 }
 
-bool modules_growth_has_begun(const Modules *modules) {
-        const Home *active = modules->active;
-
-        return active && growth_has_begun(&active->growth, module_host_get_pid(active->host));
-}
-
 /* ---- Homes ---- */
 
 static void modules_remove(Modules *modules, size_t i) {

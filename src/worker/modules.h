@@ -75,9 +75,8 @@ bool modules_are_quiet(const Modules *modules);
 void modules_begin_stop(Modules *modules);
 bool modules_are_gone(const Modules *modules);
 
-/* Bytes by which the hosts have grown since the first test of each; the host that the next test runs in was looked at */
+/* Bytes by which the hosts have grown since the first test of each. */
 uint64_t modules_get_growth(const Modules *modules);
-bool modules_growth_has_begun(const Modules *modules);
 
 /* For poll(), at most max; and when to dispatch at the latest. */
 size_t modules_get_fds(const Modules *modules, struct pollfd *fds, size_t max);

@@ -234,7 +234,10 @@ int worker_open_modules(Worker *worker) {
                         &worker->modules);
 }
 
-/* As many as may run before somebody has to look at them. */
+/*
+ * As many as may run before somebody has to look at them. A module's host goes through all that it was
+ * given, however long the worker takes to read its answers: where memory counts it gets one at a time.
+ */
 static bool worker_may_submit(const Worker *worker, const Task *task) {
         const WorkerOptions *options = worker->options;
 
@@ -243,8 +246,7 @@ static bool worker_may_submit(const Worker *worker, const Task *task) {
         if (options->recycle_after > 0 &&
             worker->n_tests + worker->tasks.n_begun >= options->recycle_after)
                 return false;
-        return options->recycle_memory == SIZE_INFINITY || worker->tasks.n_begun == 0 ||
-                        modules_growth_has_begun(worker->modules);
+        return options->recycle_memory == SIZE_INFINITY || worker->tasks.n_begun == 0;
 }
 
 /* Gives the next task to a module's host. False: it has to wait */
