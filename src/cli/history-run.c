@@ -120,6 +120,7 @@ static int run_add(
                 run->finished = true;
                 run->verdict = event->run_finished.verdict;
                 run->duration_usec = event->run_finished.duration_usec;
+                run->finished_usec = event->time_usec;
         }
         return 0;
 }

@@ -30,7 +30,8 @@ typedef struct HistoryRun {
         bool finished;         /* else it goes on, or was cut off */
         Verdict verdict; /* if it is finished */
         uint64_t duration_usec;
-        char *hostname; /* NULL: not known; so is the next one */
+        uint64_t finished_usec; /* CLOCK_REALTIME; 0 if it is not finished */
+        char *hostname;         /* NULL: not known; so is the next one */
         char *backend;
         char *shard;                  /* NULL: of the whole suite */
         sd_id128_t resumes, rerun_of; /* null: none */

@@ -73,10 +73,11 @@ static int run_convert(const HistoryRun *run, size_t n_tests, HtmlHistoryRun *re
         return 0;
 }
 
+/* A run's duration says nothing of it: that begins before the record of the start. */
 static bool run_was_over(const HistoryRun *run, const Event *started) {
         return run->finished && run->suite && strcmp(run->suite, started->suite) == 0 &&
                         run->started_usec < started->time_usec &&
-                        run->duration_usec <= started->time_usec - run->started_usec;
+                        run->finished_usec <= started->time_usec;
 }
 
 static int run_compare(const void *a, const void *b) {

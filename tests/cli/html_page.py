@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import run_files
 from behaviour import behaviour
 from browser import Browser
 from program import MESSAGE_IDS, ptest, run, shell, tests, text
@@ -147,6 +148,15 @@ def page_tells_of_the_runs_before():
         third = re.search(r"ptest log --run=(\w+)", (directory / "third.html").read_text())[1]
         ptest("report", f"--state-dir={directory}", f"--html={directory}/again.html", third)
         assert (directory / "again.html").read_bytes() == (directory / "third.html").read_bytes()
+
+
+@behaviour
+def page_tells_of_a_run_whose_duration_is_more_than_its_records_span():
+    with scratch() as directory:
+        run_files.RunFile(directory).test("it").finish()
+        last = run_files.RunFile(directory, 0.01).test("it", "fail").finish("failed")
+        page = ptest("report", f"--state-dir={directory}", "--html=-", last.run_id)
+        assert "1 run before" in page
 
 
 @behaviour

@@ -25,7 +25,7 @@ class RunFile:
 
     def __init__(self, state, number=0, suite="made", run_id=None, host="machine", backend="plain", planned=0, **more):
         self.run_id = run_id or uuid.uuid4().hex
-        self.time = BEGIN + number * HOUR
+        self.time = BEGIN + int(number * HOUR)
         self.common = [("RUN_ID", self.run_id), ("SUITE", suite)]
         self.path = os.path.join(state, "runs", f"{suite}-{self.run_id}.export")
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
