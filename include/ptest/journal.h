@@ -53,6 +53,8 @@
 #define PTEST_FIELD_RERUN_OF "PTEST_RERUN_OF" /* the run id of the run whose tests are run again */
 #define PTEST_FIELD_SEED     "PTEST_SEED"     /* of the order, if tests were shuffled */
 #define PTEST_FIELD_SHARD    "PTEST_SHARD"    /* "2/5": which part of the suite this is */
+#define PTEST_FIELD_PATTERNS \
+        "PTEST_PATTERNS" /* lines: patterns of --keyword=, which chose the tests; or absent */
 
 /*
  * Run started and run finished: how scarce things were on the machine, as the kernel's /proc/pressure has it. Lines:

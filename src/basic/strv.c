@@ -48,6 +48,17 @@ static int strv_reserve(char ***v, size_t n) {
         return 0;
 }
 
+bool strv_equal(char *const *a, char *const *b) {
+        size_t n = strv_length(a);
+
+        if (strv_length(b) != n)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(a[i], b[i]) != 0)
+                        return false;
+        return true;
+}
+
 char **strv_copy(char *const *v) {
         _cleanup_strv_ char **copy = calloc(strv_length(v) + 1, sizeof(char *));
         size_t n = 0;

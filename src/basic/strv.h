@@ -21,6 +21,8 @@ static inline void strv_freep(char ***v) {
 
 size_t strv_length(char *const *v);
 bool strv_contains(char *const *v, const char *s);
+/* The same strings in the same order */
+bool strv_equal(char *const *a, char *const *b);
 char **strv_copy(char *const *v);
 
 /* Appends a copy of s. */

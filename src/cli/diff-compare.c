@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/pattern.h"
+
 const char *diff_kind_to_string(DiffKind kind) {
         static const char *const names[DIFF_KIND_MAX] = {
                 [DIFF_NEWLY_FAILING] = "newly_failing",
@@ -62,19 +64,31 @@ static unsigned outcomes_compare(const HistoryResult *before, const HistoryResul
                                                                1U << DIFF_CHANGED;
 }
 
-/* A run that is not whole, or was of a part of the suite only, says nothing of tests of which it has no result. */
+/*
+ * Whether a test of the other run would be in this one if the suite had it. Of parts only patterns tell; and a test that
+ * another one brings forth comes only with that one, which they may have left out.
+ */
+static bool run_could_have(const HistoryRun *run, const HistoryRun *other, const char *address) {
+        if (!history_run_is_partial(run))
+                return true;
+        return !run->shard && sd_id128_is_null(run->rerun_of) && !other->grows &&
+                        pattern_selects(run->patterns, address);
+}
+
+/* A run that is not whole, or was of a part of the suite only, says nothing of tests that it was not to run. */
 static unsigned test_compare(Diff *diff, const DiffTest *test) {
         unsigned kinds = 0;
 
         if (!test->before) {
-                if (diff->before->finished && !history_run_is_partial(diff->before))
+                if (diff->before->finished &&
+                    run_could_have(diff->before, diff->after, test->address))
                         kinds = 1U << DIFF_ADDED;
                 if (outcome_is_bad(test->after->outcome))
                         kinds |= 1U << DIFF_NEWLY_FAILING;
         } else if (test->after)
                 kinds = outcomes_compare(test->before, test->after);
-        else if (history_run_is_partial(diff->after))
-                diff->n_left_out++;
+        else if (!run_could_have(diff->after, diff->before, test->address))
+                diff->n_not_chosen++;
         else
                 kinds = diff->after->finished ? 1U << DIFF_REMOVED : 1U << DIFF_UNREPORTED;
 

@@ -48,9 +48,9 @@ typedef struct Diff {
         DiffTest *tests;                  /* all of both, as their names are numbered */
         size_t n_tests;
         size_t counts[DIFF_KIND_MAX];
-        size_t n_same;     /* without any kind */
-        size_t n_left_out; /* which the later run was not to run */
-        size_t n_earlier;  /* runs that were looked at for what is usual */
+        size_t n_same;       /* without any kind */
+        size_t n_not_chosen; /* which the later run was not to run */
+        size_t n_earlier;    /* runs that were looked at for what is usual */
 } Diff;
 
 /* Compares the outcomes. The two runs were read with these names. */

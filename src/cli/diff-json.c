@@ -24,7 +24,7 @@ static json_t *json_from_kind_counts(const Diff *diff) {
                                 diff_kind_to_string(kind),
                                 json_integer((json_int_t)diff->counts[kind]));
         json_object_set_new(object, "same", json_integer((json_int_t)diff->n_same));
-        json_object_set_new(object, "left_out", json_integer((json_int_t)diff->n_left_out));
+        json_object_set_new(object, "not_chosen", json_integer((json_int_t)diff->n_not_chosen));
         return object;
 }
 

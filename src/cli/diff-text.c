@@ -14,6 +14,7 @@
 
 #include "basic/parse.h"
 #include "cli/history-text.h"
+#include "model/pattern.h"
 #include "report/counts.h"
 
 /* An address above this does not push reasons further to the right. */
@@ -111,8 +112,28 @@ static void add_run(Printer *printer, const char *name, const HistoryRun *run) {
 }
 
 static void add_note(Printer *printer, const char *note) {
-        style_add(&printer->style, &printer->text, STYLE_DIM, note);
+        text_add_safe(&printer->style, &printer->text, STYLE_DIM, note, SIZE_MAX);
         buffer_add_string(&printer->text, "\n");
+}
+
+/* "The later run was of a part of the suite: -k 'a*' --shard=1/2" */
+static void add_part(Printer *printer, const char *which, const HistoryRun *run) {
+        _cleanup_buffer_ Buffer note = {};
+        _cleanup_free_ char *words = run->patterns ? patterns_describe(run->patterns) : NULL;
+        _cleanup_free_ char *s = NULL;
+
+        if (!history_run_is_partial(run))
+                return;
+        buffer_addf(&note, "The %s run was of a part of the suite", which);
+        if (words)
+                buffer_addf(&note, ": %s", words);
+        if (run->shard)
+                buffer_addf(&note, "%s--shard=%s", words ? " " : ": ", run->shard);
+        if (!words && !run->shard)
+                buffer_add_string(&note, ".");
+        s = buffer_take_string(&note);
+        if (s)
+                add_note(printer, s);
 }
 
 /* What one has to know to understand the rest. */
@@ -126,8 +147,9 @@ static void add_notes(Printer *printer) {
                 add_note(printer, "They ran on different backends: memory is not compared.");
         if (sd_id128_equal(after->rerun_of, before->run_id))
                 add_note(printer, "The later run ran only tests of the earlier one again.");
-        else if (history_run_is_partial(after))
-                add_note(printer, "The later run was of a part of the suite.");
+        else
+                add_part(printer, "later", after);
+        add_part(printer, "earlier", before);
         if (after->n_carried > 0) {
                 bool one = after->n_carried == 1;
 
@@ -363,8 +385,8 @@ static void add_conclusion(Printer *printer) {
         for (DiffKind kind = 0; kind < DIFF_KIND_MAX; kind++)
                 if (diff->counts[kind] > 0)
                         add_count(printer, &begin, diff->counts[kind], SECTIONS[kind].noun);
-        if (diff->n_left_out > 0)
-                add_count(printer, &begin, diff->n_left_out, "left out");
+        if (diff->n_not_chosen > 0)
+                add_count(printer, &begin, diff->n_not_chosen, "not chosen");
         add_count(printer, &begin, diff->n_same, "as before");
         buffer_add_string(text, "\n");
 }

@@ -153,9 +153,11 @@ static Event *entry_read_started(const DiffArguments *arguments, const HistoryEn
 /* Whether it was of all tests that the later run was of */
 static bool started_has_part(const Event *started, const HistoryRun *run) {
         const char *shard = started->run_started.shard;
+        char *const *patterns = started->run_started.patterns;
 
         return sd_id128_is_null(started->run_started.rerun_of) &&
-                        (!shard || (run->shard && strcmp(shard, run->shard) == 0));
+                        (!shard || (run->shard && strcmp(shard, run->shard) == 0)) &&
+                        (!patterns || strv_equal(patterns, run->patterns));
 }
 
 /*

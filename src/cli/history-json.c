@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/strv.h"
 #include "basic/text.h"
 #include "cli/results-json.h"
 
@@ -84,7 +85,7 @@ json_t *json_from_flakiness(const Flakiness *flakiness) {
 
 json_t *json_from_history_run(const HistoryRun *run) {
         return json_pack(
-                        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}",
+                        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}",
                         "run_id",
                         json_from_id(run->run_id),
                         "suite",
@@ -105,6 +106,9 @@ json_t *json_from_history_run(const HistoryRun *run) {
                         json_from_id(run->rerun_of),
                         "shard",
                         json_from_text(run->shard),
+                        "patterns",
+                        json_from_texts((const char *const *)run->patterns,
+                                        strv_length(run->patterns)),
                         "carried",
                         (json_int_t)run->n_carried,
                         "counts",

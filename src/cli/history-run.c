@@ -15,6 +15,7 @@ void history_run_done(HistoryRun *run) {
         free(run->hostname);
         free(run->backend);
         free(run->shard);
+        strv_free(run->patterns);
         *run = (HistoryRun){};
 }
 
@@ -23,7 +24,7 @@ const HistoryResult *history_run_get(const HistoryRun *run, size_t test) {
 }
 
 bool history_run_is_partial(const HistoryRun *run) {
-        return run->shard || !sd_id128_is_null(run->rerun_of);
+        return run->shard || run->patterns || !sd_id128_is_null(run->rerun_of);
 }
 
 static int run_make_room(HistoryRun *run, size_t test) {
@@ -92,14 +93,17 @@ static int run_add_result(
 static void run_set_started(HistoryRun *run, Event *event) {
         run->started_usec = event->time_usec;
         run->tally.planned = event->run_started.planned;
+        run->grows = event->run_started.grows;
         run->resumes = event->run_started.resumes;
         run->rerun_of = event->run_started.rerun_of;
         free(run->hostname);
         free(run->backend);
         free(run->shard);
+        strv_free(run->patterns);
         run->hostname = TAKE_PTR(event->run_started.hostname);
         run->backend = TAKE_PTR(event->run_started.backend);
         run->shard = TAKE_PTR(event->run_started.shard);
+        run->patterns = TAKE_PTR(event->run_started.patterns);
 }
 
 static int run_add(

@@ -34,6 +34,8 @@ typedef struct HistoryRun {
         char *hostname;         /* NULL: not known; so is the next one */
         char *backend;
         char *shard;                  /* NULL: of the whole suite */
+        char **patterns;              /* that its tests were chosen with; NULL: none */
+        bool grows;                   /* tests could bring forth more of them */
         sd_id128_t resumes, rerun_of; /* null: none */
         sd_id128_t carried_from;      /* of the results that were carried; null: none was */
         size_t n_carried;
@@ -59,5 +61,5 @@ void history_run_done(HistoryRun *run);
 /* NULL: it has none of that test */
 const HistoryResult *history_run_get(const HistoryRun *run, size_t test);
 
-/* Part of a suite was to be run only: what has no result was not to be run. */
+/* Part of a suite was to be run only: what has no result may not have been to be run. */
 bool history_run_is_partial(const HistoryRun *run);

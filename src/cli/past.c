@@ -129,6 +129,7 @@ static int past_take_started(Past *past, size_t run, Event *event, sd_id128_t *r
         past->seed = TAKE_PTR(event->run_started.seed);
         past->shard = TAKE_PTR(event->run_started.shard);
         past->rerun_of = event->run_started.rerun_of;
+        past->chosen = event->run_started.patterns;
         return 0;
 }
 
@@ -302,8 +303,8 @@ static int past_read_named(const char *state_dir, const char *run, Past *ret, ch
 #define PAST_LOOKED_AT_MAX 50U
 
 static bool past_is_whole(const Past *past) {
-        return past_has_ended(past) && !past->shard && sd_id128_is_null(past->rerun_of) &&
-                        past->verdict != VERDICT_INCOMPLETE;
+        return past_has_ended(past) && !past->shard && !past->chosen &&
+                        sd_id128_is_null(past->rerun_of) && past->verdict != VERDICT_INCOMPLETE;
 }
 
 /* The latest of a suite, or of any (NULL); whole: that is one. What has no begin, as of a run that died at once, is none. */

@@ -43,6 +43,7 @@ void run_again_get_origin(const RunAgain *again, CoordinatorOrigin *ret) {
                 .rerun_of = again->rerun_of,
                 .seed = again->seed,
                 .shard = again->shard,
+                .patterns = again->patterns,
         };
         if (run_again_is_resuming(again))
                 ret->resumes = again->resumed.runs[0].id;
@@ -128,6 +129,7 @@ int run_again_prepare(
         int r = 0;
 
         again->state_dir = options->state_dir;
+        again->patterns = options->patterns;
         again->without_attempts = options->again.repeat > 1;
         past_done(&again->resumed);
         free(again->working_directory);

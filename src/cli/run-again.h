@@ -16,6 +16,7 @@ typedef struct RunAgain {
         char *rerun_run; /* of --rerun, once it is known: the same for all runs of --until-fail */
         sd_id128_t rerun_of;
         char *working_directory;
+        char *const *patterns; /* of the options */
         const char *state_dir;
         bool without_attempts;
 } RunAgain;

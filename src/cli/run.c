@@ -28,6 +28,7 @@
 #include "cli/worker-user.h"
 #include "config.h"
 #include "coordinator/coordinator.h"
+#include "model/pattern.h"
 #include "model/tally.h"
 
 #define EXIT_WRONG_USE 2
@@ -37,6 +38,7 @@ typedef struct Run {
         RunAgain again;
         char **words; /* of a command that was recorded; the options point to them */
         Suite *suite;
+        size_t n_selected; /* tests of the suite that the patterns fit */
         BackendKind backend;
         WorkerUser user;
         char *worker_path;
@@ -153,21 +155,21 @@ static int run_collect_capabilities(Run *run) {
 
 /* A suite with tests, of which none is wanted, is not one without tests. */
 static int run_explain_empty(Run *run) {
-        _cleanup_strv_ char **options = NULL;
+        const char *shard = run->n_selected > 0 ? run->again.shard : NULL;
         _cleanup_free_ char *words = NULL;
-        int r;
 
-        if (run->suite->n_tests > 0 || !run->options.patterns)
+        if (run->suite->n_tests > 0 || (!run->options.patterns && !shard))
                 return 0;
-        strv_for_each(pattern, run->options.patterns) {
-                r = strv_extend(&options, "-k");
-                if (r >= 0)
-                        r = strv_extend(&options, *pattern);
-                if (r < 0)
-                        return r;
-        }
-        words = text_quote_words(options);
-        return words ? text_setf(&run->empty_reason, "no test matches %s", words) : -ENOMEM;
+        if (!run->options.patterns)
+                return text_setf(&run->empty_reason, "no test is in part %s", shard);
+        words = patterns_describe(run->options.patterns);
+        if (!words)
+                return -ENOMEM;
+        return shard ? text_setf(&run->empty_reason,
+                                 "no test that matches %s is in part %s",
+                                 words,
+                                 shard) :
+                       text_setf(&run->empty_reason, "no test matches %s", words);
 }
 
 /* What the command line says stands above the suite. */
@@ -405,6 +407,7 @@ static int run_once(Run *run, bool first, Verdict *ret, int *ret_status) {
         *ret_status = EXIT_WRONG_USE;
         if (r < 0)
                 return r;
+        run->n_selected = run->suite->n_tests;
         run_set_traits(run->suite, &run->options);
         r = run_again_prepare(&run->again, &run->options, first, run->suite, ret_status);
         if (r != 0)

@@ -21,6 +21,7 @@
 #include "cli/results-json.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
+#include "model/pattern.h"
 #include "record/run-info.h"
 #include "report/counts.h"
 #include "report/style.h"
@@ -145,6 +146,24 @@ static void add_origin(Buffer *text, const char *what, sd_id128_t id) {
                             sd_id128_to_string(id, string));
 }
 
+/* Of which part of its suite it was */
+static void add_part(Buffer *text, const Style *style, const Event *started) {
+        _cleanup_free_ char *words = started->run_started.patterns ?
+                        patterns_describe(started->run_started.patterns) :
+                        NULL;
+
+        if (words) {
+                buffer_add_string(text, " (");
+                add_safe(text, style, STYLE_PLAIN, words);
+                buffer_add_string(text, ")");
+        }
+        if (started->run_started.shard) {
+                buffer_add_string(text, " (part ");
+                add_safe(text, style, STYLE_PLAIN, started->run_started.shard);
+                buffer_add_string(text, ")");
+        }
+}
+
 static int print_row(const RunInfo *info, const Style *style, size_t suite_columns) {
         static const size_t verdict_columns = sizeof("machinery-failed") - 1;
         const char *verdict = info_get_verdict(info);
@@ -174,6 +193,7 @@ static int print_row(const RunInfo *info, const Style *style, size_t suite_colum
         if (info->started) {
                 add_origin(&text, "resumes", info->started->run_started.resumes);
                 add_origin(&text, "again from", info->started->run_started.rerun_of);
+                add_part(&text, style, info->started);
         }
         buffer_add_string(&text, "\n");
         if (buffer_error(&text) < 0)
@@ -215,6 +235,12 @@ static void json_set(json_t *object, const char *key, json_t *value) {
         json_object_set_new(object, key, value ?: json_null());
 }
 
+static json_t *json_from_patterns(const Event *started) {
+        char *const *patterns = started ? started->run_started.patterns : NULL;
+
+        return json_from_texts((const char *const *)patterns, strv_length(patterns));
+}
+
 static json_t *json_from_info(const RunInfo *info) {
         const Event *started = info->started, *finished = info->finished;
         const Event *any = started ?: finished;
@@ -243,6 +269,8 @@ static json_t *json_from_info(const RunInfo *info) {
         json_set(object,
                  "rerun_of",
                  json_from_id(started ? started->run_started.rerun_of : SD_ID128_NULL));
+        json_set(object, "shard", json_from_text(started ? started->run_started.shard : NULL));
+        json_set(object, "patterns", json_from_patterns(started));
         json_set(object, "run_file", json_from_text(info->path));
         json_set(object, "size", info->path ? json_from_number(info->size, UINT64_MAX) : NULL);
         return object;

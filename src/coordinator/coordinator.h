@@ -44,6 +44,7 @@ typedef struct CoordinatorOrigin {
         const char *working_directory; /* NULL: not known */
         sd_id128_t resumes, rerun_of;  /* null: no other run */
         const char *seed, *shard;      /* NULL: not shuffled; all of the suite */
+        char *const *patterns;         /* that chose the tests; NULL: none did */
 } CoordinatorOrigin;
 
 typedef struct CoordinatorConfig {

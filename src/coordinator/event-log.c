@@ -65,7 +65,10 @@ static int event_log_add_origin(const EventLog *log, Event *event) {
         }
         event->run_started.resumes = origin->resumes;
         event->run_started.rerun_of = origin->rerun_of;
-        return 0;
+        if (!origin->patterns)
+                return 0;
+        event->run_started.patterns = strv_copy(origin->patterns);
+        return event->run_started.patterns ? 0 : -ENOMEM;
 }
 
 void event_log_start(EventLog *log) {

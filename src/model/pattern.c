@@ -50,3 +50,12 @@ bool pattern_selects(char *const *patterns, const char *address) {
         }
         return included || !including;
 }
+
+char *patterns_describe(char *const *patterns) {
+        _cleanup_strv_ char **words = NULL;
+
+        strv_for_each(pattern, patterns)
+                if (strv_extend(&words, "-k") < 0 || strv_extend(&words, *pattern) < 0)
+                        return NULL;
+        return text_quote_words(words);
+}

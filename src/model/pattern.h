@@ -14,3 +14,5 @@
 /* Not empty, and of characters that an address can have. */
 bool pattern_is_valid(const char *pattern);
 bool pattern_selects(char *const *patterns, const char *address);
+/* "-k gio -k '!slow'", as one would write it in a shell; the caller frees it. NULL: there was no memory */
+char *patterns_describe(char *const *patterns);

@@ -105,7 +105,9 @@ static int get_run_again(const Record *record, Event *event) {
                 r = get_id(record, PTEST_FIELD_RERUN_OF, &event->run_started.rerun_of);
         if (r >= 0)
                 r = get_string(record, PTEST_FIELD_SEED, &event->run_started.seed);
-        return r < 0 ? r : get_string(record, PTEST_FIELD_SHARD, &event->run_started.shard);
+        if (r >= 0)
+                r = get_string(record, PTEST_FIELD_SHARD, &event->run_started.shard);
+        return r < 0 ? r : get_texts(record, PTEST_FIELD_PATTERNS, &event->run_started.patterns);
 }
 
 static int get_run_started(const Record *record, Event *event) {

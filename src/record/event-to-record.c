@@ -239,7 +239,9 @@ static int put_run_again(Record *record, const Event *event) {
                 r = put_id(record, PTEST_FIELD_RERUN_OF, event->run_started.rerun_of);
         if (r >= 0)
                 r = put_string(record, PTEST_FIELD_SEED, event->run_started.seed);
-        return r < 0 ? r : put_string(record, PTEST_FIELD_SHARD, event->run_started.shard);
+        if (r >= 0)
+                r = put_string(record, PTEST_FIELD_SHARD, event->run_started.shard);
+        return r < 0 ? r : put_texts(record, PTEST_FIELD_PATTERNS, event->run_started.patterns);
 }
 
 static int put_run_started(Record *record, const Event *event) {

@@ -84,6 +84,7 @@ Event *event_free(Event *event) {
         free(event->run_started.degraded);
         free(event->run_started.seed);
         free(event->run_started.shard);
+        strv_free(event->run_started.patterns);
         free(event->run_finished.reason);
         free(event->run_finished.run_file);
         result_free(event->result);

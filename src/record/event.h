@@ -63,6 +63,7 @@ typedef struct Event {
                 sd_id128_t rerun_of; /* null: it is none of tests of another run */
                 char *seed;          /* of the order; NULL: it is the suite's */
                 char *shard;         /* "2/5"; NULL: the whole suite */
+                char **patterns;     /* that chose the tests; NULL: none did */
         } run_started;
         struct {
                 Tally tally;

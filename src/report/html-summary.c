@@ -387,6 +387,7 @@ void html_summary_add_facts(Buffer *html, const HtmlSummary *summary) {
         add_id_fact(html, "Again tests of run", started->run_started.rerun_of);
         add_fact(html, "Seed", started->run_started.seed);
         add_fact(html, "Shard", started->run_started.shard);
+        add_facts(html, "Tests chosen with", "lines", started->run_started.patterns);
         add_fact(html, "Host", started->run_started.hostname);
         add_fact(html, "Backend", started->run_started.backend);
         buffer_addf(html, "<div><dt>Workers</dt><dd>%u</dd></div>\n", started->run_started.workers);

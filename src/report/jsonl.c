@@ -76,6 +76,7 @@ static const struct {
         { PTEST_FIELD_MARK,         FIELD_WORDS },
         { PTEST_FIELD_MEMORY_PEAK,  FIELD_NUMBER},
         { PTEST_FIELD_OOM_LIMIT,    FIELD_NUMBER},
+        { PTEST_FIELD_PATTERNS,     FIELD_TEXTS },
         { PTEST_FIELD_PID,          FIELD_NUMBER},
         { PTEST_FIELD_PLANNED,      FIELD_NUMBER},
         { PTEST_FIELD_POINTS,       FIELD_POINTS},

@@ -8,6 +8,7 @@
 
 #include "basic/parse.h"
 #include "basic/text.h"
+#include "model/pattern.h"
 #include "report/counts.h"
 
 /* Points that are named; the rest is seen in the test's output. */
@@ -121,6 +122,11 @@ static void add_escaped(Buffer *text, const char *what, const char *s) {
 void summary_add_origin(Buffer *text, const Event *event) {
         add_run(text, "goes on with", event->run_started.resumes);
         add_run(text, "again, of", event->run_started.rerun_of);
+        if (event->run_started.patterns) {
+                _cleanup_free_ char *words = patterns_describe(event->run_started.patterns);
+
+                add_escaped(text, "part", words ?: "");
+        }
         add_escaped(text, "part", event->run_started.shard);
         add_escaped(text, "shuffled with seed", event->run_started.seed);
 }

@@ -213,17 +213,6 @@ Home *home_free(Home *home) {
 
 /* ---- Fitting ---- */
 
-static bool strv_equal(char *const *a, char *const *b) {
-        const size_t n = strv_length(a);
-
-        if (n != strv_length(b))
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(a[i], b[i]) != 0)
-                        return false;
-        return true;
-}
-
 static bool string_equal(const char *a, const char *b) {
         return a && b ? strcmp(a, b) == 0 : a == b;
 }

@@ -350,6 +350,20 @@ def parts_are_the_suite_each_test_once():
 
 
 @behaviour
+def a_part_without_tests_says_that_it_is_the_part():
+    with Place() as at:
+        suite = at.noting("one")
+        for options, reason in (((), "no test is in part {}"),
+                                (("-k", "one"), "no test that matches -k one is in part {}"),
+                                (("-k", "two"), "no test matches -k two")):
+            runs = [at.run(suite, f"--shard={part}", *options) for part in ("1/2", "2/2")]
+            empty = [i for i, it in enumerate(runs, 1) if it.status == 4]
+            assert len(empty) == (2 if "two" in options else 1), [it.stdout for it in runs]
+            for i in empty:
+                assert f"({reason.format(f'{i}/2')})" in runs[i - 1].stdout, runs[i - 1].stdout
+
+
+@behaviour
 def wrong_use_says_what_would_be_right():
     for option, hint in (("--shard=4/3", "1/N to N/N"), ("--shard=0/3", "1/N"), ("--shard=2", "1/N"),
                          ("--retries=-1", "0 to 100"), ("--retries=1000", "0 to 100"), ("--repeat=0", "1 to 10000"),

@@ -260,7 +260,7 @@ def diff_of_a_rerun_is_with_the_run_whose_tests_it_ran():
         shown = look("diff", state, "--json")
         assert shown["before"]["run_id"] == first.run_id
         assert changes(shown) == {"b": ["newly_passing"], "c": ["still_failing"]}, "a was not to be run"
-        assert shown["counts"]["left_out"] == 1 and "1 left out" in look("diff", state)
+        assert shown["counts"]["not_chosen"] == 1 and "1 not chosen" in look("diff", state)
 
 
 @behaviour
@@ -298,9 +298,65 @@ def diff_of_real_runs_again_and_flaky_ones():
         assert [t["address"] for t in look("flaky", state, "--json")["tests"]] == ["sometimes", "bad"]
         run_in(scratch, suite.replace("exit 1", "exit 0"), options=["--rerun=failed"])
         shown = look("diff", state, "--json")
-        assert changes(shown) == {"bad": ["newly_passing"]} and shown["counts"]["left_out"] == 2, shown
+        assert changes(shown) == {"bad": ["newly_passing"]} and shown["counts"]["not_chosen"] == 2, shown
         assert [r and r["outcome"] for r in look("history", state, "bad", "--json")["tests"][0]["results"]] == [
             "pass", "fail", "pass"]
+
+
+def known_runs(state):
+    """The oldest first"""
+    return json.loads(ptest("runs", f"--state-dir={state}", "--json"))["runs"][::-1]
+
+
+@behaviour
+def diff_says_what_a_narrowed_run_was_not_to_run():
+    suite = shell("gio/a", "exit 0") + shell("gio/b", "exit 1") + shell("slow/gio", "exit 0") + shell("other", "exit 1")
+    with state_directory() as scratch:
+        run_in(scratch, suite)
+        run_in(scratch, shell("gio/b", "exit 0") + shell("slow/gio", "exit 0"),
+               options=["-k", "gio", "-k", "!slow/*"])
+        state = f"{scratch}/state"
+        shown = look("diff", state, "--json")
+        assert changes(shown) == {"gio/a": ["removed"], "gio/b": ["newly_passing"]}, changes(shown)
+        assert shown["counts"]["not_chosen"] == 2 and shown["after"]["patterns"] == ["gio", "!slow/*"], shown
+        assert shown["before"]["patterns"] == [], shown["before"]
+        text = look("diff", state)
+        assert "The later run was of a part of the suite: -k gio -k '!slow/*'\n" in text, text
+        assert text.endswith("✓ 1 newly passing, 1 removed, 2 not chosen, 0 as before\n"), text
+        # The other way round, what was not chosen is not added.
+        shown = look("diff", state, "last", "last-1", "--json", status=1)
+        assert changes(shown) == {"gio/a": ["added"], "gio/b": ["newly_failing"], "other": ["newly_failing"]}, shown
+        # What was whole is compared with what was whole, and the same part with the same part.
+        run_in(scratch, suite)
+        assert look("diff", state, "--json")["before"]["run_id"] == known_runs(state)[0]["run_id"]
+        run_in(scratch, suite, options=["-k", "gio", "-k", "!slow/*"])
+        run_in(scratch, suite, options=["-k", "gio", "-k", "!slow/*"])
+        assert changes(look("diff", state, "--json")) == {"gio/b": ["still_failing"]}
+        patterns = ["gio", "!slow/*"]
+        assert [run["patterns"] for run in known_runs(state)] == [[], patterns, [], patterns, patterns]
+        assert "(-k gio -k '!slow/*')\n" in ptest("runs", f"--state-dir={state}")
+
+
+@behaviour
+def diff_does_not_miss_tests_whose_finder_was_not_chosen():
+    with state_directory() as state:
+        RunFile(state, 0, GROWS=1).test("lister").test("found/a").finish()
+        RunFile(state, 1, PATTERNS="found").test("found/b").finish()
+        shown = look("diff", state, "--json")
+        assert changes(shown) == {"found/b": ["added"]} and shown["counts"]["not_chosen"] == 2, shown
+
+
+@behaviour
+def parts_by_duration_are_not_of_a_narrowed_run():
+    with state_directory() as scratch:
+        suite = tests(4)
+        run_in(scratch, suite, options=["-k", "t*"])
+        again = Run(suite=suite, scratch=scratch, options=["--shard=1/2", "--shard-by=duration"])
+        again.wait()
+        assert "No whole run of it is recorded" in again.stderr, again.stderr
+        run_in(scratch, suite)
+        run_in(scratch, suite, options=["-k", "t*"])
+        run_in(scratch, suite, options=["--shard=1/2", "--shard-by=duration"])
 
 
 @behaviour

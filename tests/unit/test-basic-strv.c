@@ -53,6 +53,19 @@ START_TEST(strv_extend_many_keeps_order)
 }
 END_TEST
 
+START_TEST(strv_equal_compares_strings_and_their_order)
+{
+        char *ab[] = { (char[]){ "a" }, (char[]){ "b" }, NULL }, *ba[] = { ab[1], ab[0], NULL };
+
+        ck_assert(strv_equal(NULL, NULL));
+        ck_assert(strv_equal(NULL, ab + 2));
+        ck_assert(strv_equal(ab, (char *[]){ (char[]){ "a" }, (char[]){ "b" }, NULL }));
+        ck_assert(!strv_equal(ab, ba));
+        ck_assert(!strv_equal(ab, ab + 1));
+        ck_assert(!strv_equal(ba + 1, ba));
+}
+END_TEST
+
 START_TEST(strv_extend_works_on_a_copy_of_exact_size)
 {
         char *words[] = { (char *)"a", (char *)"b", (char *)"c", NULL };
@@ -213,6 +226,7 @@ int main(void) {
         tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, strv_null_is_an_empty_vector);
         tcase_add_test(tcase, strv_extend_many_keeps_order);
+        tcase_add_test(tcase, strv_equal_compares_strings_and_their_order);
         tcase_add_test(tcase, strv_extend_works_on_a_copy_of_exact_size);
         tcase_add_test(tcase, strv_consume_null_is_enomem);
         tcase_add_test(tcase, strv_extend_strv_copies_all);

@@ -178,6 +178,12 @@ static inline Event *sample_event_of_run(EventKind kind, sd_id128_t run_id) {
                 event->run_started.working_directory = sample_string_or_null();
                 event->run_started.seed = sample_string_or_null();
                 event->run_started.shard = sample_string_or_null();
+                for (uint64_t n = sample_random() % 4; n > 0; n--)
+                        ck_assert_int_ge(
+                                        strv_extendf(&event->run_started.patterns,
+                                                     "!p%u\n",
+                                                     (unsigned)n),
+                                        0);
                 if (sample_random() % 2)
                         event->run_started.resumes = sample_run_id();
                 if (sample_random() % 2)
@@ -323,6 +329,7 @@ static inline void assert_event(const Event *a, const Event *b) {
         assert_string(a->run_started.working_directory, b->run_started.working_directory);
         assert_string(a->run_started.seed, b->run_started.seed);
         assert_string(a->run_started.shard, b->run_started.shard);
+        ck_assert(strv_equal(a->run_started.patterns, b->run_started.patterns));
         ck_assert(sd_id128_equal(a->run_started.resumes, b->run_started.resumes));
         ck_assert(sd_id128_equal(a->run_started.rerun_of, b->run_started.rerun_of));
         ck_assert(sd_id128_equal(a->carried_from, b->carried_from));
