@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -449,6 +450,21 @@ static const char *cgroup_find_path(const char *text, const char *controller) {
                 line += *line == '\n' ? 1 : 0;
         }
         return NULL;
+}
+
+int process_get_memory(pid_t pid, uint64_t *ret) {
+        _cleanup_free_ char *statm = NULL;
+        int r = process_read(pid, "statm", &statm);
+
+        if (r < 0)
+                return r;
+
+        const char *resident = strchr(statm, ' '); /* behind its size; both in pages */
+
+        if (!resident)
+                return -EBADMSG;
+        *ret = strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+        return 0;
 }
 
 int process_get_cgroup(pid_t pid, char **ret) {

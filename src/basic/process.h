@@ -33,6 +33,9 @@ int process_catches_signal(pid_t pid, int signo, bool *ret);
  */
 int process_list_descendants(pid_t pid, size_t max, pid_t **ret_pids, size_t *ret_count);
 
+/* The bytes that are resident, those that it shares with others among them; -ESRCH if it is gone */
+int process_get_memory(pid_t pid, uint64_t *ret);
+
 /* The unified ("0::") path, or on cgroup v1 that of name=systemd, as /proc/PID/cgroup has it. -ESRCH, -ENODATA: neither */
 int process_get_cgroup(pid_t pid, char **ret);
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ptest/protocol.h"
 
@@ -72,24 +71,10 @@ static int measure_cell(pid_t leader, pid_t worker, uint64_t *ret) {
         return r < 0 ? r : -ENODATA;
 }
 
-static uint64_t measure_process(pid_t pid) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        unsigned long long pages = 0;
-        char *at;
-
-        if (text_setf(&path, "/proc/%d/statm", (int)pid) < 0 ||
-            file_read(path, NUMBER_FILE_MAX, &text, NULL) < 0)
-                return 0;
-        at = strchr(text, ' '); /* size, then what is in memory of it */
-        if (at)
-                pages = strtoull(at, NULL, 10);
-        return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 int status_measure_memory(
                 pid_t leader, pid_t worker, uint64_t *ret_bytes, const char **ret_source) {
         _cleanup_free_ pid_t *pids = NULL;
-        uint64_t sum = 0;
+        uint64_t sum = 0, bytes;
         size_t n = 0;
 
         if (leader <= 1)
@@ -99,11 +84,12 @@ int status_measure_memory(
                 *ret_source = "cgroup";
                 return 0;
         }
-        sum = measure_process(leader);
+        (void)process_get_memory(leader, &sum);
         if (process_list_descendants(leader, PROCESSES_MAX, &pids, &n) < 0 || sum == 0)
                 return -ESRCH;
         for (size_t i = 0; i < n; i++)
-                sum += measure_process(pids[i]);
+                if (process_get_memory(pids[i], &bytes) >= 0)
+                        sum += bytes;
         *ret_bytes = sum;
         *ret_source = "processes";
         return 0;

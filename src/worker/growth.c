@@ -2,36 +2,17 @@
 
 #include "worker/growth.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "basic/file.h"
-#include "basic/macros.h"
-
-/* Of /proc/PID/statm, seven numbers. */
-#define STATM_MAX 256
-
-/* What is resident: the second number, in pages. */
-static uint64_t memory_of_process(pid_t pid) {
-        _cleanup_free_ char *data = NULL;
-        unsigned long long resident = 0;
-        char path[64];
-        size_t size;
-
-        snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-        if (file_read(path, STATM_MAX, &data, &size) < 0 ||
-            sscanf(data, "%*s %llu", &resident) != 1)
-                return 0;
-        return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
+#include "basic/process.h"
 
 void growth_begin(Growth *growth, pid_t pid) {
-        *growth = (Growth){ .pid = pid, .base = memory_of_process(pid) };
+        *growth = (Growth){ .pid = pid };
+        (void)process_get_memory(pid, &growth->base);
 }
 
 uint64_t growth_look(const Growth *growth) {
-        const uint64_t now = growth->pid > 0 ? memory_of_process(growth->pid) : 0;
+        uint64_t now = 0;
 
+        if (growth->pid > 0)
+                (void)process_get_memory(growth->pid, &now);
         return now > growth->base ? now - growth->base : 0;
 }

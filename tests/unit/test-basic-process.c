@@ -108,12 +108,14 @@ START_TEST(process_gone_is_esrch_everywhere)
         bool caught;
         pid_t *pids = NULL;
         size_t n;
+        uint64_t bytes;
 
         ck_assert_int_eq(process_open(pid, &fd), -ESRCH);
         ck_assert_int_eq(process_get_command(pid, &s), -ESRCH);
         ck_assert_int_eq(process_get_state(pid, &state), -ESRCH);
         ck_assert_int_eq(process_catches_signal(pid, SIGINT, &caught), -ESRCH);
         ck_assert_int_eq(process_list_descendants(pid, 10, &pids, &n), -ESRCH);
+        ck_assert_int_eq(process_get_memory(pid, &bytes), -ESRCH);
         ck_assert_int_eq(process_get_cgroup(pid, &s), -ESRCH);
         ck_assert_int_eq(fd, -1);
         ck_assert_ptr_null(s);
@@ -360,6 +362,22 @@ START_TEST(process_list_descendants_keeps_processes_without_first_thread)
 }
 END_TEST
 
+START_TEST(process_get_memory_counts_what_is_resident)
+{
+        const size_t size = 32 * 1024 * 1024;
+        uint64_t before = 0, after = 0;
+        _cleanup_free_ char *block = NULL;
+
+        ck_assert_int_eq(process_get_memory(getpid(), &before), 0);
+        ck_assert_uint_gt(before, 0);
+        block = malloc(size);
+        ck_assert_ptr_nonnull(block);
+        memset(block, 'x', size);
+        ck_assert_int_eq(process_get_memory(getpid(), &after), 0);
+        ck_assert_uint_gt(after, before + size / 2);
+}
+END_TEST
+
 START_TEST(process_get_cgroup_is_what_proc_says)
 {
         _cleanup_free_ char *path = NULL, *text = NULL, *line = NULL;
@@ -408,6 +426,7 @@ int main(void) {
         tcase_add_test(tcase, process_list_descendants_leaves_out_zombies);
         tcase_add_test(tcase, process_list_descendants_finds_children_of_threads);
         tcase_add_test(tcase, process_list_descendants_keeps_processes_without_first_thread);
+        tcase_add_test(tcase, process_get_memory_counts_what_is_resident);
         tcase_add_test(tcase, process_get_cgroup_is_what_proc_says);
         tcase_add_test(tcase, process_count_cpus_follows_the_affinity);
         suite_add_tcase(suite, tcase);
