@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "basic/macros.h"
 
@@ -455,4 +456,12 @@ char *format_size(char *buf, uint64_t bytes) {
         else
                 snprintf(buf, FORMAT_MAX, "%ju%c", (uintmax_t)whole, units[unit]);
         return buf;
+}
+
+bool format_local_time(char *buf, uint64_t usec) {
+        const time_t seconds = (time_t)(usec / USEC_PER_SEC);
+        struct tm tm;
+
+        return usec > 0 && localtime_r(&seconds, &tm) &&
+                        strftime(buf, FORMAT_MAX, "%Y-%m-%d %H:%M:%S", &tm) > 0;
 }

@@ -38,3 +38,6 @@ const char *signal_to_name(int signo);
 char *format_time(char *buf, uint64_t usec);
 /* "1.5G", "640K", "12B"; "infinity" */
 char *format_size(char *buf, uint64_t bytes);
+
+/* A time of CLOCK_REALTIME as people have it here: "2026-11-22 07:10:05". False: it is not known (0), buf is untouched */
+bool format_local_time(char *buf, uint64_t usec);

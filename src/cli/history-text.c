@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "basic/parse.h"
 #include "basic/text.h"
 #include "report/counts.h"
 
@@ -41,12 +41,10 @@ void text_add_safe(
 }
 
 void text_add_when(Buffer *text, uint64_t usec) {
-        time_t seconds = (time_t)(usec / USEC_PER_SEC);
-        char when[32] = "";
-        struct tm tm;
+        char when[FORMAT_MAX] = "";
 
-        if (usec > 0 && localtime_r(&seconds, &tm))
-                strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+        if (format_local_time(when, usec))
+                *strrchr(when, ':') = '\0'; /* without the seconds */
         buffer_addf(text, "%-16s", when);
 }
 

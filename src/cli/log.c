@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -154,14 +153,11 @@ static void print_name(const Style *style, const char *name) {
 }
 
 static void print_started(const Style *style, const Result *result) {
-        time_t seconds = (time_t)(result->start_usec / USEC_PER_SEC);
-        char duration[FORMAT_MAX], user[FORMAT_MAX], system[FORMAT_MAX], when[64];
-        struct tm tm;
+        char duration[FORMAT_MAX], user[FORMAT_MAX], system[FORMAT_MAX], when[FORMAT_MAX];
 
         if (result->start_usec == 0)
                 return;
-        if (localtime_r(&seconds, &tm) &&
-            strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) > 0) {
+        if (format_local_time(when, result->start_usec)) {
                 print_name(style, "started");
                 printf("%s\n", when);
         }

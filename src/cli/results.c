@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -220,12 +219,9 @@ static int results_read(Results *results, const ResultsArguments *arguments, Sou
 /* ---- The table ---- */
 
 static void print_when(uint64_t usec) {
-        time_t seconds = (time_t)(usec / USEC_PER_SEC);
-        char text[64];
-        struct tm tm;
+        char text[FORMAT_MAX];
 
-        if (usec > 0 && localtime_r(&seconds, &tm) &&
-            strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+        if (format_local_time(text, usec))
                 printf(", %s", text);
 }
 

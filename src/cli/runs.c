@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -90,13 +89,9 @@ static void add_padding(Buffer *text, size_t used, size_t columns) {
 }
 
 static void add_when(Buffer *text, uint64_t usec) {
-        time_t seconds = (time_t)(usec / USEC_PER_SEC);
-        char when[64];
-        struct tm tm;
+        char when[FORMAT_MAX] = "-";
 
-        if (usec == 0 || !localtime_r(&seconds, &tm) ||
-            strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-                strcpy(when, "-");
+        (void)format_local_time(when, usec);
         buffer_addf(text, "%-19s  ", when);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <check.h>
 
@@ -410,6 +411,20 @@ START_TEST(format_size_reads_well)
 }
 END_TEST
 
+START_TEST(format_local_time_is_of_the_zone_that_is_set)
+{
+        char buf[FORMAT_MAX] = "as it was";
+
+        ck_assert_int_eq(setenv("TZ", "XYZ-2", true), 0); /* two hours before UTC */
+        tzset();
+        ck_assert(!format_local_time(buf, 0));
+        ck_assert_str_eq(buf, "as it was");
+        ck_assert(format_local_time(buf, UINT64_C(1795324205) * USEC_PER_SEC + 999999));
+        ck_assert_str_eq(buf, "2026-11-22 07:10:05");
+        ck_assert(format_local_time(buf, UINT64_MAX));
+}
+END_TEST
+
 /* A number with random length in bits, so that all units come up. */
 static uint64_t random_number(unsigned *seed) {
         uint64_t value = 0;
@@ -482,6 +497,7 @@ int main(void) {
         tcase_add_test(tcase, signal_to_name_round_trip);
         tcase_add_test(tcase, format_time_reads_well);
         tcase_add_test(tcase, format_size_reads_well);
+        tcase_add_test(tcase, format_local_time_is_of_the_zone_that_is_set);
         tcase_add_test(tcase, format_round_trip_of_any_value);
         tcase_add_test(tcase, format_time_round_trip_of_settings_is_exact);
         suite_add_tcase(suite, tcase);
