@@ -32,7 +32,6 @@ typedef struct DiffArguments {
         ReviewOptions review;
         const char *runs[2];
         unsigned n_runs;
-        char **patterns;
         unsigned earlier;
         bool earlier_given;
         bool all;
@@ -67,7 +66,7 @@ static error_t diff_on_option(int key, char *value, struct argp_state *state) {
                 state->child_inputs[0] = &arguments->review;
                 break;
         case 'k':
-                arguments->error = keyword_add(state, value, &arguments->patterns);
+                arguments->error = keyword_add(state, value, &arguments->review.patterns);
                 break;
         case OPTION_ALL:
                 arguments->all = true;
@@ -118,22 +117,6 @@ static void diff_runs_done(DiffRuns *runs) {
         history_names_done(&runs->suspects);
         history_names_done(&runs->names);
         history_entries_done(&runs->entries);
-}
-
-/* Opens and reads one of the two; logs what is wrong. */
-static int read_run(
-                const DiffArguments *arguments, const char *name, DiffRuns *runs, HistoryRun *ret) {
-        const HistoryReadOptions options = { .patterns = arguments->patterns, .reasons = true };
-        _cleanup_(source_freep) Source *source = NULL;
-        int r;
-
-        r = review_open_run(&arguments->review, name, &source);
-        if (r < 0)
-                return r;
-        r = history_run_read(source, &options, &runs->names, ret);
-        if (r == -ENODATA)
-                return log_error_errno(r, "%s has no records of a run", source_get_name(source));
-        return r < 0 ? log_error_errno(r, "Failed to read %s: %m", source_get_name(source)) : 0;
 }
 
 /* The record of its start; NULL: it cannot be read */
@@ -211,21 +194,26 @@ static int read_before(const DiffArguments *arguments, DiffRuns *runs) {
                                 "There is no run of %s before %.8s; name the two runs that are to be compared: ptest diff A B",
                                 runs->after.suite,
                                 id);
-        return read_run(arguments, entry->run, runs, &runs->before);
+        return history_read_named(&arguments->review, entry->run, &runs->names, &runs->before);
 }
 
 static int read_two(const DiffArguments *arguments, DiffRuns *runs) {
         int r;
 
         if (arguments->n_runs == 2) {
-                r = read_run(arguments, arguments->runs[0], runs, &runs->before);
+                r = history_read_named(
+                                &arguments->review,
+                                arguments->runs[0],
+                                &runs->names,
+                                &runs->before);
                 if (r < 0)
                         return r;
         }
-        r = read_run(arguments,
-                     arguments->n_runs > 0 ? arguments->runs[arguments->n_runs - 1] : NULL,
-                     runs,
-                     &runs->after);
+        r = history_read_named(
+                        &arguments->review,
+                        arguments->n_runs > 0 ? arguments->runs[arguments->n_runs - 1] : NULL,
+                        &runs->names,
+                        &runs->after);
         if (r >= 0 && arguments->n_runs < 2)
                 r = read_before(arguments, runs);
         if (r < 0)
@@ -296,13 +284,9 @@ static int diff_show(DiffArguments *arguments) {
         _cleanup_(diff_done) Diff diff = {};
         int r;
 
-        arguments->review.source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
-        r = history_list(&arguments->review.source, &runs.entries);
-        if (r < 0) {
-                log_error_errno(r, "Failed to list the runs: %m");
-                return STATUS_TROUBLE;
-        }
-        r = read_two(arguments, &runs);
+        r = history_list_compared(&arguments->review, &runs.entries);
+        if (r >= 0)
+                r = read_two(arguments, &runs);
         if (r < 0)
                 return STATUS_TROUBLE;
         r = diff_compare(&runs.before, &runs.after, &runs.names, &diff);
@@ -312,7 +296,7 @@ static int diff_show(DiffArguments *arguments) {
                 log_error_errno(r, "Failed to compare the runs: %m");
                 return STATUS_TROUBLE;
         }
-        if (runs.names.n_names == 0 && arguments->patterns && !arguments->review.json) {
+        if (runs.names.n_names == 0 && arguments->review.patterns && !arguments->review.json) {
                 log_error("No test of the two runs is selected");
                 return STATUS_TROUBLE;
         }
@@ -330,15 +314,11 @@ static int diff_show(DiffArguments *arguments) {
 
 int verb_diff(int argc, char **argv) {
         DiffArguments arguments = {};
-        error_t error;
-        int r = STATUS_TROUBLE;
+        int status;
 
-        error = argp_parse(&diff_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = diff_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
-        strv_free(arguments.patterns);
+        status = review_parse(&diff_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = diff_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

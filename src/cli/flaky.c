@@ -12,7 +12,6 @@
 
 #include "basic/log.h"
 #include "basic/parse.h"
-#include "basic/strv.h"
 #include "cli/flaky-print.h"
 #include "cli/history-runs.h"
 #include "cli/keyword.h"
@@ -23,7 +22,6 @@
 
 typedef struct FlakyArguments {
         ReviewOptions review;
-        char **patterns;
         unsigned max; /* runs */
         int error;
 } FlakyArguments;
@@ -69,7 +67,7 @@ static error_t flaky_on_option(int key, char *value, struct argp_state *state) {
                                    RUNS_MAX);
                 break;
         case 'k':
-                arguments->error = keyword_add(state, value, &arguments->patterns);
+                arguments->error = keyword_add(state, value, &arguments->review.patterns);
                 break;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -169,7 +167,8 @@ static int flaky_read(
                 const FlakyArguments *arguments,
                 const HistoryEntries *entries,
                 size_t first) {
-        const HistoryReadOptions options = { .patterns = arguments->patterns, .reasons = true };
+        const HistoryReadOptions options = { .patterns = arguments->review.patterns,
+                                             .reasons = true };
         _cleanup_free_ size_t *numbers = NULL;
         int r;
 
@@ -244,24 +243,21 @@ static int flaky_show(FlakyArguments *arguments) {
         size_t first;
         int r;
 
-        arguments->review.source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
-        r = history_list(&arguments->review.source, &entries);
-        if (r < 0) {
-                log_error_errno(r, "Failed to list the runs: %m");
-                return 1;
-        }
-        r = history_locate(
-                        &arguments->review,
-                        arguments->review.source.run,
-                        &entries,
-                        &first,
-                        &flaky.suite);
+        r = history_list_compared(&arguments->review, &entries);
+        if (r >= 0)
+                r = history_locate(
+                                &arguments->review,
+                                arguments->review.source.run,
+                                &entries,
+                                &first,
+                                &flaky.suite);
         if (r < 0)
                 return 1;
         r = flaky_read(&flaky, arguments, &entries, first);
         if (r >= 0 && flaky.n_runs == 0)
                 r = -ENODATA;
-        if (r >= 0 && flaky.names.n_names == 0 && arguments->patterns && !arguments->review.json) {
+        if (r >= 0 && flaky.names.n_names == 0 && arguments->review.patterns &&
+            !arguments->review.json) {
                 log_error("No test of %s is selected", flaky.suite);
                 return 1;
         }
@@ -276,15 +272,11 @@ static int flaky_show(FlakyArguments *arguments) {
 
 int verb_flaky(int argc, char **argv) {
         FlakyArguments arguments = { .max = RUNS_DEFAULT };
-        error_t error;
-        int r = 2;
+        int status;
 
-        error = argp_parse(&flaky_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = flaky_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
-        strv_free(arguments.patterns);
+        status = review_parse(&flaky_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = flaky_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

@@ -109,6 +109,14 @@ int history_list(const SourceOptions *options, HistoryEntries *ret) {
         return 0;
 }
 
+int history_list_compared(ReviewOptions *options, HistoryEntries *ret) {
+        int r;
+
+        options->source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
+        r = history_list(&options->source, ret);
+        return r < 0 ? log_error_errno(r, "Failed to list the runs: %m") : 0;
+}
+
 bool history_entry_is_of_suite(const HistoryEntry *entry, const char *suite) {
         const StateRun named = { .suite = entry->suite };
 
@@ -167,6 +175,24 @@ int history_read_entry(
         if (r < 0 && r != -ENOENT && r != -ENODATA)
                 log_warning("Failed to read run %.8s, left out: %s", entry->run_id, strerror(-r));
         return r >= 0;
+}
+
+int history_read_named(
+                const ReviewOptions *options,
+                const char *run,
+                HistoryNames *names,
+                HistoryRun *ret) {
+        const HistoryReadOptions read_options = { .patterns = options->patterns, .reasons = true };
+        _cleanup_(source_freep) Source *source = NULL;
+        int r;
+
+        r = review_open_run(options, run, &source);
+        if (r < 0)
+                return r;
+        r = history_run_read(source, &read_options, names, ret);
+        if (r == -ENODATA)
+                return log_error_errno(r, "%s has no records of a run", source_get_name(source));
+        return r < 0 ? log_error_errno(r, "Failed to read %s: %m", source_get_name(source)) : 0;
 }
 
 int history_locate(

@@ -23,6 +23,8 @@ typedef struct HistoryEntries {
 } HistoryEntries;
 
 int history_list(const SourceOptions *options, HistoryEntries *ret);
+/* For a verb that compares them: what it reads then comes without output and lists. Logs */
+int history_list_compared(ReviewOptions *options, HistoryEntries *ret);
 void history_entries_done(HistoryEntries *entries);
 
 bool history_entry_is_of_suite(const HistoryEntry *entry, const char *suite);
@@ -44,6 +46,13 @@ int history_read_entry(
                 const SourceOptions *options,
                 const HistoryEntry *entry,
                 const HistoryReadOptions *read_options,
+                HistoryNames *names,
+                HistoryRun *ret);
+
+/* Reads the tests that are wanted of the run that somebody named (NULL: the latest); logs what is wrong. */
+int history_read_named(
+                const ReviewOptions *options,
+                const char *run,
                 HistoryNames *names,
                 HistoryRun *ret);
 

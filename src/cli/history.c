@@ -28,7 +28,6 @@
 typedef struct HistoryArguments {
         ReviewOptions review;
         const char *run;
-        char **patterns;
         unsigned max; /* runs */
         bool all;
         int error;
@@ -76,10 +75,10 @@ static error_t history_on_option(int key, char *value, struct argp_state *state)
                         argp_error(state,
                                    "\"%s\" is neither an address nor a pattern; write a part of an address or a glob",
                                    value);
-                arguments->error = strv_extend(&arguments->patterns, value);
+                arguments->error = strv_extend(&arguments->review.patterns, value);
                 break;
         case ARGP_KEY_END:
-                if (!arguments->patterns)
+                if (!arguments->review.patterns)
                         argp_error(state, "no address given");
                 break;
         default:
@@ -133,7 +132,8 @@ static int read_runs(
                 const char *suite,
                 size_t max,
                 HistoryData *data) {
-        const HistoryReadOptions options = { .patterns = arguments->patterns, .reasons = true };
+        const HistoryReadOptions options = { .patterns = arguments->review.patterns,
+                                             .reasons = true };
         _cleanup_free_ size_t *numbers = NULL;
         size_t n = 0;
         int r;
@@ -221,10 +221,10 @@ static int series_compare(const void *a, const void *b) {
 /* A whole address means that test only, also where it is a part of others. */
 static int make_history(const HistoryArguments *arguments, const HistoryData *data, History *ret) {
         _cleanup_(history_done) History history = { .runs = data->runs, .n_runs = data->n_runs };
-        bool one = !arguments->patterns[1];
+        bool one = !arguments->review.patterns[1];
         size_t only = 0;
 
-        one = one && history_names_find(&data->names, arguments->patterns[0], &only);
+        one = one && history_names_find(&data->names, arguments->review.patterns[0], &only);
         history.tests = calloc(MAX(data->names.n_names, 1U), sizeof(HistorySeries));
         if (!history.tests)
                 return -ENOMEM;
@@ -262,16 +262,16 @@ static int history_show(HistoryArguments *arguments) {
         _cleanup_(history_done) History history = {};
         int r;
 
-        arguments->review.source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
-        r = history_list(&arguments->review.source, &data.entries);
-        if (r >= 0 && data.entries.n_entries == 0) {
+        r = history_list_compared(&arguments->review, &data.entries);
+        if (r < 0)
+                return 1;
+        if (data.entries.n_entries == 0) {
                 _cleanup_(source_freep) Source *source = NULL;
 
                 /* Says where it looked. */
                 return review_open_run(&arguments->review, NULL, &source) < 0;
         }
-        if (r >= 0)
-                r = read_suite(arguments, &data);
+        r = read_suite(arguments, &data);
         if (r == -E2BIG) {
                 log_error("That selects more than %u tests; \"ptest flaky\" looks at all",
                           TESTS_MAX);
@@ -281,8 +281,8 @@ static int history_show(HistoryArguments *arguments) {
                 return 1;
         if (r >= 0 && data.names.n_names == 0) {
                 log_error("No run has a test that is selected by '%s'%s",
-                          arguments->patterns[0],
-                          arguments->patterns[1] ? " and the others" : "");
+                          arguments->review.patterns[0],
+                          arguments->review.patterns[1] ? " and the others" : "");
                 return 1;
         }
         if (r >= 0)
@@ -296,15 +296,11 @@ static int history_show(HistoryArguments *arguments) {
 
 int verb_history(int argc, char **argv) {
         HistoryArguments arguments = { .max = RUNS_DEFAULT };
-        error_t error;
-        int r = 2;
+        int status;
 
-        error = argp_parse(&history_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = history_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
-        strv_free(arguments.patterns);
+        status = review_parse(&history_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = history_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

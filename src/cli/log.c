@@ -423,23 +423,22 @@ static int log_show(const LogArguments *arguments) {
         return 0;
 }
 
+static int log_show_live(const LogArguments *arguments) {
+        return log_live(&(LogLive){ .address = arguments->address,
+                                    .run = arguments->review.source.run,
+                                    .follow = arguments->follow,
+                                    .raw = arguments->raw,
+                                    .only_out = arguments->only_out,
+                                    .only_err = arguments->only_err });
+}
+
 int verb_log(int argc, char **argv) {
         LogArguments arguments = {};
-        error_t error;
-        int r = 2;
+        int status;
 
-        error = argp_parse(&log_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0 && arguments.live)
-                r = log_live(&(LogLive){ .address = arguments.address,
-                                         .run = arguments.review.source.run,
-                                         .follow = arguments.follow,
-                                         .raw = arguments.raw,
-                                         .only_out = arguments.only_out,
-                                         .only_err = arguments.only_err });
-        else if (error == 0)
-                r = log_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
+        status = review_parse(&log_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = arguments.live ? log_show_live(&arguments) : log_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

@@ -205,15 +205,12 @@ static int report_make(const ReportArguments *arguments) {
 
 int verb_report(int argc, char **argv) {
         ReportArguments arguments = { .reports = REPORT_OPTIONS_DEFAULT };
-        error_t error;
-        int r = 2;
+        int status;
 
         arguments.reports.files_only = arguments.reports.log = true;
-        error = argp_parse(&report_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = report_make(&arguments);
-        else if (error != EINVAL)
-                log_error_errno(-error, "Failed to read the options: %m");
+        status = review_parse(&report_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = report_make(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

@@ -36,7 +36,6 @@
 
 typedef struct ResultsArguments {
         ReviewOptions review;
-        char **patterns;
         bool wanted[PTEST_OUTCOME_MAX];
         bool some_wanted;      /* else all are */
         unsigned marks_wanted; /* bits; 0: all are */
@@ -134,7 +133,7 @@ static error_t results_on_option(int key, char *value, struct argp_state *state)
 
         switch (key) {
         case 'k':
-                arguments->error = keyword_add(state, value, &arguments->patterns);
+                arguments->error = keyword_add(state, value, &arguments->review.patterns);
                 break;
         case OPTION_OUTCOME:
                 arguments_add_outcomes(arguments, state, value);
@@ -175,7 +174,7 @@ static bool result_is_wanted(const ResultsArguments *arguments, const Result *re
         return (!arguments->some_wanted || arguments->wanted[result->outcome]) &&
                         (arguments->marks_wanted == 0 ||
                          (result->marks & arguments->marks_wanted)) &&
-                        pattern_selects(arguments->patterns, result->address);
+                        pattern_selects(arguments->review.patterns, result->address);
 }
 
 static int results_add(Results *results, const ResultsArguments *arguments, Event *event) {
@@ -421,7 +420,7 @@ static int results_show(const ResultsArguments *arguments) {
                 log_error("%s has no records of a run", source_get_name(source));
                 return 1;
         }
-        if (results.n_rows == 0 && arguments->patterns && !arguments->review.json) {
+        if (results.n_rows == 0 && arguments->review.patterns && !arguments->review.json) {
                 log_error("No test of %s is selected", source_get_name(source));
                 return 1;
         }
@@ -439,15 +438,11 @@ static int results_show(const ResultsArguments *arguments) {
 
 int verb_results(int argc, char **argv) {
         ResultsArguments arguments = {};
-        error_t error;
-        int r = 2;
+        int status;
 
-        error = argp_parse(&results_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = results_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
-        strv_free(arguments.patterns);
+        status = review_parse(&results_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = results_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

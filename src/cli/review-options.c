@@ -9,6 +9,9 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 
+/* The exit status, see verb.h */
+#define REVIEW_WRONG_USE 2
+
 enum {
         OPTION_JSON = 0x1000, /* out of the way of the verbs' own */
         OPTION_JOURNAL,
@@ -32,6 +35,7 @@ static const struct argp_option review_options[] = {
 
 void review_options_done(ReviewOptions *options) {
         options->source.files = strv_free(options->source.files);
+        options->patterns = strv_free(options->patterns);
 }
 
 /* A name without a match stays as it is, and is an error when it is opened. */
@@ -111,6 +115,15 @@ const struct argp_child review_children[] = {
         {&review_argp,   0, REVIEW_HEADER, 0 },
         {     },
 };
+
+int review_parse(const struct argp *argp, int argc, char **argv, void *arguments) {
+        error_t error = argp_parse(argp, argc, argv, 0, NULL, arguments);
+
+        /* What has no sense was said where it was read. */
+        if (error != 0 && error != EINVAL)
+                log_error_errno(-error, "Failed to read the options: %m");
+        return error == 0 ? 0 : REVIEW_WRONG_USE;
+}
 
 int review_open(const ReviewOptions *options, Source **ret) {
         return review_open_run(options, options->source.run, ret);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /*
- * What all verbs share that look at runs: which run, where to look for it, and --json
+ * What all verbs share that look at runs: which run and tests, where to look for them, and --json
  *
  * A verb's argp has review_children, or review_argp among children of its own, and gives it its options at
  * ARGP_KEY_INIT: state->child_inputs[0] = &arguments->review. An argument that the verb leaves alone
@@ -16,6 +16,7 @@
 
 typedef struct ReviewOptions {
         SourceOptions source; /* its strings are borrowed from the command line, but for the files */
+        char **patterns;      /* of a verb that has --keyword, or the like */
         bool json;
         int error; /* 0, -ENOMEM */
 } ReviewOptions;
@@ -31,6 +32,12 @@ extern const struct argp_child review_children[];
 #define REVIEW_RUN_DOC                                                                                         \
         "RUN is \"last\" (the default), \"last-1\" for the run before it, the name of a suite for its latest " \
         "run, the begin of a run's id (4 digits or more), or the path of a run file or journal file."
+
+/*
+ * Reads the options of a verb whose arguments begin with ReviewOptions. 0, or the exit status for wrong use, which is
+ * said. review_options_done() comes after either.
+ */
+int review_parse(const struct argp *argp, int argc, char **argv, void *arguments);
 
 /* Opens a run; what is wrong is logged. */
 int review_open(const ReviewOptions *options, Source **ret);

@@ -329,14 +329,11 @@ static int runs_show(const RunsArguments *arguments) {
 
 int verb_runs(int argc, char **argv) {
         RunsArguments arguments = {};
-        error_t error;
-        int r = 2;
+        int status;
 
-        error = argp_parse(&runs_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = runs_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
+        status = review_parse(&runs_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = runs_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }

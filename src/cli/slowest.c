@@ -12,11 +12,10 @@
 
 #include "basic/log.h"
 #include "basic/parse.h"
-#include "basic/strv.h"
 #include "cli/history-json.h"
+#include "cli/history-runs.h"
 #include "cli/history-text.h"
 #include "cli/keyword.h"
-#include "cli/review-options.h"
 #include "cli/verb.h"
 
 #define ROWS_DEFAULT     20U
@@ -37,7 +36,6 @@ static const char *const KEYS[SLOWEST_KEY_MAX] = { "time", "cpu", "memory" };
 
 typedef struct SlowestArguments {
         ReviewOptions review;
-        char **patterns;
         unsigned rows; /* 0: all */
         SlowestKey by;
         int error;
@@ -99,7 +97,7 @@ static error_t slowest_on_option(int key, char *value, struct argp_state *state)
                         argp_error(state, "\"%s\" is none of time, cpu and memory", value);
                 break;
         case 'k':
-                arguments->error = keyword_add(state, value, &arguments->patterns);
+                arguments->error = keyword_add(state, value, &arguments->review.patterns);
                 break;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -346,7 +344,7 @@ static int slowest_print(
         _cleanup_(slowest_done) Slowest slowest = {};
         int r;
 
-        if (names->n_names == 0 && arguments->patterns && !arguments->review.json) {
+        if (names->n_names == 0 && arguments->review.patterns && !arguments->review.json) {
                 log_error("No test of that run is selected");
                 return 1;
         }
@@ -360,35 +358,22 @@ static int slowest_print(
 }
 
 static int slowest_show(SlowestArguments *arguments) {
-        const HistoryReadOptions options = { .patterns = arguments->patterns, .reasons = true };
         _cleanup_(history_names_done) HistoryNames names = {};
         _cleanup_(history_run_done) HistoryRun run = {};
-        _cleanup_(source_freep) Source *source = NULL;
         int r;
 
         arguments->review.source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
-        r = review_open(&arguments->review, &source);
-        if (r < 0)
-                return 1;
-        r = history_run_read(source, &options, &names, &run);
-        if (r == -ENODATA)
-                log_error("%s has no records of a run", source_get_name(source));
-        else if (r < 0)
-                log_error_errno(r, "Failed to read %s: %m", source_get_name(source));
+        r = history_read_named(&arguments->review, arguments->review.source.run, &names, &run);
         return r < 0 ? 1 : slowest_print(arguments, &run, &names);
 }
 
 int verb_slowest(int argc, char **argv) {
         SlowestArguments arguments = { .rows = ROWS_DEFAULT };
-        error_t error;
-        int r = 2;
+        int status;
 
-        error = argp_parse(&slowest_argp, argc, argv, 0, NULL, &arguments);
-        if (error == 0)
-                r = slowest_show(&arguments);
-        else
-                log_error_errno(-error, "Failed to read the options: %m");
-        strv_free(arguments.patterns);
+        status = review_parse(&slowest_argp, argc, argv, &arguments);
+        if (status == 0)
+                status = slowest_show(&arguments);
         review_options_done(&arguments.review);
-        return r;
+        return status;
 }
