@@ -151,7 +151,8 @@ int source_find_entry(
                 char *ret_run_id,
                 char **ret_problem) {
         bool is_prefix = run_is_prefix(options->run), is_last;
-        char found[SD_ID128_STRING_MAX] = "", before[SD_ID128_STRING_MAX] = "";
+        char found[SD_ID128_STRING_MAX] = "", second[SD_ID128_STRING_MAX] = "",
+             before[SD_ID128_STRING_MAX] = "";
         uint64_t back, n_runs = 0;
         JournalRun run;
         int r;
@@ -170,14 +171,14 @@ int source_find_entry(
                 if (!is_prefix || !text_starts_with(run.run_id, options->run) ||
                     strcmp(found, run.run_id) == 0)
                         continue;
-                if (found[0])
-                        return problem_ambiguous(options->run, found, run.run_id, ret_problem);
-                strcpy(found, run.run_id);
+                strcpy(found[0] ? second : found, run.run_id);
         }
         if (r < 0)
                 return r;
         if (!found[0])
                 return problem_no_run(options, n_runs, where, ret_problem);
+        if (second[0])
+                return problem_ambiguous(options->run, found, second, ret_problem);
         strcpy(ret_run_id, found);
         return 0;
 }

@@ -55,7 +55,9 @@ static int source_open_file(Source *source, const char *path, unsigned skip, cha
                 if (r >= 0)
                         path = compressed;
         }
-        if (r == -ENOENT && asprintf(ret_problem, "There is no run file %s", path) < 0) {
+        if (r < 0 && r != -ENOMEM &&
+            (r == -ENOENT ? asprintf(ret_problem, "There is no run file %s", path) :
+                            asprintf(ret_problem, "Cannot read %s: %s", path, strerror(-r))) < 0) {
                 *ret_problem = NULL;
                 return -ENOMEM;
         }

@@ -572,6 +572,26 @@ def verbs_that_compare_read_journals_of_other_machines():
 
 
 @behaviour
+def a_suites_name_wins_over_run_ids_in_a_journal_too():
+    remote = "/lib/systemd/systemd-journal-remote"
+    if not os.path.exists(remote):
+        skip("there is no systemd-journal-remote")
+    with state_directory() as state:
+        for number, (suite, begin) in enumerate((("cafe", "1"), ("one", "cafe1"), ("two", "cafe2"))):
+            run = RunFile(state, number, suite=suite, run_id=begin.ljust(32, "0")).test(suite).finish()
+            subprocess.run([remote, "-o", f"{state}/{number}.journal", run.path], check=True, stderr=subprocess.DEVNULL)
+        for where in (f"--state-dir={state}", f"--directory={state}"):
+            assert ptest("results", where, "cafe").startswith("cafe, run 1000"), where
+            assert ptest("results", where, "cafe2").startswith("two, run cafe2"), where
+            done = ptest("results", where, "caf", check=False)
+            assert done.returncode == 1 and "neither a suite" in done.stderr, done
+            shutil.rmtree(f"{state}/runs", ignore_errors=where.startswith("--directory"))
+        os.unlink(f"{state}/0.journal")
+        done = ptest("results", f"--directory={state}", "cafe", check=False)
+        assert done.returncode == 1 and "several run ids: cafe2000" in done.stderr, done
+
+
+@behaviour
 def diff_keeps_no_output_in_memory():
     with state_directory() as state:
         for number in range(2):

@@ -94,6 +94,7 @@ START_TEST(source_finds_runs_by_what_users_say)
         ck_assert_int_eq(find(path), 0x11);
         snprintf(path, sizeof(path), "%s/runs/none.export", directory);
         ck_assert_int_eq(find(path), -ENOENT);
+        ck_assert_int_eq(find(directory), -EISDIR);
 }
 END_TEST
 
