@@ -30,6 +30,17 @@ typedef struct LeakView {
         unsigned n_more; /* that are not named */
 } LeakView;
 
+/* What holds for all processes of a list. Ages are as of one moment: to look at a process takes its time. */
+typedef struct LeakLook {
+        const LeakPipes *pipes;
+        Sockets *sockets;
+        uint64_t now_usec; /* CLOCK_BOOTTIME */
+} LeakLook;
+
+static void look_done(LeakLook *look) {
+        sockets_free(look->sockets);
+}
+
 static void view_done(LeakView *view) {
         strv_free(view->listens);
         strv_free(view->open);
@@ -43,10 +54,10 @@ static void closedirp(DIR **dir) {
 /* ---- Age ---- */
 
 /* The 22nd value of /proc/PID/stat: ticks since boot. What comes before may have any bytes, up to its last ')'. */
-static int process_get_age(pid_t pid, uint64_t *ret) {
+static int process_get_age(pid_t pid, uint64_t now_usec, uint64_t *ret) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         long ticks = sysconf(_SC_CLK_TCK);
-        uint64_t start, now;
+        uint64_t start;
         const char *at;
         int r;
 
@@ -61,8 +72,7 @@ static int process_get_age(pid_t pid, uint64_t *ret) {
         if (!at || ticks <= 0)
                 return -ENODATA;
         start = strtoull(at + 1, NULL, 10) * USEC_PER_SEC / (uint64_t)ticks;
-        now = clock_now(CLOCK_BOOTTIME);
-        *ret = now > start ? now - start : 0;
+        *ret = now_usec > start ? now_usec - start : 0;
         return 0;
 }
 
@@ -88,13 +98,13 @@ static int view_add(LeakView *view, char ***list, const char *text) {
         return strv_extend(list, safe);
 }
 
-static int view_add_socket(LeakView *view, const Sockets *sockets, uint64_t inode) {
+static int view_add_socket(LeakView *view, LeakLook *look, pid_t pid, uint64_t inode) {
         _cleanup_free_ char *what = NULL;
         bool listening = false;
-        int r = 0;
+        int r = sockets_ensure(&look->sockets, pid);
 
-        if (sockets)
-                r = sockets_describe(sockets, inode, &what, &listening);
+        if (r >= 0)
+                r = sockets_describe(look->sockets, inode, &what, &listening);
         if (r == -ENOMEM)
                 return r;
         return view_add(view, listening ? &view->listens : &view->open, what ?: "a socket");
@@ -105,12 +115,7 @@ static bool target_is_dull(const char *target) {
         return strcmp(target, "/dev/null") == 0 || text_starts_with(target, "anon_inode:");
 }
 
-static int view_add_file(
-                LeakView *view,
-                const LeakPipes *pipes,
-                const Sockets *sockets,
-                int dir_fd,
-                const char *name) {
+static int view_add_file(LeakView *view, LeakLook *look, pid_t pid, int dir_fd, const char *name) {
         char target[PATH_MAX];
         uint64_t inode;
         ssize_t n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
@@ -121,11 +126,11 @@ static int view_add_file(
         if (target_is_dull(target))
                 return 0;
         if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1)
-                return view_add_socket(view, sockets, inode);
+                return view_add_socket(view, look, pid, inode);
         if (sscanf(target, "pipe:[%" SCNu64 "]", &inode) == 1) {
-                if (fd_has_inode(pipes->out_fd, inode))
+                if (fd_has_inode(look->pipes->out_fd, inode))
                         return view_add(view, &view->open, "the test's stdout");
-                if (fd_has_inode(pipes->err_fd, inode))
+                if (fd_has_inode(look->pipes->err_fd, inode))
                         return view_add(view, &view->open, "the test's stderr");
                 return view_add(view, &view->open, "a pipe");
         }
@@ -133,8 +138,7 @@ static int view_add_file(
 }
 
 /* Of a process that we may not look into nothing is told. */
-static int view_fill(LeakView *view, pid_t pid, const LeakPipes *pipes) {
-        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+static int view_fill(LeakView *view, LeakLook *look, pid_t pid) {
         _cleanup_(closedirp) DIR *dir = NULL;
         _cleanup_free_ char *path = NULL;
         unsigned number, n = 0;
@@ -146,10 +150,9 @@ static int view_fill(LeakView *view, pid_t pid, const LeakPipes *pipes) {
         dir = opendir(path);
         if (!dir)
                 return 0;
-        (void)sockets_new(pid, &sockets);
         for (struct dirent *entry = readdir(dir); entry && r >= 0; entry = readdir(dir))
                 if (parse_unsigned(entry->d_name, INT_MAX, &number) >= 0 && n++ < LEAK_FILES_MAX)
-                        r = view_add_file(view, pipes, sockets, dirfd(dir), entry->d_name);
+                        r = view_add_file(view, look, pid, dirfd(dir), entry->d_name);
         return r;
 }
 
@@ -178,7 +181,7 @@ static int leak_add_words(char **details, const char *title, char *const *words,
                                  more ?: "");
 }
 
-static int leak_describe(pid_t pid, const LeakPipes *pipes, char ***lines) {
+static int leak_describe(LeakLook *look, pid_t pid, char ***lines) {
         _cleanup_(view_done) LeakView view = {};
         _cleanup_free_ char *command = NULL, *details = NULL;
         char age[FORMAT_MAX], state;
@@ -190,8 +193,8 @@ static int leak_describe(pid_t pid, const LeakPipes *pipes, char ***lines) {
         r = process_get_command(pid, &command);
         if (r < 0) /* gone since, or hidden from us */
                 return r == -ENOMEM ? r : 0;
-        r = view_fill(&view, pid, pipes);
-        if (r >= 0 && process_get_age(pid, &usec) >= 0)
+        r = view_fill(&view, look, pid);
+        if (r >= 0 && process_get_age(pid, look->now_usec, &usec) >= 0)
                 r = text_setf(&details, "%s old", format_time(age, usec));
         if (r >= 0)
                 r = leak_add_words(&details, "listens", view.listens, 0);
@@ -204,6 +207,10 @@ static int leak_describe(pid_t pid, const LeakPipes *pipes, char ***lines) {
 }
 
 int leaks_describe(const pid_t *pids, size_t n, const LeakPipes *pipes, char ***ret) {
+        _cleanup_(look_done) LeakLook look = {
+                .pipes = pipes,
+                .now_usec = clock_now(CLOCK_BOOTTIME),
+        };
         _cleanup_strv_ char **lines = NULL;
         int r = 0;
 
@@ -212,7 +219,7 @@ int leaks_describe(const pid_t *pids, size_t n, const LeakPipes *pipes, char ***
                         r = strv_extendf(&lines, "and %zu more", n - i);
                         break;
                 }
-                r = leak_describe(pids[i], pipes, &lines);
+                r = leak_describe(&look, pids[i], &lines);
         }
         if (r < 0)
                 return r;

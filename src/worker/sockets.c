@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "basic/file.h"
 #include "basic/parse.h"
@@ -37,6 +38,7 @@ static const char *const socket_files[SOCKET_KIND_MAX] = {
 
 struct Sockets {
         char *lists[SOCKET_KIND_MAX]; /* as the kernel gives them; NULL: not there */
+        uint64_t network;             /* the number of its namespace; 0: not known */
 };
 
 /* Cut, not refused, when it is long. */
@@ -61,13 +63,23 @@ static int list_read(pid_t pid, SocketKind kind, char **ret) {
         return 0;
 }
 
-int sockets_new(pid_t pid, Sockets **ret) {
+static uint64_t network_of(pid_t pid) {
+        _cleanup_free_ char *path = NULL;
+        struct stat st;
+
+        if (asprintf(&path, "/proc/%d/ns/net", (int)pid) < 0 || stat(path, &st) < 0)
+                return 0;
+        return st.st_ino;
+}
+
+static int sockets_new(pid_t pid, uint64_t network, Sockets **ret) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         bool any = false;
 
         sockets = calloc(1, sizeof(*sockets));
         if (!sockets)
                 return -ENOMEM;
+        sockets->network = network;
         for (SocketKind kind = 0; kind < SOCKET_KIND_MAX; kind++) {
                 int r = list_read(pid, kind, &sockets->lists[kind]);
 
@@ -79,6 +91,15 @@ int sockets_new(pid_t pid, Sockets **ret) {
                 return -ESRCH;
         *ret = TAKE_PTR(sockets);
         return 0;
+}
+
+int sockets_ensure(Sockets **sockets, pid_t pid) {
+        const uint64_t network = network_of(pid);
+
+        if (*sockets && network > 0 && (*sockets)->network == network)
+                return 0;
+        *sockets = sockets_free(*sockets);
+        return sockets_new(pid, network, sockets);
 }
 
 Sockets *sockets_free(Sockets *sockets) {

@@ -13,8 +13,11 @@
 
 typedef struct Sockets Sockets;
 
-/* As it is now, in the network of that process. -ESRCH */
-int sockets_new(pid_t pid, Sockets **ret);
+/*
+ * Those of that process's network, as it is now: into *sockets, unless they are of the same network already. A kernel
+ * may take tens of milliseconds for its lists. -ESRCH; *sockets is NULL then.
+ */
+int sockets_ensure(Sockets **sockets, pid_t pid);
 Sockets *sockets_free(Sockets *sockets);
 DEFINE_CLEANUP(Sockets, sockets_free);
 

@@ -36,9 +36,7 @@ static void file_report(
                 return;
         target[n] = '\0';
         if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1) {
-                if (!*sockets)
-                        (void)sockets_new(pid, sockets);
-                if (*sockets)
+                if (sockets_ensure(sockets, pid) >= 0)
                         (void)sockets_describe(*sockets, inode, &what, &listening);
         }
         if (what)
@@ -47,8 +45,7 @@ static void file_report(
                 findings_add(findings, "    fd %s: %s", name, target);
 }
 
-void files_report(Findings *findings, pid_t pid) {
-        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+void files_report(Findings *findings, Sockets **sockets, pid_t pid) {
         _cleanup_(closedirp) DIR *dir = NULL;
         _cleanup_free_ char *path = NULL;
         unsigned n = 0, number;
@@ -63,7 +60,7 @@ void files_report(Findings *findings, pid_t pid) {
         }
         while ((entry = readdir(dir)))
                 if (parse_unsigned(entry->d_name, INT_MAX, &number) >= 0 && n++ < FILES_MAX)
-                        file_report(findings, &sockets, pid, dirfd(dir), entry->d_name);
+                        file_report(findings, sockets, pid, dirfd(dir), entry->d_name);
         if (n > FILES_MAX)
                 findings_add(findings, "    and %u more open files", n - FILES_MAX);
 }

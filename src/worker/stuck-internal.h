@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "basic/macros.h"
+#include "worker/sockets.h"
 
 /* The lines of a report, written as they are found: who is killed meanwhile has said what it knew. */
 typedef struct Findings {
@@ -53,8 +54,8 @@ void process_facts_done(ProcessFacts *facts);
 
 /* ---- Files, stacks ---- */
 
-/* What a process has open, a line each, with the addresses of sockets. */
-void files_report(Findings *findings, pid_t pid);
+/* What a process has open, a line each, with the addresses of sockets, which are kept for the next one. */
+void files_report(Findings *findings, Sockets **sockets, pid_t pid);
 
 /* eu-stack or gdb; NULL if neither is there. */
 char *debugger_find(void);

@@ -276,6 +276,8 @@ static void report_threads(StuckReport *report, const ProcessFacts *process) {
 }
 
 static void report_details(StuckReport *report) {
+        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+
         for (size_t i = 0; i < report->n_processes; i++) {
                 const ProcessFacts *process = &report->processes[i];
 
@@ -284,7 +286,7 @@ static void report_details(StuckReport *report) {
                         return;
                 report_usage(report, process);
                 report_threads(report, process);
-                files_report(&report->findings, process->pid);
+                files_report(&report->findings, &sockets, process->pid);
         }
 }
 

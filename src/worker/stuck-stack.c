@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,7 +43,6 @@ char *debugger_find(void) {
 
 /* ---- Running it ---- */
 
-/* No settings of a user, no look at a network, nothing that the program's directory may tell it to run. */
 /* Root reads the memory and the files of a process as who owns it: they could be made to deceive. */
 static bool privileges_drop(const char *pid) {
         _cleanup_free_ char *path = NULL;
@@ -57,8 +57,30 @@ static bool privileges_drop(const char *pid) {
                          setuid(st.st_uid) == 0);
 }
 
+/*
+ * The program as the kernel has it, for one whose file was removed; else NULL: by its name a debugger also finds
+ * debugging information that lies beside it.
+ */
+static char *program_removed(const char *pid) {
+        char target[PATH_MAX];
+        char *path = NULL;
+        ssize_t n;
+
+        if (asprintf(&path, "/proc/%s/exe", pid) < 0)
+                return NULL;
+        n = readlink(path, target, sizeof(target) - 1);
+        if (n > 0) {
+                target[n] = '\0';
+                if (text_ends_with(target, " (deleted)"))
+                        return path;
+        }
+        free(path);
+        return NULL;
+}
+
+/* No settings of a user, no look at a network, nothing that the program's directory may tell it to run. */
 static void __attribute__((noreturn))
-child_run(const char *debugger, const char *pid, int output_fd) {
+child_run(const char *debugger, const char *pid, const char *removed, int output_fd) {
         char *const gdb[] = {
                 (char *)debugger,
                 (char *)"-batch",
@@ -73,6 +95,8 @@ child_run(const char *debugger, const char *pid, int output_fd) {
                 (char *)"set width 0",
                 (char *)"-ex",
                 (char *)"thread apply all backtrace " FRAMES,
+                removed ? (char *)"-se" : NULL,
+                (char *)removed,
                 NULL,
         };
         char *const eu_stack[] = { (char *)debugger, (char *)"-n", (char *)FRAMES,
@@ -118,18 +142,20 @@ static char *output_read(int fd, uint64_t deadline_usec) {
 }
 
 static char *debugger_run(const char *debugger, pid_t pid, uint64_t deadline_usec) {
+        _cleanup_free_ char *removed = NULL;
         _cleanup_close_ int read_fd = -1;
         char *output, number[16];
         int fds[2];
         pid_t child;
 
         snprintf(number, sizeof(number), "%d", (int)pid);
+        removed = program_removed(number);
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return NULL;
         read_fd = fds[0];
         child = fork();
         if (child == 0)
-                child_run(debugger, number, fds[1]);
+                child_run(debugger, number, removed, fds[1]);
         fd_close(fds[1]);
         if (child < 0)
                 return NULL;

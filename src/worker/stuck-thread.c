@@ -45,10 +45,16 @@ static const SystemCall system_calls[] = {
         CALL_FD(accept4),
         CALL(clock_nanosleep),
         CALL(clone),
+#ifdef SYS_clone3
+        CALL(clone3),
+#endif
         CALL_FD(close),
         CALL_FD(connect),
         CALL_FD(copy_file_range),
         CALL_FD(epoll_pwait),
+#ifdef SYS_epoll_pwait2
+        CALL_FD(epoll_pwait2),
+#endif
 #ifdef SYS_epoll_wait
         CALL_FD(epoll_wait),
 #endif
@@ -64,14 +70,22 @@ static const SystemCall system_calls[] = {
 #endif
         CALL_FD(fsync),
         CALL(futex),
+#ifdef SYS_futex_waitv
+        CALL(futex_waitv),
+#endif
         CALL_FD(getdents64),
         CALL(io_getevents),
         CALL_FD(ioctl),
+#ifdef SYS_io_uring_enter
+        CALL_FD(io_uring_enter),
+#endif
+        CALL(kill),
         CALL(mount),
         CALL_FD(mq_timedreceive),
         CALL_FD(mq_timedsend),
         CALL(msgrcv),
         CALL(msgsnd),
+        CALL(msync),
         CALL(munmap),
         CALL(nanosleep),
 #ifdef SYS_open
@@ -112,7 +126,10 @@ static const SystemCall system_calls[] = {
         CALL(sync),
         CALL_FD(syncfs),
         CALL_FD(tee),
+        CALL(tgkill),
+        CALL(tkill),
         CALL(umount2),
+        CALL(unlinkat),
 #ifdef SYS_vfork
         CALL(vfork),
 #endif

@@ -2,7 +2,9 @@
 """Limits of tests, and what they leave running, where there are no cgroups for them."""
 
 import json
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 from behaviour import behaviour
@@ -65,6 +67,36 @@ def Leaks_says_what_a_leak_of_a_test_of_a_module_means():
                 result, = it.results.values()
                 assert ("leaky" in str(result.get("PTEST_MARK", ""))) == (policy != "ignore"), (policy, result)
                 it.assert_nothing_is_left()
+
+
+SEVERAL = """\
+import os, socket, sys, time
+for name in "first", "second", "third", "fourth":
+    s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+    if os.fork() == 0:
+        os.setsid()
+        os.execlp("sleep", "sleep-" + name, "300")
+    print(s.getsockname()[1], flush=True)
+    s.close()
+    time.sleep(0.02)
+"""
+
+
+@behaviour
+def of_several_leaks_each_has_its_own_sockets_and_ages_are_as_of_one_moment():
+    with run(suite=f"[Test several]\nExec={sys.executable} -c 'import os; exec(os.environ[\"SEVERAL\"])'\n",
+             env={"SEVERAL": SEVERAL.replace("socket.socket()", "socket.socket(); s.set_inheritable(True)")}) as it:
+        ports = text(it.results["several"], "PTEST_STDOUT").split()
+        leaks = text(it.results["several"], "PTEST_LEAKS").splitlines()
+        assert len(leaks) == len(ports) == 4, (leaks, ports, it.stdout, it.stderr)
+        leaks = [next(leak for leak in leaks if f"sleep-{name} 300" in leak) for name in ("first", "second", "third", "fourth")]
+        for port, leak in zip(ports, leaks):
+            assert f"listens: tcp listening on 127.0.0.1:{port};" in leak, (ports, leaks)
+        # In the order in which they were started the ages fall, however long it took to look at each.
+        ages = [float(number) * (1000 if unit == "s" else 1) for number, unit in
+                (re.search(r"\(([0-9.]+)(ms|s) old", leak).groups() for leak in leaks)]
+        assert ages == sorted(ages, reverse=True), leaks
+        it.assert_nothing_is_left()
 
 
 @behaviour

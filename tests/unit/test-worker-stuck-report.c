@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -38,14 +39,18 @@ static void tear_down(void) {
         ck_assert_int_eq(dir_remove(directory), 0);
 }
 
-static void make_debugger(const char *script) {
+static void make_program(const char *name, const char *content, size_t size) {
         _cleanup_close_ int fd = -1;
         _cleanup_free_ char *path = NULL;
 
-        ck_assert_int_eq(path_join(directory, "eu-stack", &path), 0);
+        ck_assert_int_eq(path_join(directory, name, &path), 0);
         fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
         ck_assert_int_ge(fd, 0);
-        ck_assert_int_eq(fd_write_all(fd, script, strlen(script)), 0);
+        ck_assert_int_eq(fd_write_all(fd, content, size), 0);
+}
+
+static void make_debugger(const char *script) {
+        make_program("eu-stack", script, strlen(script));
 }
 
 static void *thread_wait(void *argument) {
@@ -201,6 +206,51 @@ START_TEST(report_has_what_the_debugger_says)
 }
 END_TEST
 
+/* A program that waits, whose file was removed since it was started */
+static pid_t start_removed(void) {
+        _cleanup_free_ char *path = NULL, *content = NULL, *link = NULL;
+        char target[PATH_MAX] = "";
+        size_t size;
+        pid_t pid;
+
+        ck_assert_int_eq(file_read("/bin/sleep", 64 * MIB, &content, &size), 0);
+        make_program("sleeper", content, size);
+        ck_assert_int_eq(path_join(directory, "sleeper", &path), 0);
+        pid = fork();
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                execl(path, "sleep", "1000", NULL);
+                _exit(1);
+        }
+        ck_assert_int_ge(asprintf(&link, "/proc/%d/exe", (int)pid), 0);
+        while (strcmp(target, path) != 0) {
+                ck_assert_int_gt(readlink(link, target, sizeof(target) - 1), 0);
+                nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+        }
+        ck_assert_int_eq(unlink(path), 0);
+        return pid;
+}
+
+START_TEST(report_shows_gdb_a_removed_program_as_the_kernel_has_it)
+{
+        static const char script[] =
+                        "#!/bin/sh\necho 'Thread 1 (LWP 77):'\necho \"#0  0x01 in main ($*)\"\n";
+        const pid_t there = start_child(), removed = start_removed();
+        _cleanup_free_ char *of_there = NULL, *of_removed = NULL;
+
+        make_program("gdb", script, strlen(script));
+        of_there = report_below(there);
+        check_has(of_there, " -p %d ", (int)there);
+        ck_assert_ptr_null(strstr(of_there, " -se "));
+        of_removed = report_below(removed);
+        check_has(of_removed, " -p %d ", (int)removed);
+        check_has(of_removed, " -se /proc/%d/exe)", (int)removed);
+        end_child(there);
+        kill(removed, SIGKILL);
+        waitpid(removed, NULL, 0);
+}
+END_TEST
+
 START_TEST(report_waits_for_a_debugger_only_so_long)
 {
         const uint64_t begin = clock_monotonic();
@@ -264,6 +314,7 @@ int main(void) {
         tcase_add_test(tcase, report_tells_tree_threads_and_files);
         tcase_add_test(tcase, report_leaves_all_stopped);
         tcase_add_test(tcase, report_has_what_the_debugger_says);
+        tcase_add_test(tcase, report_shows_gdb_a_removed_program_as_the_kernel_has_it);
         tcase_add_test(tcase, report_waits_for_a_debugger_only_so_long);
         tcase_add_test(tcase, report_is_bounded);
         tcase_add_test(tcase, report_of_nothing_is_empty);
