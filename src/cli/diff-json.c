@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/history-json.h"
+#include "cli/json-value.h"
 
 static json_t *json_from_kinds(unsigned kinds) {
         json_t *array = json_array();

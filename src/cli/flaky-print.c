@@ -7,6 +7,7 @@
 
 #include "cli/history-json.h"
 #include "cli/history-text.h"
+#include "cli/json-value.h"
 
 /* A strip of more leaves no room for the addresses. */
 #define STRIP_COLUMNS_MAX 40U

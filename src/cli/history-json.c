@@ -1,51 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/history-json.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "basic/strv.h"
-#include "basic/text.h"
+#include "cli/json-value.h"
 #include "cli/results-json.h"
-
-json_t *json_from_text(const char *text) {
-        _cleanup_free_ char *escaped = NULL;
-
-        if (!text)
-                return json_null();
-        if (text_is_utf8(text, strlen(text)))
-                return json_string_nocheck(text);
-        escaped = text_escape(text, strlen(text));
-        return escaped ? json_string(escaped) : NULL;
-}
-
-json_t *json_from_number(uint64_t n, uint64_t unknown) {
-        return n == unknown ? json_null() : json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
-}
-
-json_t *json_from_marks(unsigned marks) {
-        json_t *array = json_array();
-
-        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
-                if (marks & bit)
-                        json_array_append_new(array, json_string(mark_to_string((PtestMark)bit)));
-        return array;
-}
-
-json_t *json_from_id(sd_id128_t id) {
-        char digits[SD_ID128_STRING_MAX];
-
-        return sd_id128_is_null(id) ? json_null() : json_string(sd_id128_to_string(id, digits));
-}
-
-json_t *json_from_texts(const char *const *texts, size_t n) {
-        json_t *array = json_array();
-
-        for (size_t i = 0; i < n; i++)
-                json_array_append_new(array, json_from_text(texts[i]));
-        return array;
-}
 
 json_t *json_from_spread(const Spread *spread) {
         if (!spread)
@@ -107,8 +64,7 @@ json_t *json_from_history_run(const HistoryRun *run) {
                         "shard",
                         json_from_text(run->shard),
                         "patterns",
-                        json_from_texts((const char *const *)run->patterns,
-                                        strv_length(run->patterns)),
+                        json_from_texts(run->patterns),
                         "carried",
                         (json_int_t)run->n_carried,
                         "counts",
@@ -140,15 +96,4 @@ json_t *json_from_history_result(const HistoryResult *result) {
                         json_from_number(result->memory_peak, SIZE_UNKNOWN),
                         "carried",
                         result->carried);
-}
-
-int json_print(const char *before, json_t *value) {
-        int r;
-
-        if (!value)
-                return -ENOMEM;
-        fputs(before, stdout);
-        r = json_dumpf(value, stdout, JSON_ENCODE_ANY);
-        json_decref(value);
-        return r < 0 ? -EIO : 0;
 }

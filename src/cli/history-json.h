@@ -13,16 +13,8 @@
  * All give a new reference, or NULL if there was no memory.
  */
 
-json_t *json_from_text(const char *text); /* NULL: null. What is not text is escaped. */
-json_t *json_from_number(uint64_t n, uint64_t unknown);
-json_t *json_from_marks(unsigned marks);
-json_t *json_from_id(sd_id128_t id); /* null for the null id */
-json_t *json_from_texts(const char *const *texts, size_t n);
 json_t *json_from_spread(const Spread *spread); /* NULL: null */
 json_t *json_from_flakiness(const Flakiness *flakiness);
 
 json_t *json_from_history_run(const HistoryRun *run);
 json_t *json_from_history_result(const HistoryResult *result); /* NULL: null */
-
-/* Prints it behind some text, and drops it. -ENOMEM: it was NULL */
-int json_print(const char *before, json_t *value);

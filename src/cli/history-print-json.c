@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/history-json.h"
+#include "cli/json-value.h"
 
 static json_t *json_from_trend(const HistorySeries *test) {
         static const char *const words[] = { "faster", "steady", "slower" };

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "basic/parse.h"
-#include "cli/history-json.h"
 #include "cli/history-text.h"
 #include "report/counts.h"
 

@@ -16,7 +16,7 @@
 
 #include "basic/log.h"
 #include "basic/strv.h"
-#include "basic/text.h"
+#include "cli/json-value.h"
 #include "cli/keyword.h"
 #include "cli/list-tree.h"
 #include "cli/suite-load.h"
@@ -95,28 +95,6 @@ static const struct argp list_argp = {
 
 /* ---- Printing ---- */
 
-/* JSON has no bytes, only text: what is not text is shown escaped. */
-static json_t *json_text(const char *text) {
-        if (!text)
-                return json_null();
-        if (text_is_utf8(text, strlen(text)))
-                return json_string_nocheck(text);
-
-        _cleanup_free_ char *escaped = text_escape(text, strlen(text));
-        return escaped ? json_string(escaped) : NULL;
-}
-
-static json_t *json_words(char *const *words) {
-        json_t *array = json_array();
-
-        strv_for_each(word, words)
-                if (json_array_append_new(array, json_text(*word)) < 0) {
-                        json_decref(array);
-                        return NULL;
-                }
-        return array;
-}
-
 /* Of tests of modules, which have the choice. */
 static json_t *json_isolation(const Test *test) {
         if (test->protocol != TEST_PROTOCOL_MODULE)
@@ -125,11 +103,11 @@ static json_t *json_isolation(const Test *test) {
 }
 
 static json_t *json_context(const Suite *suite, uint32_t number) {
-        return json_text(number == CONTEXT_NONE ? NULL : suite->contexts[number - 1]->name);
+        return json_from_text(number == CONTEXT_NONE ? NULL : suite->contexts[number - 1]->name);
 }
 
 static json_t *json_mode(const Suite *suite, uint32_t number) {
-        return json_text(
+        return json_from_text(
                         number == CONTEXT_NONE ?
                                         NULL :
                                         context_mode_to_string(suite->contexts[number - 1]->mode));
@@ -143,11 +121,11 @@ static json_t *test_to_json(const Suite *suite, const Test *test) {
         return json_pack(
                         "{s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                         "address",
-                        json_text(test->address),
+                        json_from_text(test->address),
                         "exec",
-                        json_words(test->argv),
+                        json_from_texts(test->argv),
                         "workdir",
-                        json_text(test->workdir),
+                        json_from_text(test->workdir),
                         "timeout_usec",
                         timeout,
                         "protocol",
@@ -157,17 +135,17 @@ static json_t *test_to_json(const Suite *suite, const Test *test) {
                         "priority",
                         test->priority,
                         "tags",
-                        json_words(test->tags),
+                        json_from_texts(test->tags),
                         "should_fail",
                         test->should_fail,
                         "source",
-                        json_text(test->source),
+                        json_from_text(test->source),
                         "line",
                         test->line > 0 ? json_integer(test->line) : json_null(),
                         "description",
-                        json_text(test->description),
+                        json_from_text(test->description),
                         "load_error",
-                        json_text(test->load_error),
+                        json_from_text(test->load_error),
                         "context",
                         json_context(suite, test->context),
                         "mode",
@@ -175,7 +153,7 @@ static json_t *test_to_json(const Suite *suite, const Test *test) {
                         "isolation",
                         json_isolation(test),
                         "found_exec",
-                        test->finds ? json_words(test->found_argv) : json_null());
+                        test->finds ? json_from_texts(test->found_argv) : json_null());
 }
 
 /* One test at a time: the array of a large suite need not be in memory. */

@@ -17,7 +17,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
-#include "cli/history-json.h"
+#include "cli/json-value.h"
 #include "cli/log-find.h"
 #include "cli/log-live.h"
 #include "cli/results-json.h"

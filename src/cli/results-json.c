@@ -2,16 +2,7 @@
 #include "cli/results-json.h"
 
 #include "basic/parse.h"
-#include "basic/strv.h"
-#include "cli/history-json.h"
-
-static json_t *json_words(char *const *words) {
-        json_t *array = json_array();
-
-        strv_for_each(word, words)
-                json_array_append_new(array, json_from_text(*word));
-        return array;
-}
+#include "cli/json-value.h"
 
 static json_t *json_points(const Result *result) {
         json_t *array = json_array();
@@ -28,6 +19,15 @@ static json_t *json_points(const Result *result) {
                                           json_from_text(result->points[i].name),
                                           "reason",
                                           json_from_text(result->points[i].reason)));
+        return array;
+}
+
+json_t *json_from_marks(unsigned marks) {
+        json_t *array = json_array();
+
+        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
+                if (marks & bit)
+                        json_array_append_new(array, json_string(mark_to_string((PtestMark)bit)));
         return array;
 }
 
@@ -80,15 +80,15 @@ json_t *json_from_result(const Result *result) {
                         "points",
                         json_points(result),
                         "leaks",
-                        json_words(result->leaks),
+                        json_from_texts(result->leaks),
                         "dirty",
-                        json_words(result->dirty),
+                        json_from_texts(result->dirty),
                         "backtrace",
-                        json_words(result->backtrace),
+                        json_from_texts(result->backtrace),
                         "stuck_report",
-                        json_words(result->stuck),
+                        json_from_texts(result->stuck),
                         "files",
-                        json_words(result->files),
+                        json_from_texts(result->files),
                         "directory",
                         json_from_text(result->directory),
                         "stdout_size",
@@ -121,7 +121,7 @@ json_t *json_from_started(const Event *event) {
                         "backend",
                         json_from_text(event->run_started.backend),
                         "capabilities",
-                        json_words(event->run_started.capabilities),
+                        json_from_texts(event->run_started.capabilities),
                         "hostname",
                         json_from_text(event->run_started.hostname),
                         "command",

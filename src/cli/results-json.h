@@ -9,6 +9,7 @@
  * Records as JSON, with keys that are named as the fields; see ptest(1). NULL: -ENOMEM
  */
 
+json_t *json_from_marks(unsigned marks);
 /* All but the output, of which only the sizes */
 json_t *json_from_result(const Result *result);
 /* NULL events are null. */

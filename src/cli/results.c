@@ -20,7 +20,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
-#include "cli/history-json.h"
+#include "cli/json-value.h"
 #include "cli/keyword.h"
 #include "cli/results-json.h"
 #include "cli/results-sort.h"

@@ -16,7 +16,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
-#include "cli/history-json.h"
+#include "cli/json-value.h"
 #include "cli/results-json.h"
 #include "cli/review-options.h"
 #include "cli/verb.h"
@@ -230,12 +230,6 @@ static void json_set(json_t *object, const char *key, json_t *value) {
         json_object_set_new(object, key, value ?: json_null());
 }
 
-static json_t *json_from_patterns(const Event *started) {
-        char *const *patterns = started ? started->run_started.patterns : NULL;
-
-        return json_from_texts((const char *const *)patterns, strv_length(patterns));
-}
-
 static json_t *json_from_info(const RunInfo *info) {
         const Event *started = info->started, *finished = info->finished;
         const Event *any = started ?: finished;
@@ -265,7 +259,9 @@ static json_t *json_from_info(const RunInfo *info) {
                  "rerun_of",
                  json_from_id(started ? started->run_started.rerun_of : SD_ID128_NULL));
         json_set(object, "shard", json_from_text(started ? started->run_started.shard : NULL));
-        json_set(object, "patterns", json_from_patterns(started));
+        json_set(object,
+                 "patterns",
+                 json_from_texts(started ? started->run_started.patterns : NULL));
         json_set(object, "run_file", json_from_text(info->path));
         json_set(object, "size", info->path ? json_from_number(info->size, UINT64_MAX) : NULL);
         return object;

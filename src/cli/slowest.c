@@ -15,6 +15,7 @@
 #include "cli/history-json.h"
 #include "cli/history-runs.h"
 #include "cli/history-text.h"
+#include "cli/json-value.h"
 #include "cli/keyword.h"
 #include "cli/verb.h"
 
