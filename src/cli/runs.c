@@ -57,7 +57,7 @@ static error_t runs_on_option(int key, char *value, struct argp_state *state) {
                 state->child_inputs[0] = &arguments->review;
                 return 0;
         case ARGP_KEY_ARG:
-                if (state->arg_num > 0)
+                if (arguments->review.source.run)
                         argp_error(state, "more than one suite given");
                 return ARGP_ERR_UNKNOWN;
         default:
@@ -118,11 +118,12 @@ static uint64_t info_get_duration(const RunInfo *info) {
 }
 
 static void add_counts(Buffer *text, const RunInfo *info) {
+        const bool partial = !info->finished && info->end != RUN_END_UNKNOWN;
         size_t reported = tally_reported(&info->tally);
 
-        if (info->finished || reported > 0 || info->tally.planned == 0)
+        if (info->finished || reported > 0 || (info->tally.planned == 0 && !partial))
                 counts_add(text, &info->tally);
-        if (!info->finished && info->end != RUN_END_UNKNOWN)
+        if (partial)
                 buffer_addf(text,
                             "%s%zu of %zu tests",
                             reported > 0 ? ", " : "",

@@ -80,7 +80,8 @@ def runs_are_listed_with_how_they_ended():
     with run(suite=tests(2)) as it:
         again(it, MIXED, name="other")
         with Run(suite=shell("long", "sleep 1000"), scratch=it.scratch, name="slow") as slow:
-            slow.until(lambda: any(run["suite"] == "slow" for run in listed(it)), "it was listed")
+            # Its file is there, and named after the suite, a moment before the record of its start.
+            slow.until(lambda: listed(it)[0]["suite"] == "slow" and listed(it)[0]["planned"] == 1, "its start was recorded")
             ends = [(run["suite"], run["end"], run["verdict"]) for run in listed(it)]
             assert ends == [("slow", "running", None), ("other", "finished", "failed"), ("it", "finished", "passed")], ends
             table = ptest("runs", f"--state-dir={it.scratch}/state")
@@ -100,6 +101,16 @@ def runs_are_listed_with_how_they_ended():
             shutil.copytree(it.scratch / "state", it.scratch / "kept")
     done = ptest("runs", "--state-dir=/nowhere", check=False)
     assert done.returncode == 1 and "no runs" in done.stderr, done
+    done = ptest("runs", "glib", "glib-2", check=False)
+    assert done.returncode == 2 and "more than one suite" in done.stderr, done
+
+
+@behaviour
+def run_that_died_before_its_first_record_is_listed():
+    with run(suite=tests(1)) as it:
+        (it.run_file.parent / f"early-{'0123abcd' * 4}.export").write_bytes(b"")
+        [early] = [line for line in ptest("runs", f"--state-dir={it.scratch}/state").splitlines() if "early" in line]
+        assert re.search(r"0123abcd +died .* 0 of 0 tests$", early) and "no tests" not in early, early
 
 
 @behaviour
