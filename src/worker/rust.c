@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 struct Rust {
         Lines lines;
         Points points;
+        bool passed; /* some test, by the last line: with --quiet no other one has its name */
 };
 
 int rust_new(Result *result, Rust **ret) {
@@ -63,6 +65,14 @@ static Outcome status_read(
         return PTEST_OUTCOME_INVALID;
 }
 
+/* "test result: ok. 3 passed; 0 failed; …" */
+static bool line_is_passes(const char *line, size_t size) {
+        static const char prefix[] = "test result: ok. ";
+        const size_t n = strlen(prefix);
+
+        return size > n && memcmp(line, prefix, n) == 0 && line[n] >= '1' && line[n] <= '9';
+}
+
 static int rust_on_line(const char *line, size_t size, void *userdata) {
         static const char prefix[] = "test ", separator[] = " ... ";
         Rust *rust = userdata;
@@ -73,6 +83,7 @@ static int rust_on_line(const char *line, size_t size, void *userdata) {
         if (size < strlen(prefix) || memcmp(line, prefix, strlen(prefix)) != 0)
                 return 0;
         name = line + strlen(prefix);
+        rust->passed |= line_is_passes(line, size);
 
         /* The last one: a doc test's name may have dots of its own. */
         for (const char *p = name; (p = memmem(p, (size_t)(end - p), separator, strlen(separator)));
@@ -117,9 +128,11 @@ int rust_finish(Rust *rust, Report *ret) {
                 r = points_describe(points, outcome, "tests", "failed", &reason);
                 if (r < 0)
                         return r;
-        } else if (points->total > 0 && points->count[PTEST_OUTCOME_SKIP] == points->total) {
+        } else if (!rust->passed && points->count[PTEST_OUTCOME_SKIP] == points->total) {
                 outcome = PTEST_OUTCOME_SKIP;
-                r = points->total == 1 ?
+                r = points->total == 0 ?
+                                asprintf(&reason, "it ran no test") :
+                                points->total == 1 ?
                                 asprintf(&reason, "its only test is ignored") :
                                 asprintf(&reason, "all %" PRIu64 " tests ignored", points->total);
                 if (r < 0)

@@ -8,7 +8,8 @@
 /*
  * Rust: reads the lines "test NAME ... ok" of Rust's libtest
  *
- * What else stands on stdout is passed over; a program without such lines is judged by its exit status alone.
+ * What else stands on stdout is passed over; a program without such lines ran no test,
+ * which is a skip unless its exit status says otherwise.
  */
 
 typedef struct Rust Rust;

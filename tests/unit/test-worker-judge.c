@@ -7,6 +7,8 @@
 #include "model/outcome.h"
 #include "worker/judge.h"
 
+#include "test-runner.h"
+
 static Report pass_of_three = { .outcome = PTEST_OUTCOME_PASS, .n_points = 3, .planned = true };
 static Report pass_of_one = { .outcome = PTEST_OUTCOME_PASS, .n_points = 1, .planned = true };
 static Report fail_of_three = {
@@ -45,7 +47,7 @@ static Report xpass = {
         .n_points = 2,
         .planned = true,
 };
-static Report rust_silent = { .outcome = PTEST_OUTCOME_PASS };
+static Report rust_silent = { .outcome = PTEST_OUTCOME_SKIP, .reason = (char *)"it ran no test" };
 
 #define EXITED(n)  .code = CLD_EXITED, .status = (n)
 #define KILLED(n)  .code = CLD_KILLED, .status = (n)
@@ -183,7 +185,7 @@ static const struct {
          PTEST_OUTCOME_ERROR,                                                                                           "bailed out: no disk; killed by SIGABRT"                                                                 },
         { { EXITED(0), .report = &xpass },
          PTEST_OUTCOME_XPASS,                                                                                           "1 of 2 points passed although marked TODO: 1"                                                           },
-        { { EXITED(0), .report = &rust_silent },                                                   PTEST_OUTCOME_PASS,  NULL                                                                                                     },
+        { { EXITED(0), .report = &rust_silent },                                                   PTEST_OUTCOME_SKIP,  "it ran no test"                                                                                         },
         { { EXITED(101), .report = &rust_silent },                                                 PTEST_OUTCOME_FAIL,  "exit status 101"                                                                                        },
 };
 
@@ -205,14 +207,8 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/judge");
         TCase *tcase = tcase_create("table");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_loop_test(tcase, facts_give_outcome_and_reason, 0, (int)ELEMENTSOF(cases));
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

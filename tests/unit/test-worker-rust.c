@@ -5,13 +5,15 @@
 
 #include "worker/rust.h"
 
+#include "test-runner.h"
+
 static const struct {
         const char *text;
         Outcome outcome;
         const char *reason;
         size_t n_points;
 } cases[] = {
-        {"",                                                                                             PTEST_OUTCOME_PASS, NULL,                                                 0},
+        {"",                                                                                             PTEST_OUTCOME_SKIP, "it ran no test",                                     0},
         { "\nrunning 2 tests\ntest a ... ok\ntest b::c ... ok\n\ntest result: ok. 2 passed; 0 failed\n",
          PTEST_OUTCOME_PASS,                                                                                                 NULL,
          2                                                                                                                                                                          },
@@ -27,6 +29,12 @@ static const struct {
          PTEST_OUTCOME_FAIL,                                                                                                 "1 of 1 tests failed: src/lib.rs - f (line 3) ... x",
          1                                                                                                                                                                          },
         { "test a ... okay\ntest b\ntesting ... ok\n test c ... ok\ntest d ... bench: 10 ns/iter\n",
+         PTEST_OUTCOME_SKIP,                                                                                                 "it ran no test",
+         0                                                                                                                                                                          },
+        { "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n",
+         PTEST_OUTCOME_SKIP,                                                                                                 "it ran no test",
+         0                                                                                                                                                                          },
+        { "\nrunning 12 tests\n............\ntest result: ok. 12 passed; 0 failed\n",
          PTEST_OUTCOME_PASS,                                                                                                 NULL,
          0                                                                                                                                                                          },
 };
@@ -69,15 +77,9 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/rust");
         TCase *tcase = tcase_create("lines");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_loop_test(tcase, lines_give_points_and_outcome, 0, (int)ELEMENTSOF(cases));
         tcase_add_test(tcase, reason_of_an_ignored_test_is_kept);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }
