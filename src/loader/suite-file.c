@@ -381,8 +381,15 @@ static void drop_ins_done(DropIns *drop_ins) {
         strv_free(drop_ins->paths);
 }
 
-/* Those of one directory, unless an earlier directory has one of the same name. */
-static int drop_ins_find(DropIns *drop_ins, const char *directory, const char *file_name) {
+/*
+ * Those of one directory, unless an earlier directory has one of the same name. One that is there and cannot be read
+ * may change anything, so it is a problem.
+ */
+static int drop_ins_find(
+                DropIns *drop_ins,
+                const char *directory,
+                const char *file_name,
+                LoadProblems *problems) {
         _cleanup_free_ char *base = NULL, *path = NULL;
         struct dirent **entries = NULL;
         int n, r;
@@ -394,6 +401,9 @@ static int drop_ins_find(DropIns *drop_ins, const char *directory, const char *f
                 return r;
 
         n = scandir(path, &entries, NULL, alphasort);
+        if (n < 0 && errno != ENOENT && errno != ENOTDIR)
+                return errno == ENOMEM ? -ENOMEM :
+                                         problems_add(problems, path, 0, "cannot be read: %m");
         for (int i = 0; i < n; i++) {
                 const char *name = entries[i]->d_name;
 
@@ -431,10 +441,10 @@ static int file_read_drop_ins(SuiteFile *file) {
         const char *name = path_basename(file->path);
         int r;
 
-        r = drop_ins_find(&drop_ins, file->directory, name);
+        r = drop_ins_find(&drop_ins, file->directory, name, file->problems);
         strv_for_each(directory, loader_get_search_path())
                 if (r >= 0)
-                        r = drop_ins_find(&drop_ins, *directory, name);
+                        r = drop_ins_find(&drop_ins, *directory, name, file->problems);
         if (r < 0 || !drop_ins.paths)
                 return r;
 

@@ -26,6 +26,7 @@ import report_files  # noqa: E402,F401
 import reports  # noqa: E402,F401
 import review  # noqa: E402,F401
 import stuck_modules  # noqa: E402,F401
+import suite_files  # noqa: E402,F401
 import surroundings  # noqa: E402,F401
 import tear_downs  # noqa: E402,F401
 import what_always_holds  # noqa: E402,F401
