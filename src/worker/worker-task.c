@@ -211,6 +211,8 @@ static int worker_on_module_finished(ModulesResult *finished, void *userdata) {
         }
         if (finished->unstarted)
                 page_note_unstarted(worker->page, finished->id);
+        /* Now, while there is a result to say it with: a worker that is spent and has none would wait for ever. */
+        worker_look_at_memory(worker);
         worker_say_result(worker, finished->result, finished->exported, finished->unfit);
         page_note_sent(worker->page);
         return 0;
@@ -272,12 +274,6 @@ void worker_dispatch_modules(Worker *worker, const struct pollfd *fds, size_t n_
 
         if (worker->state == WORKER_ENDED)
                 return;
-        /* Before the results are taken: then there is one to say it with. */
-        if (modules_count_pending(worker->modules) > 0) {
-                worker_look_at_memory(worker);
-                if (worker->exhausted && !worker->spent)
-                        worker_withdraw(worker);
-        }
         r = modules_dispatch(worker->modules, fds, n_fds);
         if (r < 0)
                 worker_end_by_error(worker, WORKER_STATUS_MACHINE, r, "run tests of a module");
