@@ -13,9 +13,54 @@ _ptest_suites() {
         done <<<"${PTEST_SUITE_PATH:-$dirs}:"
 }
 
+# Offers those lines of standard input that go on with what was typed, quoted as it was begun. What tests and suites are
+# called can be anything; compgen -W would split it, and run the commands in it.
+_ptest_offer() {
+        local line quoted quote='' typed
+
+        case $cur in
+        \'*)
+                quote=\'
+                typed=${cur:1}
+                ;;
+        \"*)
+                quote=\"
+                typed=${cur:1}
+                typed=${typed//\\\"/\"}
+                typed=${typed//\\\$/\$}
+                typed=${typed//\\\`/\`}
+                typed=${typed//\\\\/\\}
+                ;;
+        *)
+                # It takes the backslashes away.
+                # shellcheck disable=SC2162
+                IFS= read typed <<<"$cur"
+                ;;
+        esac
+        while IFS= read -r line; do
+                [[ $line == "$typed"* ]] || continue
+                case $quote in
+                \')
+                        quoted=${line//\'/\'\\\'\'}
+                        ;;
+                \")
+                        quoted=${line//\\/\\\\}
+                        quoted=${quoted//\"/\\\"}
+                        quoted=${quoted//\$/\\\$}
+                        quoted=${quoted//\`/\\\`}
+                        ;;
+                *)
+                        printf -v quoted '%q' "$line"
+                        ;;
+                esac
+                COMPREPLY+=("$quoted")
+        done
+        [[ $quote ]] || __ltrim_colon_completions "$cur"
+}
+
 # Where the command line says that runs are, to the array "where"; and which run, to "run".
 _ptest_where() {
-        local i
+        local i option value
 
         where=()
         run=
@@ -28,15 +73,15 @@ _ptest_where() {
                 --run=*)
                         run=${words[i]#--run=}
                         ;;
-                --state-dir | --directory | --file | --namespace | --run)
-                        local option=${words[i]}
-
+                --state-dir | --directory | -D | --file | --namespace | --run)
+                        option=${words[i]/#-D/--directory}
                         [[ ${words[i + 1]} == = ]] && ((i++))
                         ((++i < cword)) || break
+                        value=${words[i]/#\~\//$HOME/}
                         if [[ $option == --run ]]; then
-                                run=${words[i]}
+                                run=$value
                         else
-                                where+=("$option=${words[i]}")
+                                where+=("$option=$value")
                         fi
                         ;;
                 esac
@@ -82,13 +127,9 @@ _ptest_going() {
         ptest status --json 2>/dev/null | sed -n 's/^      "suite": "\([^"\\]*\)".*/\1/p'
 }
 
-_ptest_complete_address() {
-        local address
-
-        while IFS= read -r address; do
-                [[ $address == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$address")")
-        done < <(_ptest_addresses)
-        __ltrim_colon_completions "$cur"
+# Addresses of tests that are running now.
+_ptest_going_addresses() {
+        ptest status --json 2>/dev/null | sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p'
 }
 
 _ptest() {
@@ -133,7 +174,10 @@ _ptest() {
                 return
                 ;;
         --resume)
-                mapfile -t COMPREPLY < <(compgen -W "auto $(_ptest_runs)" -- "$cur")
+                _ptest_offer < <(
+                        echo auto
+                        _ptest_runs
+                )
                 return
                 ;;
         --shard-by)
@@ -153,7 +197,7 @@ _ptest() {
                 return
                 ;;
         --run)
-                mapfile -t COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
+                _ptest_offer < <(_ptest_runs)
                 return
                 ;;
         --delay | -d | --count)
@@ -221,31 +265,30 @@ _ptest() {
         run | list)
                 # Suite files, test modules, and directories of all kinds.
                 _filedir '@(suite|so)'
-                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_suites)" -- "$cur")
+                _ptest_offer < <(_ptest_suites)
                 ;;
         status | top)
-                mapfile -t COMPREPLY < <(compgen -W "$(_ptest_going)" -- "$cur")
+                _ptest_offer < <(_ptest_going)
                 ;;
         log)
                 if [[ ${words[*]} == *\ --live* || ${words[*]} == *\ --follow* ]]; then
-                        mapfile -t COMPREPLY < <(compgen -W "$(ptest status --json 2>/dev/null | sed -n 's/.*"address": "\([^"\\]*\)".*/\1/p')" -- "$cur")
-                        __ltrim_colon_completions "$cur"
+                        _ptest_offer < <(_ptest_going_addresses)
                 else
-                        _ptest_complete_address
+                        _ptest_offer < <(_ptest_addresses)
                 fi
                 ;;
         help)
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
                 ;;
         runs)
-                mapfile -t COMPREPLY < <(compgen -W "$(_ptest_recorded_suites)" -- "$cur")
+                _ptest_offer < <(_ptest_recorded_suites)
                 ;;
         results | report | diff | flaky | slowest)
                 _filedir '@(export|zst|journal)'
-                mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_ptest_runs)" -- "$cur")
+                _ptest_offer < <(_ptest_runs)
                 ;;
         history)
-                _ptest_complete_address
+                _ptest_offer < <(_ptest_addresses)
                 ;;
         esac
 } &&

@@ -13,20 +13,41 @@ function __ptest_suites
     end
 end
 
+# The words of the command line, with the value of an option that is about where runs are in the option's word.
+function __ptest_words
+    set -l option
+    for word in (commandline -opc)
+        if set -q option[1]
+            echo -- $option=$word
+            set option
+        else if string match -qr -- '^--(state-dir|directory|file|namespace|run)$' $word
+            set option $word
+        else if test x$word = x-D
+            set option --directory
+        else
+            echo -- $word
+        end
+    end
+end
+
 # What the verbs take that look at runs: words, suites that were run, and the begins of ids.
 function __ptest_runs
     printf '%s\n' last last-1
-    set -l state ~/.local/state
-    set -q XDG_STATE_HOME; and set state $XDG_STATE_HOME
-    for file in /var/lib/ptest/runs/*.export* $state/ptest/runs/*.export*
+    set -l states (string replace -rf -- '^--state-dir=' '' (__ptest_words))
+    if not set -q states[1]
+        set -l state ~/.local/state
+        set -q XDG_STATE_HOME; and set state $XDG_STATE_HOME
+        set states /var/lib/ptest $state/ptest
+    end
+    for file in $states/runs/*.export*
         string replace -r '.*/(.*)-([0-9a-f]{8})[0-9a-f]{24}\.export.*' '$1\n$2' -- $file
     end | sort -u
 end
 
 # The addresses of the run that the command line names, or of the latest one.
 function __ptest_addresses
-    set -l where (string match -r -- '^--(?:state-dir|directory|file|namespace)=.*|^--journal$' (commandline -opc))
-    set -l run (string replace -rf -- '^--run=' '' (commandline -opc))
+    set -l where (string match -r -- '^--(?:state-dir|directory|file|namespace)=.*|^--journal$' (__ptest_words))
+    set -l run (string replace -rf -- '^--run=' '' (__ptest_words))
     ptest results --addresses $where $run 2>/dev/null
 end
 

@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from behaviour import behaviour, eventually
+from behaviour import behaviour, eventually, skip
 from program import MESSAGE_IDS, PATIENCE, PTEST, Run, ptest, run, shell, tests
 from surroundings import needs_root
 
@@ -257,6 +257,65 @@ def completion_of_bash_names_runs_and_addresses():
         assert "runs" in complete("ptest", "ru")
         assert complete("ptest", "runs", "--num") == ["--number="]
         assert complete("ptest", "results", "--mark", "l") == ["leaky"]
+
+
+ODD_NAMES = ("name with [x y]", "it's", 'a "quoted" $one', "run $(touch was-run)", "back\\slash")
+
+
+@behaviour
+def completion_of_bash_quotes_addresses_as_they_were_begun():
+    completions = Path(__file__).resolve().parents[2] / "packaging" / "completions" / "ptest.bash"
+    script = """
+        _init_completion() { words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; prev=${words[cword-1]}; }
+        __ltrim_colon_completions() { :; }
+        source "$1"
+        COMP_WORDS=(ptest log -D somewhere "$2"); COMP_CWORD=4; _ptest
+        printf '%s\n' "${COMPREPLY[@]}"
+    """
+    with run(suite=tests(1)) as it:
+        program = it.scratch / "bin" / "ptest"
+        program.parent.mkdir()
+        program.write_text('#!/bin/sh\ntest "$3" = --directory=somewhere && cat "${0%/*}/names"\n')
+        program.chmod(0o755)
+        (program.parent / "names").write_text("".join(f"{name}\n" for name in ODD_NAMES))
+
+        def complete(typed):
+            done = subprocess.run(["bash", "-c", script, "bash", completions, typed], check=True, text=True, cwd=it.scratch,
+                                  capture_output=True, env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"})
+            assert not done.stderr, done.stderr
+            return done.stdout.splitlines()
+
+        def words(line):
+            return subprocess.run(["bash", "-c", f"printf '%s\n' {line}"], check=True, text=True, cwd=it.scratch,
+                                  capture_output=True).stdout.splitlines()
+        assert len(complete("")) == len(ODD_NAMES) and tuple(words(" ".join(complete("")))) == ODD_NAMES, complete("")
+        for typed in ("name\\ wi", "it\\'", "a\\ \\\"q", "run\\ \\$", "back\\\\"):
+            [found] = complete(typed)
+            assert found.startswith(typed) and words(found)[0] in ODD_NAMES, (typed, found)
+        for typed in ('"name wi', '"it', '"a \\"q', '"run \\$', '"back\\\\'):
+            [found] = complete(typed)
+            assert words(f'"{found}"')[0] in ODD_NAMES, (typed, found)
+        for typed in ("'name wi", "'a \"q", "'run $", "'back\\"):
+            [found] = complete(typed)
+            assert words(f"'{found}'")[0] in ODD_NAMES, (typed, found)
+        assert not (it.scratch / "was-run").exists()
+
+
+@behaviour
+def completion_of_fish_looks_where_the_command_line_says():
+    if not shutil.which("fish"):
+        skip("fish is not installed")
+    completions = Path(__file__).resolve().parents[2] / "packaging" / "completions" / "ptest.fish"
+    with run(suite=MIXED) as it:
+        state = it.scratch / "state"
+        run_id = ptest("runs", f"--state-dir={state}", "-q").strip()
+        for line, expected in ((f"log --state-dir={state} le", "leaver"), (f"log --state-dir {state} --run {run_id} le", "leaver"),
+                               (f"results --state-dir {state} {run_id[:3]}", run_id[:8])):
+            done = subprocess.run(["fish", "--no-config", "-c", 'source $argv[1]; complete -C "ptest $argv[2]"', completions, line],
+                                  check=True, text=True, capture_output=True,
+                                  env={**os.environ, "HOME": str(it.scratch),
+                                       "PATH": f"{os.path.dirname(PTEST)}:{os.environ['PATH']}"})
+            assert expected in [found.split("\t")[0] for found in done.stdout.splitlines()], (line, done)
 
 
 def documented_fields():
