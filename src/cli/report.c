@@ -63,7 +63,7 @@ static error_t report_on_option(int key, char *value, struct argp_state *state) 
 
 static const struct argp_child report_children[] = {
         {&report_options_argp, 0, "What is made:", 1 },
-        { &review_argp,     0, REVIEW_HEADER, 2 },
+        { &review_where_argp,     0, REVIEW_HEADER, 2 },
         {              }
 };
 

@@ -20,17 +20,29 @@ enum {
         OPTION_NAMESPACE,
 };
 
+/* clang-format off */
+#define OPTIONS_WHERE \
+        { "state-dir", OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 }, \
+        { "journal", OPTION_JOURNAL, NULL, 0, "Read from this machine's journal instead", 0 }, \
+        { "directory", 'D', "DIR", 0, "Read from the journal files in there, of another machine say", 0 }, \
+        { "file", OPTION_FILE, "GLOB", 0, "Read from these journal files; repeatable", 0 }, \
+        { "namespace", OPTION_NAMESPACE, "NAME", 0, "Read from that namespace's journal", 0 }
+
+#define OPTION_JSON_WITH(flags) \
+        { "json", OPTION_JSON, NULL, flags, "Print one JSON document, described in ptest(1)", 0 }
+/* clang-format on */
+
 static const struct argp_option review_options[] = {
-        {"state-dir",                OPTION_STATE_DIR, "DIR", 0, "Where the run files are", 0 },
-        { "journal",                     OPTION_JOURNAL, NULL, 0, "Read from this machine's journal instead", 0 },
-        { "directory",
-         'D', "DIR",
-         0, "Read from the journal files in there, of another machine say",
-         0 },
-        { "file",                         OPTION_FILE, "GLOB", 0, "Read from these journal files; repeatable", 0 },
-        { "namespace",OPTION_NAMESPACE, "NAME", 0, "Read from that namespace's journal", 0 },
-        { "json",                         OPTION_JSON, NULL, 0, "Print one JSON document, described in ptest(1)", 0 },
-        {              },
+        OPTIONS_WHERE,
+        OPTION_JSON_WITH(0),
+        {},
+};
+
+/* That there is none is said in better words than "unrecognized option". */
+static const struct argp_option where_options[] = {
+        OPTIONS_WHERE,
+        OPTION_JSON_WITH(OPTION_HIDDEN),
+        {},
 };
 
 void review_options_done(ReviewOptions *options) {
@@ -108,6 +120,11 @@ static error_t review_on_option(int key, char *value, struct argp_state *state) 
 
 const struct argp review_argp = {
         .options = review_options,
+        .parser = review_on_option,
+};
+
+const struct argp review_where_argp = {
+        .options = where_options,
         .parser = review_on_option,
 };
 

@@ -24,6 +24,8 @@ typedef struct ReviewOptions {
 void review_options_done(ReviewOptions *options);
 
 extern const struct argp review_argp;
+/* For a verb that makes something else of a run: --json is not shown, and refused by the verb if it is given. */
+extern const struct argp review_where_argp;
 extern const struct argp_child review_children[];
 
 #define REVIEW_HEADER "Where to look:"

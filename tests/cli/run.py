@@ -21,6 +21,7 @@ import html_page  # noqa: E402,F401
 import interruptions  # noqa: E402,F401
 import limits_of_tests  # noqa: E402,F401
 import live  # noqa: E402,F401
+import manual  # noqa: E402,F401
 import modules  # noqa: E402,F401
 import report_files  # noqa: E402,F401
 import reports  # noqa: E402,F401
