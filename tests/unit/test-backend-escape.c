@@ -6,6 +6,8 @@
 
 #include "backend/escape.h"
 
+#include "test-runner.h"
+
 #define RUN_ID "0123456789abcdef0123456789abcdef"
 
 START_TEST(name_with_dash_is_escaped)
@@ -102,10 +104,5 @@ int main(void) {
         tcase_add_test(tc, pattern_matches_own_scopes_only);
         tcase_add_test(tc, run_id_is_found_in_own_names_only);
         suite_add_tcase(suite, tc);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return suite_run(suite);
 }

@@ -13,6 +13,8 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 
+#include "test-runner.h"
+
 /* Runs a shell script whose standard output is out of our reach, so it writes to fd 3; returns what it wrote. */
 static char *run_script(const char *script, int source_fd, const int *more, size_t n_more) {
         int pipe_fds[2];
@@ -129,10 +131,5 @@ int main(void) {
         tcase_add_test(tc, session_mark_and_input_are_own);
         tcase_add_test(tc, missing_program_is_told_and_leaves_no_child);
         suite_add_tcase(suite, tc);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return suite_run(suite);
 }

@@ -15,6 +15,8 @@
 #include "backend/launch.h"
 #include "basic/process.h"
 
+#include "test-runner.h"
+
 typedef struct Fixture {
         sd_event *event;
         Backend *backend;
@@ -247,10 +249,5 @@ int main(void) {
         tcase_add_test(tc, program_that_cannot_be_executed_is_gone_unstarted);
         tcase_add_test(tc, limits_are_not_held);
         suite_add_tcase(suite, tc);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return suite_run(suite);
 }

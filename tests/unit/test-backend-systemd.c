@@ -16,6 +16,8 @@
 
 #include "backend/systemd.h"
 
+#include "test-runner.h"
+
 #define MANAGER "org.freedesktop.systemd1.Manager"
 #define PATH    "/org/freedesktop/systemd1"
 #define UNIT    "ptest-suite-0123456789abcdef0123456789abcdef-w1g1.scope"
@@ -571,10 +573,5 @@ int main(int argc, char **argv) {
         tcase_add_test(tc, refused_guard_does_not_keep_worker_from_starting);
         tcase_add_test(tc, missing_guard_does_not_keep_worker_from_starting);
         suite_add_tcase(suite, tc);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return suite_run(suite);
 }

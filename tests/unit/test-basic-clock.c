@@ -3,6 +3,8 @@
 
 #include <check.h>
 
+#include "test-runner.h"
+
 /* Long enough to be told from the time that the test itself takes; each test has a process and so a clock of its own. */
 #define AWAY (20 * USEC_PER_MSEC)
 
@@ -112,8 +114,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("basic-clock");
         TCase *tcase = tcase_create("clock");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, clock_that_goes_is_the_machines);
         tcase_add_test(tcase, clock_that_is_stopped_stands);
@@ -122,9 +122,5 @@ int main(void) {
         tcase_add_test(tcase, clock_of_many_breaks_never_makes_a_start_earlier);
         tcase_add_test(tcase, clock_follows_another);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include <check.h>
 
 #include "basic/macros.h"
+#include "test-runner.h"
 
 static int make_file(const char *data, size_t size) {
         int fd = memfd_create("test", MFD_CLOEXEC);
@@ -211,13 +212,5 @@ int main(void) {
         tcase_add_test(tcase, fd_write_all_over_a_full_pipe_is_complete);
         tcase_add_test(tcase, fd_write_all_without_reader_is_epipe);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 
 #include "basic/fd.h"
 #include "basic/macros.h"
+#include "test-runner.h"
 
 static char root[] = "/tmp/ptest-unit-file-XXXXXX";
 
@@ -394,13 +395,5 @@ int main(void) {
         tcase_add_test(tcase, path_find_program_without_path_uses_the_default);
         tcase_add_test(tcase, path_is_directory_cases);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

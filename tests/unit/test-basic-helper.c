@@ -10,6 +10,8 @@
 
 #include <check.h>
 
+#include "test-runner.h"
+
 static char *const environment[] = { (char *)"PATH=/usr/bin:/bin", (char *)"SAID=hello", NULL };
 
 static Helper *start(const char *script) {
@@ -126,13 +128,5 @@ int main(void) {
         tcase_add_test(tcase, helper_has_no_other_fd);
         tcase_add_test(tcase, helper_free_kills);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include <check.h>
 
 #include "basic/fd.h"
+#include "test-runner.h"
 
 static int capture_fd = -1, stderr_fd = -1;
 
@@ -187,13 +188,5 @@ int main(void) {
         tcase_add_test(tcase, log_with_anothers_journal_stream_is_plain);
         tcase_add_test(tcase, log_hook_is_called_around_each_message);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 
 #include "basic/macros.h"
 #include "test-rounds.h"
+#include "test-runner.h"
 
 #define HOUR (60 * USEC_PER_MINUTE)
 #define DAY  (24 * HOUR)
@@ -501,13 +502,5 @@ int main(void) {
         tcase_add_test(tcase, format_round_trip_of_any_value);
         tcase_add_test(tcase, format_time_round_trip_of_settings_is_exact);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

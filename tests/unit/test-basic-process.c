@@ -19,6 +19,7 @@
 #include "basic/file.h"
 #include "basic/macros.h"
 #include "basic/text.h"
+#include "test-runner.h"
 
 /* Starts a child that runs the function and then waits to be killed; returns when the function is through. */
 static pid_t start_child(void (*function)(void)) {
@@ -430,13 +431,5 @@ int main(void) {
         tcase_add_test(tcase, process_get_cgroup_is_what_proc_says);
         tcase_add_test(tcase, process_count_cpus_follows_the_affinity);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -7,6 +7,8 @@
 
 #include <check.h>
 
+#include "test-runner.h"
+
 /* Compares with the strings up to NULL. */
 static void check_strv(char *const *v, ...) {
         va_list ap;
@@ -237,13 +239,5 @@ int main(void) {
         tcase_add_test(tcase, strv_split_words_broken_is_einval);
         tcase_add_test(tcase, strv_split_words_round_trip_of_garbage);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

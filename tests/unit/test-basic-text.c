@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "basic/strv.h"
+#include "test-runner.h"
 
 #define SIZED(s) (s), (sizeof(s) - 1)
 
@@ -238,13 +239,5 @@ int main(void) {
         tcase_add_test(tcase, text_setf_may_use_the_old_value);
         tcase_add_test(tcase, text_measure_character_steps_through_text);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/strv.h"
+#include "test-runner.h"
 
 static const char said[] =
                 "           PID: 7 (x)\n"
@@ -193,13 +194,5 @@ int main(void) {
         tcase_add_test(tcase, what_still_waits_is_dropped_with_it);
         tcase_add_test(tcase, parse_takes_stacks_only);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

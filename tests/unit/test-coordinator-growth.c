@@ -10,6 +10,7 @@
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
 static Suite *suite;
@@ -226,8 +227,6 @@ int main(void) {
         /* Check's, as everywhere: C sees one type. */
         Suite *checks = suite_create("coordinator-growth");
         TCase *tcase = tcase_create("growth");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
@@ -238,10 +237,5 @@ int main(void) {
         tcase_add_test(tcase, growth_leaves_a_failure_its_reason);
         tcase_add_test(tcase, growth_to_many_tests_keeps_each_once);
         suite_add_tcase(checks, tcase);
-
-        runner = srunner_create(checks);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(checks);
 }

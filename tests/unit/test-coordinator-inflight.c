@@ -3,9 +3,10 @@
 #include "coordinator/inflight.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include <check.h>
+
+#include "test-runner.h"
 
 static InFlight make(size_t n) {
         InFlight in_flight = {};
@@ -101,8 +102,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("coordinator/inflight");
         TCase *tcase = tcase_create("inflight");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, in_flight_full_takes_no_more);
         tcase_add_test(tcase, in_flight_unknown_id_is_late);
@@ -112,9 +111,5 @@ int main(void) {
         tcase_add_test(tcase, in_flight_dead_worker_settles_missing_result);
         tcase_add_test(tcase, in_flight_dead_worker_between_tests_returns_the_rest);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "basic/file.h"
 #include "basic/strv.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-pressure-XXXXXX";
 
@@ -50,15 +51,9 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("coordinator/pressure");
         TCase *tcase = tcase_create("files");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_test(tcase, lines_are_told_with_what_they_are_of);
         tcase_add_test(tcase, without_it_nothing_is_told);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test-runner.h"
+
 /* Three tests in a row, on two places. */
 typedef struct World {
         Suite *suite;
@@ -353,8 +355,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("coordinator/retry");
         TCase *tcase = tcase_create("retry");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, victim_is_run_again_alone_and_once);
         tcase_add_test(tcase, who_is_over_a_limit_of_its_own_is_not_run_again);
@@ -366,9 +366,5 @@ int main(void) {
         tcase_add_test(tcase, repeats_that_are_interrupted_keep_what_was_seen);
         tcase_add_test(tcase, attempts_of_an_earlier_run_count);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

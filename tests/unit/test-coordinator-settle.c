@@ -3,10 +3,11 @@
 #include "coordinator/settle.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <check.h>
+
+#include "test-runner.h"
 
 typedef struct Case {
         SettleInput input;
@@ -61,8 +62,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("coordinator/settle");
         TCase *tcase = tcase_create("settle");
-        SRunner *runner;
-        int failed;
 
         tcase_add_loop_test(
                         tcase,
@@ -71,9 +70,5 @@ int main(void) {
                         ELEMENTSOF(cases));
         tcase_add_test(tcase, settle_good_end_has_no_description);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

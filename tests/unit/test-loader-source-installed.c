@@ -12,6 +12,7 @@
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "loader/problems.h"
+#include "test-runner.h"
 
 static const LoadOptions plain = { .timeout_multiplier = 1.0 };
 
@@ -154,10 +155,5 @@ int main(void) {
         tcase_add_test(tcase, directory_empty_or_in_circles_ends);
         tcase_add_test(tcase, target_that_is_no_suite_is_refused);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -19,6 +19,7 @@
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "loader/problems.h"
+#include "test-runner.h"
 
 #define INFO                                                                                  \
         "{\"introspection\":{\"version\":{\"major\":1},\"information\":{\"tests\":{\"file\":" \
@@ -290,10 +291,5 @@ int main(void) {
         tcase_add_test(tcase, malloc_perturb_is_the_same_each_time_and_the_users_word_stands);
         tcase_add_test(tcase, helper_knows_should_fail_and_changes_of_the_environment);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

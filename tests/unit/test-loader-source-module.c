@@ -28,6 +28,7 @@
 #include "loader/module-helper.h"
 #include "loader/problems.h"
 #include "loader/source.h"
+#include "test-runner.h"
 
 static char *data_path(const char *relative) {
         char *path = NULL;
@@ -580,10 +581,5 @@ static Suite *suite_make(void) {
 }
 
 int main(void) {
-        SRunner *runner = srunner_create(suite_make());
-
-        srunner_run_all(runner, CK_ENV);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed > 0;
+        return suite_run(suite_make());
 }

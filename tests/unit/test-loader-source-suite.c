@@ -24,6 +24,7 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "loader/problems.h"
+#include "test-runner.h"
 
 static const LoadOptions plain = { .timeout_multiplier = 1.0 };
 
@@ -471,10 +472,5 @@ int main(void) {
         tcase_add_test(tcase, from_without_tests_is_a_failed_test);
         tcase_add_test(tcase, merge_prefixes_and_refuses_workers_that_differ);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

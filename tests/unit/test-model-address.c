@@ -8,6 +8,7 @@
 
 #include "basic/macros.h"
 #include "basic/text.h"
+#include "test-runner.h"
 
 START_TEST(address_is_valid_takes_printable_text)
 {
@@ -135,13 +136,5 @@ int main(void) {
         tcase_add_test(tcase, address_sanitize_cut_leaves_no_space);
         tcase_add_test(tcase, address_sanitize_of_garbage_is_valid_and_stable);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

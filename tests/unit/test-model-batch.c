@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "test-rounds.h"
+#include "test-runner.h"
 
 #define MAX_TASKS 256U
 #define MANY      ((size_t)1000000)
@@ -129,13 +130,5 @@ int main(void) {
         tcase_add_test(tcase, batch_follows_a_change_of_pace);
         tcase_add_test(tcase, batch_random_durations_stay_within_bounds);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+#include "test-runner.h"
+
 #define SEC  USEC_PER_SEC
 #define MSEC USEC_PER_MSEC
 
@@ -231,13 +233,5 @@ int main(void) {
         tcase_add_test(tcase, escalation_interrupt_of_what_has_begun_changes_nothing);
         tcase_add_test(tcase, escalation_random_polling_keeps_the_order);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

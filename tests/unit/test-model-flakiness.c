@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/flakiness.h"
 
-#include <stdlib.h>
-
 #include <check.h>
+
+#include "test-runner.h"
 
 /* P: pass, F: fail, T: timeout, f: pass marked flaky, x: xfail, s: skip, n: not-run, -: no result */
 static Flakiness flakiness_of(const char *results) {
@@ -115,13 +115,5 @@ int main(void) {
         tcase_add_test(tcase, skips_and_what_was_not_run_say_nothing);
         tcase_add_test(tcase, last_seen_counts_all_runs);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -2,12 +2,12 @@
 #include "model/keep-runs.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include <check.h>
 
 #include "basic/macros.h"
 #include "basic/parse.h"
+#include "test-runner.h"
 
 START_TEST(keep_runs_parse_takes_number_and_size_in_any_order)
 {
@@ -62,17 +62,10 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("model-keep-runs");
         TCase *tcase = tcase_create("keep-runs");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, keep_runs_parse_takes_number_and_size_in_any_order);
         tcase_add_test(tcase, keep_runs_parse_refuses_the_rest);
         tcase_add_test(tcase, keep_runs_hold_bounds_both_and_never_drops_the_latest);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/outcome.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <check.h>
+
+#include "test-runner.h"
 
 START_TEST(outcome_round_trip)
 {
@@ -70,13 +71,5 @@ int main(void) {
         tcase_add_test(tcase, outcome_is_bad_as_the_header_says);
         tcase_add_test(tcase, mark_round_trip);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

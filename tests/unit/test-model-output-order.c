@@ -8,6 +8,8 @@
 
 #include <check.h>
 
+#include "test-runner.h"
+
 static char *format(const OutputOrder *order) {
         char *text = NULL;
 
@@ -217,13 +219,5 @@ int main(void) {
         tcase_add_test(tcase, lines_cases);
         tcase_add_test(tcase, lines_of_a_broken_order_are_refused);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

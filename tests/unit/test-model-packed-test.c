@@ -10,6 +10,7 @@
 
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "test-runner.h"
 
 /* Each string in turn is missing, empty, short or long. */
 static char *make_string(unsigned *seed, bool may_be_missing) {
@@ -230,16 +231,10 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("model/packed-test");
         TCase *tcase = tcase_create("packed-test");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, packed_test_unpacks_as_it_was_among_others_and_after_replacing);
         tcase_add_test(tcase, packed_test_shares_what_is_equal);
         tcase_add_test(tcase, packed_test_takes_its_place_again);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/pattern.h"
 
-#include <stdlib.h>
-
 #include <check.h>
+
+#include "test-runner.h"
 
 #define SELECTS(address, ...) pattern_selects((char *const[]){ __VA_ARGS__, NULL }, address)
 
@@ -93,13 +93,5 @@ int main(void) {
         tcase_add_test(tcase, pattern_exclusion_beats_inclusion_in_any_order);
         tcase_add_test(tcase, pattern_is_valid_cases);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

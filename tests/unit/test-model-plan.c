@@ -3,9 +3,10 @@
 #include "model/plan.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include <check.h>
+
+#include "test-runner.h"
 
 START_TEST(plan_empty_is_complete)
 {
@@ -71,17 +72,11 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("model/plan");
         TCase *tcase = tcase_create("plan");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, plan_empty_is_complete);
         tcase_add_test(tcase, plan_each_test_gets_one_outcome);
         tcase_add_test(tcase, plan_grows_while_it_is_carried_out);
         tcase_add_test(tcase, plan_unstarted_test_waits_again_with_its_attempt);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "basic/strv.h"
+#include "test-runner.h"
 
 START_TEST(result_new_has_nothing_yet)
 {
@@ -98,13 +99,5 @@ int main(void) {
         tcase_add_test(tcase, result_add_point_up_to_the_bound);
         tcase_add_test(tcase, result_set_reason_is_one_safe_line);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

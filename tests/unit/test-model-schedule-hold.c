@@ -8,9 +8,9 @@
 #include "model/schedule.h"
 
 #include <check.h>
-#include <stdlib.h>
 
 #include "basic/clock.h"
+#include "test-runner.h"
 
 typedef struct World {
         Suite *suite;
@@ -148,13 +148,5 @@ int main(void) {
         tcase_add_test(tcase, an_exclusive_unit_that_is_over_lets_others_tear_down);
         tcase_add_test(tcase, a_unit_that_grows_waits_for_what_is_around_it);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

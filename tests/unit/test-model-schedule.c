@@ -24,6 +24,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "test-rounds.h"
+#include "test-runner.h"
 
 #define SIMULATIONS     12000U
 /* A bug that only rare suites meet is looked for longer: 20 s on a slow machine, were it not found. */
@@ -947,15 +948,7 @@ int main(void) {
         tcase_set_timeout(tcase, 110);
         tcase_add_test(tcase, simulations_hold_what_always_holds);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "test-rounds.h"
+#include "test-runner.h"
 
 #define SUITES       60U
 #define TESTS_MAX    60U
@@ -214,17 +215,11 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("model/shard");
         TCase *tcase = tcase_create("shard");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, shards_are_the_suite_each_test_once);
         tcase_add_test(tcase, shard_does_not_depend_on_the_order);
         tcase_add_test(tcase, shard_by_hash_stays_what_it_is);
         tcase_add_test(tcase, shards_by_duration_take_about_as_long_as_each_other);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test-runner.h"
+
 #define TESTS 50U
 
 /* Every step-th test, in the suite's order or in the other one; their numbers after the shuffle. */
@@ -69,15 +71,9 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("model/shuffle");
         TCase *tcase = tcase_create("shuffle");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, seed_says_the_order);
         tcase_add_test(tcase, fewer_tests_keep_their_order);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "basic/macros.h"
+#include "test-runner.h"
 
 static int value_compare(const void *a, const void *b) {
         uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -225,13 +226,5 @@ int main(void) {
         tcase_add_test(tcase, trend_of_what_varies_much_is_none);
         tcase_add_test(tcase, trend_tells_the_medians_of_both_ends);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -11,6 +11,8 @@
  */
 #include <check.h>
 
+#include "test-runner.h"
+
 static Suite *make_suite(size_t n_tests) {
         Suite *suite = NULL;
 
@@ -187,13 +189,5 @@ int main(void) {
         tcase_add_test(tcase, suite_select_drops_and_keeps_the_order);
         tcase_add_test(tcase, suite_select_all_or_none);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

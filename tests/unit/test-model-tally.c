@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/tally.h"
 
-#include <stdlib.h>
-
 #include <check.h>
+
+#include "test-runner.h"
 
 START_TEST(tally_add_counts_each_outcome_once)
 {
@@ -74,13 +74,5 @@ int main(void) {
         tcase_add_test(tcase, verdict_round_trip);
         tcase_add_test(tcase, verdict_exit_statuses_are_those_of_the_manual);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/test-limits.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <check.h>
+
+#include "test-runner.h"
 
 START_TEST(limits_of_nothing_are_none)
 {
@@ -93,8 +94,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("model/test-limits");
         TCase *tcase = tcase_create("all");
-        SRunner *runner;
-        int n_failed;
 
         tcase_add_test(tcase, limits_of_nothing_are_none);
         tcase_add_test(tcase, limits_inherit_only_what_they_do_not_give);
@@ -102,10 +101,5 @@ int main(void) {
         tcase_add_test(tcase, leak_policy_round_trip);
         tcase_add_test(tcase, stuck_policy_round_trip);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        n_failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return suite_run(suite);
 }

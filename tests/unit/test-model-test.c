@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "basic/strv.h"
+#include "test-runner.h"
 
 START_TEST(test_new_has_the_defaults)
 {
@@ -168,13 +169,5 @@ int main(void) {
         tcase_add_test(tcase, env_apply_leaves_no_second_value);
         tcase_add_test(tcase, test_protocol_round_trip);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "test-record-sample.h"
+#include "test-runner.h"
 
 static void assert_round_trip(const Event *event) {
         Record *record;
@@ -146,8 +147,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-event");
         TCase *tcase = tcase_create("event");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, event_random_comes_back_exactly);
@@ -155,10 +154,5 @@ int main(void) {
         tcase_add_test(tcase, event_message_is_one_line_for_a_person);
         tcase_add_test(tcase, event_from_record_checks_each_value);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

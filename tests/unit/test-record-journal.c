@@ -15,6 +15,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "record/export.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -154,8 +155,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-journal");
         TCase *tcase = tcase_create("journal");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
@@ -165,10 +164,5 @@ int main(void) {
         tcase_add_test(tcase, journal_that_does_not_read_costs_one_wait_and_recovers);
         tcase_add_test(tcase, journal_restarted_is_found_again);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

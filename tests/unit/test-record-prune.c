@@ -9,6 +9,7 @@
 #include "basic/file.h"
 #include "record/recorder.h"
 #include "test-record-sample.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
 
@@ -178,8 +179,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-prune");
         TCase *tcase = tcase_create("prune");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, prune_removes_the_oldest_of_that_suite_only);
@@ -187,10 +186,5 @@ int main(void) {
         tcase_add_test(tcase, prune_leaves_what_is_written_and_what_that_goes_on_with);
         tcase_add_test(tcase, prune_removes_what_a_crash_left_half_compressed);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -6,6 +6,8 @@
 
 #include <check.h>
 
+#include "test-runner.h"
+
 START_TEST(record_keeps_order_repeats_and_bytes)
 {
         Record *record;
@@ -75,18 +77,11 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-record");
         TCase *tcase = tcase_create("record");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, record_keeps_order_repeats_and_bytes);
         tcase_add_test(tcase, record_reset_reuses_its_memory);
         tcase_add_test(tcase, record_refuses_what_a_journal_drops);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

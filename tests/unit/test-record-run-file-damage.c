@@ -19,6 +19,7 @@
 #include "record/run-file.h"
 #include "record/source.h"
 #include "test-record-sample.h"
+#include "test-runner.h"
 
 #define ENTRIES    400U
 #define LARGE      200U /* this one takes several frames */
@@ -322,8 +323,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-run-file-damage");
         TCase *tcase = tcase_create("damage");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 200);
         tcase_add_checked_fixture(tcase, setup, teardown);
@@ -336,10 +335,5 @@ int main(void) {
         tcase_add_test(tcase, run_file_last_entry_is_found_without_the_others);
         tcase_add_test(tcase, entry_sum_is_the_same_however_it_is_cut);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

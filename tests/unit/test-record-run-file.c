@@ -15,6 +15,7 @@
 #include "basic/strv.h"
 #include "record/export.h"
 #include "record/run-file-reader.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
 static char path[64];
@@ -238,8 +239,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-run-file");
         TCase *tcase = tcase_create("run-file");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
@@ -250,10 +249,5 @@ int main(void) {
         tcase_add_test(tcase, run_file_reader_garbage_is_skipped_to_the_next_entry);
         tcase_add_test(tcase, run_file_reader_random_bytes_end);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "basic/file.h"
 #include "record/recorder.h"
 #include "test-record-sample.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
 
@@ -235,8 +236,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("record-source");
         TCase *tcase = tcase_create("source");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
@@ -247,10 +246,5 @@ int main(void) {
         tcase_add_test(tcase, state_list_is_latest_first_and_ignores_other_files);
         tcase_add_test(tcase, state_dir_follows_the_environment);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

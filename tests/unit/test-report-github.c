@@ -3,6 +3,7 @@
 
 #include "basic/text.h"
 #include "test-report-sample.h"
+#include "test-runner.h"
 
 START_TEST(github_annotations_are_escaped_commands)
 {
@@ -147,5 +148,5 @@ int main(void) {
         tcase_add_test(tcase, github_commands_of_tests_are_none);
         tcase_add_test(tcase, github_summary_is_appended_and_has_no_markup_of_tests);
         suite_add_tcase(suite, tcase);
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "report/html-summary.h"
 #include "report/html-text.h"
 #include "test-record-sample.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
 static char path[64];
@@ -455,8 +456,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("report-html");
         TCase *tcase = tcase_create("html");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
@@ -477,10 +476,5 @@ int main(void) {
         tcase_add_test(tcase, page_takes_no_event_before_the_first);
         tcase_add_test(tcase, page_at_a_bad_path_is_told_at_once);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

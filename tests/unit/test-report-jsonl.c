@@ -6,6 +6,8 @@
 #include "basic/text.h"
 #include "test-report-sample.h"
 
+#include "test-runner.h"
+
 static json_t *parse_line(const char *line) {
         json_error_t error;
         json_t *object = json_loads(line, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
@@ -188,5 +190,5 @@ int main(void) {
         tcase_add_test(tcase, jsonl_is_the_same_of_events_read_back);
         tcase_add_test(tcase, jsonl_unwritable_output_is_an_error);
         suite_add_tcase(suite, tcase);
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include <libxml/xpath.h>
 
 #include "test-report-sample.h"
+#include "test-runner.h"
 
 static xmlDoc *parse_report(void) {
         xmlDoc *doc = xmlReadFile(report_path, NULL, XML_PARSE_NONET);
@@ -283,5 +284,5 @@ int main(void) {
         tcase_add_test(tcase, junit_bad_path_is_told_at_once);
         suite_add_tcase(suite, tcase);
 
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

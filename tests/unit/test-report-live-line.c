@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "basic/text.h"
+#include "test-runner.h"
 
 static const TerminalRunning running[] = {
         {"gobject/closure",                12 * USEC_PER_SEC },
@@ -91,8 +92,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("report-live-line");
         TCase *tcase = tcase_create("live-line");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, live_line_wide_terminal_shows_all);
@@ -100,10 +99,5 @@ int main(void) {
         tcase_add_test(tcase, live_line_cuts_names_before_numbers);
         tcase_add_test(tcase, live_line_without_estimate_and_failures_is_short);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

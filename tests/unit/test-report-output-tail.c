@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "basic/text.h"
+#include "test-runner.h"
 
 static void assert_tail(
                 const char *data,
@@ -49,17 +50,10 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("report-output-tail");
         TCase *tcase = tcase_create("output-tail");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, output_tail_takes_the_last_lines);
         tcase_add_test(tcase, output_tail_long_line_loses_its_begin_between_characters);
         suite_add_tcase(suite, tcase);
-
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -132,13 +132,3 @@ static inline void emit_hostile_run(Reporter *reporter, unsigned seed, unsigned 
         event->run_finished.verdict = VERDICT_FAILED;
         emit(reporter, event);
 }
-
-static inline int report_run_tests(Suite *suite) {
-        SRunner *runner = srunner_create(suite);
-        int failed;
-
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}

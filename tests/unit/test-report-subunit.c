@@ -3,6 +3,8 @@
 #include "record/buffer.h"
 #include "test-report-sample.h"
 
+#include "test-runner.h"
+
 /* A reader of packets that is as simple as it can be, and shares nothing with the writer. */
 typedef struct Packet {
         unsigned flags;
@@ -280,5 +282,5 @@ int main(void) {
         tcase_add_test(tcase, subunit_lengths_count_themselves);
         tcase_add_test(tcase, subunit_hostile_results_are_whole_packets);
         suite_add_tcase(suite, tcase);
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "basic/text.h"
 #include "test-report-sample.h"
+#include "test-runner.h"
 
 START_TEST(tap_outcomes_give_a_consumer_our_verdict)
 {
@@ -171,5 +172,5 @@ int main(void) {
         tcase_add_test(tcase, tap_unwritable_output_is_an_error);
         suite_add_tcase(suite, tcase);
 
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

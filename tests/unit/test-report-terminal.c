@@ -15,6 +15,7 @@
 #include "basic/text.h"
 #include "record/buffer.h"
 #include "test-report-sample.h"
+#include "test-runner.h"
 
 static int master = -1, slave = -1;
 
@@ -380,5 +381,5 @@ int main(void) {
         tcase_add_test(tcase, terminal_closed_pipe_is_an_error);
         suite_add_tcase(suite, tcase);
 
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

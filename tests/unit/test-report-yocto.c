@@ -2,6 +2,8 @@
 #include "basic/text.h"
 #include "test-report-sample.h"
 
+#include "test-runner.h"
+
 START_TEST(yocto_run_is_one_section_with_a_line_for_each_test)
 {
         Reporter *reporter;
@@ -122,5 +124,5 @@ int main(void) {
         tcase_add_test(tcase, yocto_names_stay_apart);
         tcase_add_test(tcase, yocto_hostile_results_forge_no_line);
         suite_add_tcase(suite, tcase);
-        return report_run_tests(suite);
+        return suite_run(suite);
 }

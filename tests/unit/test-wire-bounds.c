@@ -4,6 +4,7 @@
 
 #include "basic/macros.h"
 #include "ptest/protocol.h"
+#include "test-runner.h"
 
 #include <check.h>
 #include <errno.h>
@@ -192,10 +193,5 @@ int main(void) {
         tcase_add_test(tcase, bounds_nesting_is_limited);
         tcase_add_test(tcase, bounds_number_of_values_is_limited);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "test-rounds.h"
+#include "test-runner.h"
 
 #define MUTATIONS        200000
 #define MUTATIONS_OF_ONE 50
@@ -422,10 +423,5 @@ int main(void) {
         tcase_add_test(tcase, hostile_bomb_takes_no_memory);
         tcase_add_test(tcase, hostile_bomb_takes_no_address_space);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "test-runner.h"
+
 #define ROUNDS 300
 
 /* ---- Equality, field by field ---- */
@@ -365,10 +367,5 @@ int main(void) {
         tcase_add_test(tcase, message_tasks_are_split_at_the_number_limit);
         tcase_add_test(tcase, message_too_large_is_refused);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -12,6 +12,8 @@
 #include "worker/capture.h"
 #include "worker/lines.h"
 
+#include "test-runner.h"
+
 static void output_free(ResultOutput *output) {
         free(output->data);
 }
@@ -178,8 +180,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/capture");
         TCase *capture = tcase_create("capture"), *lines = tcase_create("lines");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, capture);
         suite_add_tcase(suite, lines);
@@ -191,9 +191,5 @@ int main(void) {
         tcase_add_test(lines, lines_are_the_same_in_any_pieces);
         tcase_add_test(lines, endless_line_is_bounded);
         tcase_add_test(lines, handlers_error_is_handed_on);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

@@ -17,6 +17,7 @@
 
 #include "basic/fd.h"
 #include "basic/file.h"
+#include "test-runner.h"
 
 static char directory[64];
 static int directory_fd;
@@ -261,8 +262,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/cgroup-cell");
         TCase *tcase = tcase_create("files");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(tcase, directory_make, directory_drop);
@@ -276,9 +275,5 @@ int main(void) {
         tcase_add_test(tcase, cell_is_removed_and_made_but_once);
         tcase_add_test(tcase, tree_numbers_its_cells_and_has_what_is_offered);
         tcase_add_test(tcase, who_is_not_in_a_scope_of_its_own_has_no_tree);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

@@ -9,6 +9,8 @@
 #include "basic/strv.h"
 #include "worker/identity.h"
 
+#include "test-runner.h"
+
 static char *own[] = {
         (char *)"PATH=/usr/bin",
         (char *)"HOME=/home/me",
@@ -95,8 +97,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/identity");
         TCase *tcase = tcase_create("identity");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_test(tcase, home_that_is_missing_is_the_own_one);
@@ -104,9 +104,5 @@ int main(void) {
         tcase_add_test(tcase, environment_of_a_user_is_that_users);
         tcase_add_test(tcase, unknown_user_is_an_error);
         tcase_add_test(tcase, becoming_is_for_good);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

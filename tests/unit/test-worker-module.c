@@ -22,6 +22,8 @@
 #include "worker/module-ring.h"
 #include "worker/module.h"
 
+#include "test-runner.h"
+
 /* On a loaded machine everything may take long; nothing here needs it but what hangs. */
 #define PATIENCE_USEC (60 * USEC_PER_SEC)
 
@@ -985,18 +987,10 @@ static Suite *module_suite(void) {
 }
 
 int main(int argc, char **argv) {
-        SRunner *runner = NULL;
-        int failed;
-
         /* What ptest-worker's main() does for a worker and a loader. */
         if (argc > 1 && strcmp(argv[1], MODULE_HOST_OPTION) == 0)
                 return module_host_main(argc, argv);
         if (argc == 3 && strcmp(argv[1], "--list-module") == 0)
                 return module_list(argv[2]) < 0;
-
-        runner = srunner_create(module_suite());
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(module_suite());
 }

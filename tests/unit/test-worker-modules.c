@@ -8,6 +8,8 @@
 
 #include "test-worker-peer.h"
 
+#include "test-runner.h"
+
 #define GONE "the process that it was set up in is gone"
 
 /* ---- Sending ---- */
@@ -763,8 +765,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/modules");
         TCase *tcase = tcase_create("modules");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(tcase, peer_set_up, peer_tear_down);
@@ -795,9 +795,5 @@ int main(void) {
         tcase_add_test(tcase, worker_set_up_is_called_in_each_process);
         tcase_add_test(tcase, bad_worker_set_up_is_an_error_of_each_test);
         tcase_add_test(tcase, program_finds_tests);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

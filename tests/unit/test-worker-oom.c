@@ -16,6 +16,8 @@
 #include "worker/oom-log.h"
 #include "worker/oom.h"
 
+#include "test-runner.h"
+
 static char directory[] = "/tmp/ptest-oom-XXXXXX";
 
 static void file_write(const char *name, const char *text) {
@@ -281,8 +283,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/oom");
         TCase *tcase = tcase_create("files");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(tcase, directory_make, directory_drop);
@@ -294,9 +294,5 @@ int main(void) {
         tcase_add_test(tcase, names_of_units_are_escaped_twice_in_the_log);
         tcase_add_test(tcase, legacy_hierarchy_is_read);
         tcase_add_test(tcase, without_cgroups_nothing_is_seen);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "basic/clock.h"
 #include "basic/process.h"
+#include "test-runner.h"
 
 /* A machine under load needs its time; none of it is spent if all is well. */
 #define PATIENCE (20 * USEC_PER_SEC)
@@ -130,8 +131,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker-pause");
         TCase *tcase = tcase_create("pause");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, pause_stops_all_below_and_lets_it_go_on);
@@ -139,9 +138,5 @@ int main(void) {
         tcase_add_test(tcase, pause_bears_that_what_it_stopped_is_killed);
         tcase_add_test(tcase, pause_without_anything_below_is_over_at_once);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <check.h>
 
 #include "basic/fd.h"
+#include "test-runner.h"
 
 /* The i-th byte of what is printed: any part of it tells where it is from. */
 static char byte_at(uint64_t i) {
@@ -127,16 +128,10 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker-peek");
         TCase *tcase = tcase_create("peek");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tcase, peek_shows_all_of_a_capture_or_its_ends);
         tcase_add_test(tcase, peek_at_memory_begins_where_the_test_began);
         tcase_add_test(tcase, peek_at_memory_that_was_cut_off_shows_what_is_there);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? 0 : 1;
+        return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "model/test.h"
+#include "test-runner.h"
 
 static char base[] = "/tmp/ptest-unit-private-XXXXXX";
 static Private *places;
@@ -198,13 +199,5 @@ int main(void) {
         tcase_add_test(tcase, what_its_owner_closed_is_removed);
         tcase_add_test(tcase, no_place_is_an_error);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

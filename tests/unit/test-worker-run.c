@@ -20,6 +20,8 @@
 #include "worker/run.h"
 #include "worker/spawn.h"
 
+#include "test-runner.h"
+
 /* Loaded machines are slow; no test waits for this unless it fails. */
 #define PATIENCE_USEC (60 * USEC_PER_SEC)
 
@@ -655,11 +657,5 @@ static Suite *suite_make(void) {
 }
 
 int main(void) {
-        SRunner *srunner = srunner_create(suite_make());
-        int failed;
-
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite_make());
 }

@@ -24,6 +24,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/process.h"
+#include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-stuck-XXXXXX";
 static unsigned port;
@@ -320,13 +321,5 @@ int main(void) {
         tcase_add_test(tcase, report_of_nothing_is_empty);
         tcase_add_test(tcase, report_refuses_other_words);
         suite_add_tcase(suite, tcase);
-
-        SRunner *runner = srunner_create(suite);
-
-        srunner_run_all(runner, CK_NORMAL);
-
-        int failed = srunner_ntests_failed(runner);
-
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
 }

@@ -14,6 +14,8 @@
 #include "basic/text.h"
 #include "worker/tap.h"
 
+#include "test-runner.h"
+
 static glob_t corpus;
 
 /* The same words as in the .expect files */
@@ -160,12 +162,8 @@ static Suite *suite_make(void) {
 }
 
 int main(void) {
-        SRunner *srunner = srunner_create(suite_make());
-        int failed;
+        int status = suite_run(suite_make());
 
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
         globfree(&corpus);
-        return failed > 0 ? 1 : 0;
+        return status;
 }

@@ -8,6 +8,8 @@
 
 #include <pwd.h>
 
+#include "test-runner.h"
+
 /* ---- Tests ---- */
 
 START_TEST(tasks_are_finished_in_their_order)
@@ -237,8 +239,6 @@ END_TEST
 int main(void) {
         Suite *suite = suite_create("worker/worker");
         TCase *tcase = tcase_create("protocol");
-        SRunner *srunner = NULL;
-        int failed;
 
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(tcase, peer_set_up, peer_tear_down);
@@ -256,9 +256,5 @@ int main(void) {
         tcase_add_test(tcase, worker_without_its_fds_says_so);
         tcase_add_test(tcase, unknown_user_is_named);
         tcase_add_test(tcase, tests_run_as_the_user);
-        srunner = srunner_create(suite);
-        srunner_run_all(srunner, CK_NORMAL);
-        failed = srunner_ntests_failed(srunner);
-        srunner_free(srunner);
-        return failed > 0 ? 1 : 0;
+        return suite_run(suite);
 }
