@@ -26,7 +26,7 @@ enum {
 static const struct argp_option options_table[] = {
         {"retries",
          OPTION_RETRIES, "N",
-         0, "Run a test that did not pass again, up to N times",
+         0, "Run a test that did not pass again, up to N times; stands above the suite's Retries=",
          0 },
         { "flaky",
          OPTION_FLAKY, "VERDICT",
@@ -57,7 +57,7 @@ static const struct argp_option options_table[] = {
          OPTION_SHARD_BY, "HOW",
          0, "Divide by hash (default), or duration[:RUN]: by that run's, which must be the same for all parts",
          0 },
-        {                                                  }
+        {                                                                                     }
 };
 
 static int parse_count(const char *arg, unsigned min, unsigned max, unsigned *ret) {
@@ -73,8 +73,9 @@ static int parse_count(const char *arg, unsigned min, unsigned max, unsigned *re
 }
 
 static int options_parse_flaky(AgainOptions *options, const char *arg) {
-        options->flaky_fails = strcmp(arg, "fail") == 0;
-        return options->flaky_fails || strcmp(arg, "pass") == 0 ? 0 : -EINVAL;
+        options->flaky_given = true;
+        options->flaky = flaky_policy_from_string(arg);
+        return options->flaky < 0 ? -EINVAL : 0;
 }
 
 static int options_parse_until_fail(AgainOptions *options, const char *arg) {
@@ -161,7 +162,8 @@ static int options_parse_value(
         switch (key) {
         case OPTION_RETRIES:
                 *ret_want = "a number from 0 to 100";
-                return parse_count(arg, 0, RETRY_RETRIES_MAX, &options->retries);
+                options->retries_given = true;
+                return parse_count(arg, 0, TEST_RETRIES_MAX, &options->retries);
         case OPTION_FLAKY:
                 *ret_want = "pass or fail";
                 return options_parse_flaky(options, arg);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/test-limits.h"
+
 /*
  * The options of "ptest run" about running things again, in another order, or in parts
  */
@@ -23,9 +25,11 @@ typedef enum ResumeWhat {
 } ResumeWhat;
 
 typedef struct AgainOptions {
+        bool retries_given;
         unsigned retries; /* 0: none */
         unsigned repeat;  /* 0: not given */
-        bool flaky_fails;
+        bool flaky_given;
+        FlakyPolicy flaky;
         bool until_fail;
         unsigned until_fail_max; /* runs; 0: no limit */
         bool shuffle, seed_given;

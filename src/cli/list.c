@@ -119,7 +119,7 @@ static json_t *test_to_json(const Suite *suite, const Test *test) {
                         json_integer((json_int_t)test->timeout_usec);
 
         return json_pack(
-                        "{s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                        "{s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s}",
                         "address",
                         json_from_text(test->address),
                         "exec",
@@ -153,7 +153,11 @@ static json_t *test_to_json(const Suite *suite, const Test *test) {
                         "isolation",
                         json_isolation(test),
                         "found_exec",
-                        test->finds ? json_from_texts(test->found_argv) : json_null());
+                        test->finds ? json_from_texts(test->found_argv) : json_null(),
+                        "retries",
+                        test->limits.retries,
+                        "flaky",
+                        flaky_policy_to_string((FlakyPolicy)test->limits.flaky));
 }
 
 /* One test at a time: the array of a large suite need not be in memory. */

@@ -132,17 +132,45 @@ int run_resume_tell_vanished(Past *past, const RunOptions *options, const Suite 
         return 0;
 }
 
-/* Tests that were found, and have their outcome. They are not run, so that nothing but their address is needed. */
+static bool test_has_found(const PackedTest *test, const char *address) {
+        return text_starts_with(address, test->address) &&
+                        text_starts_with(address + strlen(test->address), "::");
+}
+
+/*
+ * What a test that was found is like: its template, or the program that found it. NULL: that is not there any more. last: what
+ * the one before it is like, as they come one after the other; n: tests that the suite has by itself
+ */
+static const PackedTest *suite_find_model(
+                const Suite *suite, size_t n, const char *address, const PackedTest *last) {
+        const PackedTest *model = suite_find_template(suite, address);
+
+        if (model || (last && test_has_found(last, address)))
+                return model ?: last;
+        for (size_t i = 0; i < n; i++)
+                if (suite->tests[i]->traits->finds && test_has_found(suite->tests[i], address))
+                        return suite->tests[i];
+        return NULL;
+}
+
+/* Tests that were found, and have their outcome. They are not run: their address is needed, and what that outcome means. */
 static int past_add_found(const Past *past, Suite *suite) {
+        const PackedTest *model = NULL;
+        size_t n = suite->n_tests;
+
         for (const PastTest *old = past->tests; old; old = old->hh.next) {
                 Test *test = NULL;
                 int r;
 
                 if (old->seen || !old->finished)
                         continue;
+                model = suite_find_model(suite, n, old->address, model);
                 r = test_new(old->address, &test);
-                if (r >= 0)
-                        r = suite_add(suite, test);
+                if (r < 0)
+                        return r;
+                if (model)
+                        test->limits = model->traits->limits;
+                r = suite_add(suite, test);
                 if (r < 0)
                         return r;
         }

@@ -259,6 +259,10 @@ static void run_set_traits(Suite *suite, const RunOptions *options) {
                 traits->keep_failed = traits->keep_failed || options->keep_failed;
                 if (options->stuck >= 0)
                         traits->limits.stuck = (uint16_t)options->stuck;
+                if (options->again.retries_given)
+                        traits->limits.retries = (uint16_t)options->again.retries;
+                if (options->again.flaky_given)
+                        traits->limits.flaky = (uint16_t)options->again.flaky;
         }
 }
 
@@ -290,10 +294,8 @@ static int run_coordinate(Run *run, sd_id128_t run_id, Verdict *ret) {
                                         .backend = run->backend,
                                         .workers = run_get_workers(run),
                                         .fail_fast = fail_fast,
-                                        .retry = {.retries = run->options.again.retries,
-                                                  .repeat = run->options.again.repeat,
+                                        .retry = {.repeat = run->options.again.repeat,
                                                   .stop_at_failed = fail_fast > 0},
-                                        .flaky_fails = run->options.again.flaky_fails,
                                         .n_carried_found = run_again_count_found(&run->again),
                                         .next_carried = run_again_is_resuming(&run->again) ?
                                                         run_next_carried :

@@ -12,37 +12,63 @@
 #include "coordinator/coordinator-internal.h"
 #include "model/address-table.h"
 
-/* The one event of a test that is not there yet. Its attempts are told. */
+/* A test that is not there yet: its attempts and its outcome, as far as they are carried, in their order. */
 struct CarriedTest {
-        Event *event;
-        const char *address; /* weak: owned by the event */
+        Event **events; /* one at least */
+        size_t n_events;
+        char *address;
         UT_hash_handle hh;
 };
 
-static void carry_drop(Carry *carry, CarriedTest *test) {
-        HASH_DEL(carry->waiting, test);
-        event_free(test->event);
+static void carried_test_free(CarriedTest *test) {
+        for (size_t i = 0; i < test->n_events; i++)
+                event_free(test->events[i]);
+        free(test->events);
+        free(test->address);
         free(test);
 }
 
 void carry_done(Carry *carry) {
         CarriedTest *test, *next;
 
-        HASH_ITER(hh, carry->waiting, test, next)
-        carry_drop(carry, test);
+        HASH_ITER(hh, carry->waiting, test, next) {
+                HASH_DEL(carry->waiting, test);
+                carried_test_free(test);
+        }
         *carry = (Carry){};
 }
 
-static int carry_keep(Carry *carry, Event *event) {
-        CarriedTest *test = calloc(1, sizeof(*test));
+static CarriedTest *carry_get(Carry *carry, const char *address) {
+        CarriedTest *test = NULL;
 
-        if (!test) {
-                event_free(event);
-                return -ENOMEM;
+        HASH_FIND_STR(carry->waiting, address, test);
+        if (test)
+                return test;
+        test = calloc(1, sizeof(*test));
+        if (!test)
+                return NULL;
+        test->address = strdup(address);
+        if (!test->address) {
+                free(test);
+                return NULL;
         }
-        test->event = event;
-        test->address = event->result->address;
         HASH_ADD_KEYPTR(hh, carry->waiting, test->address, strlen(test->address), test);
+        return test;
+}
+
+/* Takes the event. */
+static int carry_keep(Carry *carry, Event *event) {
+        _cleanup_(event_freep) Event *owned = event;
+        CarriedTest *test = carry_get(carry, owned->result->address);
+        Event **grown;
+
+        if (!test)
+                return -ENOMEM;
+        grown = reallocarray(test->events, test->n_events + 1, sizeof(Event *));
+        if (!grown)
+                return -ENOMEM;
+        test->events = grown;
+        test->events[test->n_events++] = TAKE_PTR(owned);
         return 0;
 }
 
@@ -56,10 +82,24 @@ static void carry_complete(Carry *carry, Coordinator *coordinator, uint32_t test
         }
         retry_forget(&coordinator->retry, test);
         carry->n_bad += outcome_is_bad(result->outcome);
+        coordinator_note_flaky(coordinator, test, result);
         schedule_on_done(coordinator->dispatch.schedule, test);
         coordinator_wake(coordinator);
         growth_tell(&coordinator->growth);
         event_log_carry(&coordinator->log, event);
+}
+
+/* Takes the event, an attempt or an outcome of a test that is there. */
+static int carry_tell(Carry *carry, Coordinator *coordinator, uint32_t test, Event *event) {
+        int r;
+
+        if (event->kind != EVENT_ATTEMPT_FINISHED) {
+                carry_complete(carry, coordinator, test, event);
+                return 0;
+        }
+        r = retry_resume(&coordinator->retry, test, event->result);
+        event_log_carry(&coordinator->log, event);
+        return r;
 }
 
 /* A tear-down that failed is a part of the verdict, whoever saw it. */
@@ -79,7 +119,6 @@ static int carry_take(
                 Carry *carry, Coordinator *coordinator, const AddressTable *table, Event *event) {
         uint32_t test = 0;
         bool there;
-        int r = 0;
 
         if (event->kind == EVENT_FIXTURE_FAILED) {
                 carry_fixture(coordinator, event);
@@ -91,16 +130,9 @@ static int carry_take(
                 return 0;
         }
         there = address_table_get(table, coordinator->suite, event->result->address, &test);
-        if (event->kind == EVENT_ATTEMPT_FINISHED) {
-                if (there)
-                        r = retry_resume(&coordinator->retry, test, event->result);
-                event_log_carry(&coordinator->log, event);
-                return r;
-        }
         if (!there)
                 return carry_keep(carry, event);
-        carry_complete(carry, coordinator, test, event);
-        return 0;
+        return carry_tell(carry, coordinator, test, event);
 }
 
 static int carry_take_all(Carry *carry, Coordinator *coordinator, const AddressTable *table) {
@@ -135,16 +167,17 @@ void carry_begin(Carry *carry, Coordinator *coordinator) {
 }
 
 bool carry_complete_found(Carry *carry, Coordinator *coordinator, uint32_t test) {
-        const char *address = coordinator->suite->tests[test]->address;
         CarriedTest *found = NULL;
-        Event *event;
+        int r = 0;
 
-        HASH_FIND_STR(carry->waiting, address, found);
+        HASH_FIND_STR(carry->waiting, coordinator->suite->tests[test]->address, found);
         if (!found)
                 return false;
-        event = TAKE_PTR(found->event);
         HASH_DEL(carry->waiting, found);
-        free(found);
-        carry_complete(carry, coordinator, test, event);
-        return true;
+        for (size_t i = 0; i < found->n_events && r >= 0; i++)
+                r = carry_tell(carry, coordinator, test, TAKE_PTR(found->events[i]));
+        if (r < 0)
+                log_error_errno(r, "Failed to carry attempts over, they are made again: %m");
+        carried_test_free(found);
+        return plan_get_state(coordinator->plan, test) == PLAN_DONE;
 }

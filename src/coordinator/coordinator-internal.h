@@ -67,6 +67,7 @@ struct Coordinator {
         Retry retry;
         Carry carry;
         uint64_t last_id;
+        size_t n_flaky_failures; /* tests that are flaky and must not be */
 
         RunPhase phase;
         char *not_run_reason;
@@ -98,6 +99,8 @@ struct Coordinator {
 /* The first trouble is the cause of the others, and stays the reason. */
 void coordinator_set_verdict_reason(Coordinator *coordinator, const char *reason);
 Verdict coordinator_get_verdict(const Coordinator *coordinator);
+/* A test has its outcome: counts it if it is flaky and must not be. */
+void coordinator_note_flaky(Coordinator *coordinator, uint32_t test, const Result *result);
 /* If nothing but flaky tests makes the run a failed one, that is its reason. */
 void coordinator_tell_flaky(Coordinator *coordinator);
 

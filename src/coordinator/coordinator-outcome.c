@@ -27,7 +27,7 @@ Verdict coordinator_get_verdict(const Coordinator *coordinator) {
         if (coordinator->machinery || coordinator->log.error)
                 return VERDICT_MACHINERY_FAILED;
         if (tally_bad(tally) > 0 || coordinator->fixtures.any_failed ||
-            (coordinator->config.flaky_fails && tally->marked_flaky > 0))
+            coordinator->n_flaky_failures > 0)
                 return VERDICT_FAILED;
         if (tally_reported(tally) == tally->count[PTEST_OUTCOME_NOT_RUN] &&
             !coordinator->config.allow_no_tests)
@@ -39,18 +39,23 @@ void coordinator_tell_flaky(Coordinator *coordinator) {
         const Tally *tally = plan_get_tally(coordinator->plan);
         _cleanup_free_ char *reason = NULL;
 
-        if (!coordinator->config.flaky_fails || tally->marked_flaky == 0 || tally_bad(tally) > 0 ||
+        if (coordinator->n_flaky_failures == 0 || tally_bad(tally) > 0 ||
             coordinator->fixtures.any_failed ||
             coordinator_get_verdict(coordinator) != VERDICT_FAILED)
                 return;
         if (text_setf(&reason,
-                      "%zu %s flaky, which is not good enough with --flaky=fail",
-                      tally->marked_flaky,
-                      tally->marked_flaky == 1 ? "test was" : "tests were") >= 0)
+                      "%zu %s flaky, which is not good enough with flaky=fail",
+                      coordinator->n_flaky_failures,
+                      coordinator->n_flaky_failures == 1 ? "test was" : "tests were") >= 0)
                 coordinator_set_verdict_reason(coordinator, reason);
 }
 
 /* ---- Outcomes ---- */
+
+void coordinator_note_flaky(Coordinator *coordinator, uint32_t test, const Result *result) {
+        coordinator->n_flaky_failures += (result->marks & PTEST_MARK_FLAKY) &&
+                        coordinator->suite->tests[test]->traits->limits.flaky == FLAKY_FAIL;
+}
 
 void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *result) {
         unsigned limit = coordinator->config.fail_fast;
@@ -64,6 +69,7 @@ void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *resul
                 result_free(result);
                 return;
         }
+        coordinator_note_flaky(coordinator, test, result);
         schedule_on_done(coordinator->dispatch.schedule, test);
         coordinator_wake(coordinator);
         growth_tell(&coordinator->growth);

@@ -55,7 +55,6 @@ typedef struct CoordinatorConfig {
         unsigned fail_fast; /* bad outcomes after which nothing more is started; 0: never */
         bool allow_no_tests;
         RetryConfig retry;
-        bool flaky_fails;          /* a test that is flaky makes the run a failed one */
         uint64_t run_timeout_usec; /* USEC_INFINITY: none */
         uint64_t stop_usec;
         uint64_t memory_max; /* of a worker */

@@ -66,8 +66,9 @@ static bool retry_repeats(const Retry *retry) {
 }
 
 /* How many attempts there are at most, at a test with this item, which may be NULL. */
-static unsigned retry_get_limit(const Retry *retry, const RetryItem *item) {
-        unsigned n = retry_repeats(retry) ? retry->config.repeat : 1 + retry->config.retries;
+static unsigned retry_get_limit(const Retry *retry, uint32_t test, const RetryItem *item) {
+        unsigned n = retry_repeats(retry) ? retry->config.repeat :
+                                            1U + retry->suite->tests[test]->traits->limits.retries;
 
         return n + (item && item->alone);
 }
@@ -78,7 +79,8 @@ static bool result_is_of_victim(const Result *result) {
         return result->outcome == PTEST_OUTCOME_OOM && oom_owner_is_shared(result->oom_owner);
 }
 
-static bool retry_is_due(const Retry *retry, const RetryItem *item, const Result *result) {
+static bool retry_is_due(
+                const Retry *retry, uint32_t test, const RetryItem *item, const Result *result) {
         const bool bad = outcome_is_bad(result->outcome);
         const unsigned made = (item ? item->n_made : 0) + 1;
 
@@ -86,7 +88,7 @@ static bool retry_is_due(const Retry *retry, const RetryItem *item, const Result
                 return false;
         if (result_is_of_victim(result) && (!item || !item->alone))
                 return true;
-        if (made >= retry_get_limit(retry, item))
+        if (made >= retry_get_limit(retry, test, item))
                 return false;
         if (!retry_repeats(retry))
                 return bad;
@@ -116,7 +118,8 @@ bool retry_begin(Retry *retry, uint32_t test, Result *result) {
         RetryItem *item = retry_find(retry, test);
         bool victim;
 
-        if (plan_get_state(retry->plan, test) != PLAN_SENT || !retry_is_due(retry, item, result))
+        if (plan_get_state(retry->plan, test) != PLAN_SENT ||
+            !retry_is_due(retry, test, item, result))
                 return false;
         item = retry_get(retry, test);
         if (!item || item_note(item, result) < 0) {
@@ -128,7 +131,7 @@ bool retry_begin(Retry *retry, uint32_t test, Result *result) {
                 item->alone = true;
                 retry->suite->tests[test]->exclusive = true;
         }
-        result->attempts = retry_get_limit(retry, item);
+        result->attempts = retry_get_limit(retry, test, item);
         plan_retry(retry->plan, test);
         /* Repeats follow each other: what is held until the last of them is that of a few tests only. */
         schedule_on_retry(retry->schedule, test, !retry_repeats(retry) && !victim);
@@ -260,7 +263,7 @@ static Result *retry_settle_held(Retry *retry, RetryItem *item, Result *result) 
                 result_free(result);
         } else {
                 r = item_note(item, result);
-                result->attempts = retry_get_limit(retry, item);
+                result->attempts = retry_get_limit(retry, item->test, item);
                 retry->on_attempt(result, retry->userdata);
         }
         held->attempts = item->n_made;

@@ -12,7 +12,7 @@
  * only have been the largest process at the moment when others had it all. It is run once more, with nothing beside it,
  * where it has what there is. A test that was over a limit of its own, or its worker's, is not run again for that.
  *
- * Retries. A bad outcome is not yet the test's: it is tried again, up to so many times, behind the tests that wait.
+ * Retries. A bad outcome is not yet the test's: it is tried again, as often as its limits say, behind the tests that wait.
  * The last attempt counts; one that is not bad after bad ones is marked flaky.
  *
  * Repeats. Each test is run so many times, whatever comes of it. The first bad attempt counts, else the last one.
@@ -24,13 +24,11 @@
 typedef struct RetryItem RetryItem;
 
 typedef struct RetryConfig {
-        unsigned retries;    /* of bad outcomes; 0: none */
-        unsigned repeat;     /* attempts at each test; 0 and 1: one. Not with retries */
+        unsigned repeat; /* attempts at each test, in place of its retries; 0 and 1: as it says */
         bool stop_at_failed; /* repeats of a test end with its first bad attempt */
 } RetryConfig;
 
-#define RETRY_RETRIES_MAX 100U
-#define RETRY_REPEAT_MAX  10000U
+#define RETRY_REPEAT_MAX 10000U
 
 typedef struct Retry {
         RetryConfig config;

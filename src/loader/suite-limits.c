@@ -98,36 +98,56 @@ static int leak_grace_set(const char *value, uint64_t *field) {
         return 0;
 }
 
-int suite_file_set_limit(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        TestLimits *limits = &spec->values->limits;
-        uint32_t which;
-        int r;
+static int retries_set(const char *value, uint16_t *field) {
+        unsigned n = 0;
+        int r = *value ? parse_unsigned(value, TEST_RETRIES_MAX, &n) : 0;
 
-        if (strcmp(line->key, "MemoryMax") == 0) {
-                which = LIMITS_MEMORY_MAX;
-                r = memory_set(line->value, &limits->memory_max);
-        } else if (strcmp(line->key, "MemoryHigh") == 0) {
-                which = LIMITS_MEMORY_HIGH;
-                r = memory_set(line->value, &limits->memory_high);
-        } else if (strcmp(line->key, "TasksMax") == 0) {
-                which = LIMITS_TASKS_MAX;
-                r = suite_parse_tasks(line->value, &limits->tasks_max);
-        } else if (strcmp(line->key, "CPUQuota") == 0) {
-                which = LIMITS_CPU_QUOTA;
-                r = cpu_quota_set(line->value, &limits->cpu_quota_usec);
-        } else if (strcmp(line->key, "Leaks") == 0) {
-                which = LIMITS_LEAKS;
-                r = leaks_set(line->value, &limits->leaks);
-        } else if (strcmp(line->key, "StuckReport") == 0) {
-                which = LIMITS_STUCK;
-                r = stuck_set(line->value, &limits->stuck);
-        } else {
-                which = LIMITS_LEAK_GRACE;
-                r = leak_grace_set(line->value, &limits->leak_grace_usec);
-        }
         if (r < 0)
                 return r;
-        limits->given = *line->value ? limits->given | which : limits->given & ~which;
+        *field = (uint16_t)n;
+        return 0;
+}
+
+static int flaky_set(const char *value, uint16_t *field) {
+        FlakyPolicy policy = *value ? flaky_policy_from_string(value) : FLAKY_PASS;
+
+        if (policy < 0)
+                return -EINVAL;
+        *field = (uint16_t)policy;
+        return 0;
+}
+
+/* What was written, by its key: a bit, or a negative errno */
+static int limits_set(TestLimits *limits, const char *key, const char *value) {
+        if (strcmp(key, "MemoryMax") == 0)
+                return memory_set(value, &limits->memory_max) ?: LIMITS_MEMORY_MAX;
+        if (strcmp(key, "MemoryHigh") == 0)
+                return memory_set(value, &limits->memory_high) ?: LIMITS_MEMORY_HIGH;
+        if (strcmp(key, "TasksMax") == 0)
+                return suite_parse_tasks(value, &limits->tasks_max) ?: LIMITS_TASKS_MAX;
+        if (strcmp(key, "CPUQuota") == 0)
+                return cpu_quota_set(value, &limits->cpu_quota_usec) ?: LIMITS_CPU_QUOTA;
+        if (strcmp(key, "Leaks") == 0)
+                return leaks_set(value, &limits->leaks) ?: LIMITS_LEAKS;
+        if (strcmp(key, "StuckReport") == 0)
+                return stuck_set(value, &limits->stuck) ?: LIMITS_STUCK;
+        if (strcmp(key, "Retries") == 0)
+                return retries_set(value, &limits->retries) ?: LIMITS_RETRIES;
+        if (strcmp(key, "Flaky") == 0)
+                return flaky_set(value, &limits->flaky) ?: LIMITS_FLAKY;
+        return leak_grace_set(value, &limits->leak_grace_usec) ?: LIMITS_LEAK_GRACE;
+}
+
+int suite_file_set_limit(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
+        TestLimits *limits = &spec->values->limits;
+        int which = limits_set(limits, line->key, line->value);
+
+        if (which < 0)
+                return which;
+        if (*line->value)
+                limits->given |= (uint64_t)which;
+        else
+                limits->given &= ~(uint64_t)which;
         file->has_limits = true;
         return 0;
 }

@@ -18,7 +18,12 @@ static const char *const stuck_names[STUCK_MAX] = {
         [STUCK_NONE] = "no",
 };
 
-static void test_limits_take(TestLimits *limits, const TestLimits *from, uint32_t which) {
+static const char *const flaky_names[FLAKY_MAX] = {
+        [FLAKY_PASS] = "pass",
+        [FLAKY_FAIL] = "fail",
+};
+
+static void test_limits_take(TestLimits *limits, const TestLimits *from, uint64_t which) {
         if (which & LIMITS_MEMORY_MAX)
                 limits->memory_max = from->memory_max;
         if (which & LIMITS_MEMORY_HIGH)
@@ -33,6 +38,10 @@ static void test_limits_take(TestLimits *limits, const TestLimits *from, uint32_
                 limits->leak_grace_usec = from->leak_grace_usec;
         if (which & LIMITS_STUCK)
                 limits->stuck = from->stuck;
+        if (which & LIMITS_RETRIES)
+                limits->retries = from->retries;
+        if (which & LIMITS_FLAKY)
+                limits->flaky = from->flaky;
         limits->given |= which;
 }
 
@@ -73,4 +82,15 @@ StuckPolicy stuck_policy_from_string(const char *s) {
         if (parse_bool(s, &yes) < 0)
                 return STUCK_INVALID;
         return yes ? STUCK_STACKS : STUCK_NONE;
+}
+
+const char *flaky_policy_to_string(FlakyPolicy policy) {
+        return policy >= 0 && policy < FLAKY_MAX ? flaky_names[policy] : NULL;
+}
+
+FlakyPolicy flaky_policy_from_string(const char *s) {
+        for (int i = 0; i < FLAKY_MAX; i++)
+                if (strcmp(s, flaky_names[i]) == 0)
+                        return (FlakyPolicy)i;
+        return FLAKY_INVALID;
 }

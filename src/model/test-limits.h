@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /*
- * Test limits: what one test may use, and what becomes of what it leaves running
+ * Test limits: what one test may use, what becomes of what it leaves running, and how often it may be tried
  *
  * They hold for all processes of a test together, where it has a cgroup of its own. The limits of its worker, and of
  * the slice that the worker is in, stand above them.
@@ -31,6 +31,17 @@ typedef enum StuckPolicy {
         STUCK_INVALID = -22, /* -EINVAL */
 } StuckPolicy;
 
+/* What it means for a run that a test was good only at some of its attempts. */
+typedef enum FlakyPolicy {
+        FLAKY_PASS, /* it is told and counted */
+        FLAKY_FAIL, /* the run has failed */
+        FLAKY_MAX,
+        FLAKY_INVALID = -22, /* -EINVAL */
+} FlakyPolicy;
+
+/* More would be a way to hide a test that fails. */
+#define TEST_RETRIES_MAX 100U
+
 /* Which of the limits were given: what was not can come from a context around, then from the suite. */
 typedef enum LimitsGiven {
         LIMITS_MEMORY_MAX = 1 << 0,
@@ -40,6 +51,8 @@ typedef enum LimitsGiven {
         LIMITS_LEAKS = 1 << 4,
         LIMITS_LEAK_GRACE = 1 << 5,
         LIMITS_STUCK = 1 << 6,
+        LIMITS_RETRIES = 1 << 7,
+        LIMITS_FLAKY = 1 << 8,
 } LimitsGiven;
 
 /* No padding: it is compared as bytes. */
@@ -51,13 +64,15 @@ typedef struct TestLimits {
         uint64_t leak_grace_usec; /* how long what it left may take to end by itself */
         uint16_t leaks;           /* LeakPolicy */
         uint16_t stuck;           /* StuckPolicy */
-        uint32_t given;           /* LimitsGiven bits; of no meaning once a suite is loaded */
+        uint16_t retries;         /* how often a bad outcome is tried again; the coordinator's */
+        uint16_t flaky;           /* FlakyPolicy; the coordinator's */
+        uint64_t given;           /* LimitsGiven bits; of no meaning once a suite is loaded */
 } TestLimits;
 
 /* For processes that are just ending: a shell's "| tee", a daemon that sees its socket close. */
 #define TEST_LEAK_GRACE_DEFAULT (200 * USEC_PER_MSEC)
 
-/* None, leaks are marked, the default grace, all of a stuck report; nothing is given. */
+/* None, leaks are marked, the default grace, all of a stuck report, no retries; nothing is given. */
 #define TEST_LIMITS_NONE                                           \
         ((TestLimits){ .memory_max = SIZE_INFINITY,                \
                        .memory_high = SIZE_INFINITY,               \
@@ -65,7 +80,8 @@ typedef struct TestLimits {
                        .cpu_quota_usec = USEC_INFINITY,            \
                        .leak_grace_usec = TEST_LEAK_GRACE_DEFAULT, \
                        .leaks = LEAKS_MARK,                        \
-                       .stuck = STUCK_STACKS })
+                       .stuck = STUCK_STACKS,                      \
+                       .flaky = FLAKY_PASS })
 
 /* There is a limit of what it may use. */
 bool test_limits_are_any(const TestLimits *limits);
@@ -83,3 +99,7 @@ LeakPolicy leak_policy_from_string(const char *s);
 const char *stuck_policy_to_string(StuckPolicy policy);
 /* Also "yes", which is all, and what else a bool is called. */
 StuckPolicy stuck_policy_from_string(const char *s);
+
+/* "pass" */
+const char *flaky_policy_to_string(FlakyPolicy policy);
+FlakyPolicy flaky_policy_from_string(const char *s);

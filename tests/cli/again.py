@@ -173,6 +173,72 @@ def flaky_test_fails_the_run_if_that_is_wanted():
 
 
 @behaviour
+def suite_says_which_tests_are_tried_again_and_the_option_stands_above_it():
+    with Place() as at:
+        suite = ("[Suite]\nRetries=1\n[Context c]\nRetries=2\n[Match hopeless]\nRetries=0\n" + at.passes_from(2, "second") +
+                 at.passes_from(3, "third", "Context=c\n") + at.noting("own", "exit 1", "Retries=3\n") +
+                 at.noting("hopeless", "exit 1", "Context=c\n"))
+        at.run(suite, status=1)
+        assert at.ran == {"second": 2, "third": 3, "own": 4, "hopeless": 1}, at.ran
+        assert at.last.outcomes == {"second": "pass", "third": "pass", "own": "fail", "hopeless": "fail"}
+        at.last.assert_whole()
+        for option, times in (("--retries=0", 1), ("--retries=2", 3), ("--repeat=2", 2)):
+            at.forget()
+            at.run(None, option, "-k", "own", "-k", "hopeless", status=1)
+            assert at.ran == {"own": times, "hopeless": times}, (option, at.ran)
+
+
+@behaviour
+def flaky_test_fails_the_run_if_the_suite_says_so_of_it():
+    with Place() as at:
+        suite = "[Suite]\nRetries=1\n" + at.passes_from(2, "may") + at.passes_from(2, "must-not", "Flaky=fail\n")
+        it = at.run(suite, status=1)
+        assert at.last.verdict == "failed" and "1 test was flaky" in it.stdout and "2 flaky" in it.stdout, it.stdout
+        for options, status in ((["-k", "may"], 0), (["--flaky=pass"], 0), (["-k", "may", "--flaky=fail"], 1)):
+            at.forget()
+            at.run(None, *options, status=status)
+
+
+@behaviour
+def attempts_at_tests_that_were_found_are_taken_over():
+    with Place() as at:
+        (at.scratch / "find").write_text("echo found > $PTEST_FOUND\n")
+        suite = (f"[Suite]\nRetries=2\n[Test finder]\nExec=/bin/sh {at.scratch}/find\nFlaky=fail\nPriority=1\nFoundExec=/bin/sh -c "
+                 f"\"echo found >> {at.scratch}/ran; test $(grep -cx found {at.scratch}/ran) -ge 2\"\n" +
+                 at.noting("long", f"test -e {at.scratch}/go || sleep 1000"))
+        it = at.start(suite, "-j1")
+        it.until(lambda: at.ran["long"], "the long one ran")
+        it.process.kill()
+        it.process.wait()
+        (at.scratch / "go").touch()
+        it = at.run(None, "-j1", "--resume", status=1)
+        assert at.ran == {"found": 2, "long": 2} and "1 test was flaky" in it.stdout, (at.ran, it.stdout)
+        record = at.last.results["finder::found"]
+        assert text(record, "PTEST_ATTEMPT") == "2" and record["PTEST_MARK"] == b"flaky", record
+        assert [text(r, "PTEST_ATTEMPT") for r in at.last.of("ATTEMPT_FINISHED")] == ["1"]
+        at.last.assert_whole()
+
+
+@behaviour
+def flaky_tests_that_were_found_are_taken_over_with_what_that_means():
+    with Place() as at:
+        (at.scratch / "find").write_text("echo found > $PTEST_FOUND\n")
+        suite = (f"[Suite]\nRetries=1\n[Test finder]\nExec=/bin/sh {at.scratch}/find\nFlaky=fail\nPriority=1\nFoundExec=/bin/sh -c "
+                 f"\"echo found >> {at.scratch}/ran; test $(grep -cx found {at.scratch}/ran) -ge 2\"\n" +
+                 at.noting("long", f"test $(grep -cx long {at.scratch}/ran) -ge 2 || exit 1; test -e {at.scratch}/go || sleep 1000"))
+        it = at.start(suite, "-j1")
+        it.until(lambda: at.ran["long"] == 2, "the long one ran again, behind what was found")
+        it.process.kill()
+        it.process.wait()
+        (at.scratch / "go").touch()
+        it = at.run(None, "-j1", "--resume", "--flaky=pass", status=0)
+        assert at.ran == {"found": 2, "long": 3} and "2 flaky" in it.stdout, (at.ran, it.stdout)
+        first = at.all[0].id
+        it = at.run(None, "-j1", f"--resume={first}", status=1)
+        assert at.ran["found"] == 2 and "1 test was flaky" in it.stdout and "2 flaky" in it.stdout, (at.ran, it.stdout)
+
+
+@behaviour
 def retries_are_for_all_bad_outcomes_and_for_no_skip():
     bad = {"fails": ("exit 1", ""), "crashes": ("kill -SEGV $$", ""), "hangs": ("sleep 100", "TimeoutSec=300ms\nGraceSec=100ms\n"),
            "passes-unexpectedly": ("true", "ShouldFail=yes\n"), "gives-up": ("exit 99", "")}

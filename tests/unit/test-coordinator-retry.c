@@ -24,13 +24,15 @@ static void on_attempt(Result *result, void *userdata) {
         world->attempts[world->n_attempts++] = result;
 }
 
-static void world_make(World *world, RetryConfig config) {
+/* retries: of the first test, that of the others is none */
+static void world_make_retrying(World *world, RetryConfig config, uint16_t retries) {
         *world = (World){};
         ck_assert_int_eq(suite_new("x", &world->suite), 0);
         for (int i = 0; i < 3; i++) {
                 Test *test = NULL;
 
                 ck_assert_int_eq(test_new((const char *const[]){ "a", "b", "c" }[i], &test), 0);
+                test->limits.retries = i == 0 ? retries : 0;
                 ck_assert_int_eq(suite_add(world->suite, test), 0);
         }
         ck_assert_int_eq(plan_new(3, &world->plan), 0);
@@ -41,6 +43,10 @@ static void world_make(World *world, RetryConfig config) {
                                 .schedule = world->schedule,
                                 .on_attempt = on_attempt,
                                 .userdata = world };
+}
+
+static void world_make(World *world, RetryConfig config) {
+        world_make_retrying(world, config, 0);
 }
 
 static void world_drop(World *world) {
@@ -190,7 +196,7 @@ START_TEST(bad_outcome_is_tried_again_behind_the_others)
         Result *result;
         World world;
 
-        world_make(&world, (RetryConfig){ .retries = 2 });
+        world_make_retrying(&world, (RetryConfig){}, 2);
         ck_assert_int_eq(give(&world, 0), 0);
         ck_assert(begin(&world, 0, make(PTEST_OUTCOME_FAIL, "exit status 1")));
         ck_assert_int_eq(give(&world, 0), 1);
@@ -231,7 +237,7 @@ START_TEST(retries_come_to_an_end)
         World world;
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                world_make(&world, (RetryConfig){ .retries = 1 });
+                world_make_retrying(&world, (RetryConfig){}, 1);
                 ck_assert_int_eq(give(&world, 0), 0);
                 ck_assert(begin(&world, 0, make(bad[i], "x")));
                 ck_assert_int_eq(give(&world, 0), 1);
@@ -247,7 +253,7 @@ START_TEST(retries_come_to_an_end)
                 world_drop(&world);
         }
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
-                world_make(&world, (RetryConfig){ .retries = 1 });
+                world_make_retrying(&world, (RetryConfig){}, 1);
                 ck_assert_int_eq(give(&world, 0), 0);
                 result = make(good[i], NULL);
                 ck_assert(!begin(&world, 0, result));
@@ -281,6 +287,33 @@ START_TEST(first_bad_repeat_is_the_outcome_and_each_is_told_once)
         ck_assert_uint_eq(world.n_attempts, ELEMENTSOF(told));
         for (size_t i = 0; i < ELEMENTSOF(told); i++)
                 ck_assert_uint_eq(world.attempts[i]->attempt, told[i]);
+        result_free(result);
+        world_drop(&world);
+}
+END_TEST
+
+START_TEST(retries_are_of_the_test_and_repeats_are_in_their_place)
+{
+        Result *result;
+        World world;
+
+        world_make_retrying(&world, (RetryConfig){}, 1);
+        ck_assert_int_eq(give(&world, 0), 0);
+        ck_assert(begin(&world, 0, make(PTEST_OUTCOME_FAIL, "x")));
+        ck_assert_int_eq(give(&world, 0), 1);
+        result = make(PTEST_OUTCOME_FAIL, "x");
+        ck_assert(!begin(&world, 1, result));
+        result_free(result);
+        world_drop(&world);
+
+        world_make_retrying(&world, (RetryConfig){ .repeat = 2 }, 5);
+        ck_assert_int_eq(give(&world, 0), 0);
+        ck_assert(begin(&world, 0, make(PTEST_OUTCOME_PASS, NULL)));
+        ck_assert_int_eq(give(&world, 0), 0);
+        result = make(PTEST_OUTCOME_FAIL, "x");
+        ck_assert(!begin(&world, 0, result));
+        result = retry_settle(&world.retry, 0, result);
+        ck_assert_int_eq(result->outcome, PTEST_OUTCOME_FAIL);
         result_free(result);
         world_drop(&world);
 }
@@ -337,7 +370,7 @@ START_TEST(attempts_of_an_earlier_run_count)
         Result *result;
         World world;
 
-        world_make(&world, (RetryConfig){ .retries = 2 });
+        world_make_retrying(&world, (RetryConfig){}, 2);
         last->attempt = 2;
         ck_assert_int_eq(retry_resume(&world.retry, 0, last), 0);
         ck_assert_int_eq(give(&world, 0), 0);
@@ -362,6 +395,7 @@ int main(void) {
         tcase_add_test(tcase, bad_outcome_is_tried_again_behind_the_others);
         tcase_add_test(tcase, retries_come_to_an_end);
         tcase_add_test(tcase, first_bad_repeat_is_the_outcome_and_each_is_told_once);
+        tcase_add_test(tcase, retries_are_of_the_test_and_repeats_are_in_their_place);
         tcase_add_test(tcase, good_repeats_are_a_pass);
         tcase_add_test(tcase, repeats_that_are_interrupted_keep_what_was_seen);
         tcase_add_test(tcase, attempts_of_an_earlier_run_count);

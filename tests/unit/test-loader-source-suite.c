@@ -355,16 +355,16 @@ static TestLimits find_limits(const Suite *suite, const char *address) {
 START_TEST(limits_come_from_the_nearest_that_gives_them)
 {
         static const char text[] =
-                        "[Suite]\nMemoryMax=100M\nTasksMax=20\nLeaks=fail\nStuckReport=off\n"
+                        "[Suite]\nMemoryMax=100M\nTasksMax=20\nLeaks=fail\nStuckReport=off\nRetries=3\nFlaky=fail\n"
                         "[Worker]\nMemoryMax=1G\nTasksMax=200\n"
                         "[Context outer]\nMemoryMax=80M\nCPUQuota=50%\nSetUp=true\n"
-                        "[Context inner]\nContext=outer\nMemoryMax=60M\nLeakGraceSec=0\nStuckReport=processes\n"
+                        "[Context inner]\nContext=outer\nMemoryMax=60M\nLeakGraceSec=0\nStuckReport=processes\nRetries=2\n"
                         "[Test plain]\nExec=true\n"
                         "[Test outer]\nExec=true\nContext=outer\n"
                         "[Test inner]\nExec=true\nContext=inner\n"
-                        "[Test own]\nExec=true\nContext=inner\nMemoryMax=40M\nMemoryHigh=30M\n"
+                        "[Test own]\nExec=true\nContext=inner\nMemoryMax=40M\nMemoryHigh=30M\nRetries=0\n"
                         "[Test free]\nExec=true\nContext=inner\nMemoryMax=infinity\n"
-                        "[Match free]\nTasksMax=infinity\nCPUQuota=200%\nLeaks=ignore\nStuckReport=yes\n";
+                        "[Match free]\nTasksMax=infinity\nCPUQuota=200%\nLeaks=ignore\nStuckReport=yes\nFlaky=pass\n";
         char *path = write_suite(text, strlen(text));
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
         TestLimits limits;
@@ -378,6 +378,8 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.cpu_quota_usec, USEC_INFINITY);
         ck_assert_uint_eq(limits.leaks, LEAKS_FAIL);
         ck_assert_uint_eq(limits.stuck, STUCK_NONE);
+        ck_assert_uint_eq(limits.retries, 3);
+        ck_assert_uint_eq(limits.flaky, FLAKY_FAIL);
         ck_assert_uint_eq(limits.leak_grace_usec, TEST_LEAK_GRACE_DEFAULT);
 
         limits = find_limits(suite, "outer");
@@ -390,10 +392,13 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.cpu_quota_usec, USEC_PER_SEC / 2);
         ck_assert_uint_eq(limits.leak_grace_usec, 0);
         ck_assert_uint_eq(limits.stuck, STUCK_PROCESSES);
+        ck_assert_uint_eq(limits.retries, 2);
+        ck_assert_uint_eq(limits.flaky, FLAKY_FAIL);
 
         limits = find_limits(suite, "own");
         ck_assert_uint_eq(limits.memory_max, 40 * MIB);
         ck_assert_uint_eq(limits.memory_high, 30 * MIB);
+        ck_assert_uint_eq(limits.retries, 0);
 
         limits = find_limits(suite, "free");
         ck_assert_uint_eq(limits.memory_max, SIZE_INFINITY);
@@ -401,6 +406,8 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.cpu_quota_usec, 2 * USEC_PER_SEC);
         ck_assert_uint_eq(limits.leaks, LEAKS_IGNORE);
         ck_assert_uint_eq(limits.stuck, STUCK_STACKS);
+        ck_assert_uint_eq(limits.retries, 2);
+        ck_assert_uint_eq(limits.flaky, FLAKY_PASS);
 
         ck_assert_uint_eq(suite->contexts[0]->set_up->limits.memory_max, 80 * MIB);
         ck_assert_uint_eq(suite->contexts[0]->set_up->limits.tasks_max, 20);

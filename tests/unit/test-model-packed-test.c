@@ -83,6 +83,8 @@ static Test *make_test(unsigned *seed) {
         test->limits.cpu_quota_usec = rand_r(seed) % 2 ? USEC_INFINITY : USEC_PER_SEC;
         test->limits.leaks = rand_r(seed) % 2 ? LEAKS_MARK : LEAKS_FAIL;
         test->limits.stuck = rand_r(seed) % 2 ? STUCK_STACKS : STUCK_NONE;
+        test->limits.retries = (uint16_t)(rand_r(seed) % 3);
+        test->limits.flaky = rand_r(seed) % 2 ? FLAKY_PASS : FLAKY_FAIL;
         test->limits.leak_grace_usec = rand_r(seed) % 2 ? 0 : USEC_PER_SEC;
         return test;
 }
@@ -135,6 +137,8 @@ static void assert_unpacks_to(const PackedTest *packed, const Test *b) {
         ck_assert_uint_eq(a->limits.leak_grace_usec, b->limits.leak_grace_usec);
         ck_assert_uint_eq(a->limits.stuck, b->limits.stuck);
         ck_assert_uint_eq(a->limits.leaks, b->limits.leaks);
+        ck_assert_uint_eq(a->limits.retries, b->limits.retries);
+        ck_assert_uint_eq(a->limits.flaky, b->limits.flaky);
 }
 
 START_TEST(packed_test_unpacks_as_it_was_among_others_and_after_replacing)

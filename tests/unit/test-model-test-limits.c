@@ -91,6 +91,19 @@ START_TEST(stuck_policy_round_trip)
 }
 END_TEST
 
+START_TEST(flaky_policy_round_trip)
+{
+        for (int i = 0; i < FLAKY_MAX; i++)
+                ck_assert_int_eq(
+                                flaky_policy_from_string(flaky_policy_to_string((FlakyPolicy)i)),
+                                i);
+        ck_assert_int_eq(flaky_policy_from_string("fail"), FLAKY_FAIL);
+        ck_assert_int_eq(flaky_policy_from_string("Fail"), FLAKY_INVALID);
+        ck_assert_int_eq(flaky_policy_from_string(""), FLAKY_INVALID);
+        ck_assert_ptr_null(flaky_policy_to_string(FLAKY_MAX));
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("model/test-limits");
         TCase *tcase = tcase_create("all");
@@ -100,6 +113,7 @@ int main(void) {
         tcase_add_test(tcase, limits_apply_replaces_what_is_given);
         tcase_add_test(tcase, leak_policy_round_trip);
         tcase_add_test(tcase, stuck_policy_round_trip);
+        tcase_add_test(tcase, flaky_policy_round_trip);
         suite_add_tcase(suite, tcase);
         return suite_run(suite);
 }
