@@ -15,7 +15,6 @@
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
-#include "basic/text.h"
 #include "cli/json-value.h"
 #include "cli/results-json.h"
 #include "cli/review-options.h"
@@ -77,12 +76,6 @@ static const struct argp runs_argp = {
 };
 
 /* ---- The table ---- */
-
-static void add_safe(Buffer *text, const Style *style, StyleColor color, const char *s) {
-        _cleanup_free_ char *safe = text_escape(s, strlen(s));
-
-        style_add(style, text, color, safe ?: "");
-}
 
 static void add_padding(Buffer *text, size_t used, size_t columns) {
         buffer_fill(text, ' ', (used < columns ? columns - used : 0) + 2);
@@ -150,12 +143,12 @@ static void add_part(Buffer *text, const Style *style, const Event *started) {
 
         if (words) {
                 buffer_add_string(text, " (");
-                add_safe(text, style, STYLE_PLAIN, words);
+                style_add_safe(style, text, STYLE_PLAIN, words);
                 buffer_add_string(text, ")");
         }
         if (started->run_started.shard) {
                 buffer_add_string(text, " (part ");
-                add_safe(text, style, STYLE_PLAIN, started->run_started.shard);
+                style_add_safe(style, text, STYLE_PLAIN, started->run_started.shard);
                 buffer_add_string(text, ")");
         }
 }
@@ -168,23 +161,23 @@ static int print_row(const RunInfo *info, const Style *style, size_t suite_colum
         const Event *any = info->started ?: info->finished;
 
         add_when(&text, any ? any->time_usec : 0);
-        add_safe(&text, style, STYLE_BOLD, info->suite);
+        style_add_safe(style, &text, STYLE_BOLD, info->suite);
         add_padding(&text, style_measure(style, info->suite), suite_columns);
         buffer_addf(&text, "%.*s  ", RUN_ID_DIGITS, info->run_id);
         style_add(style, &text, info_get_color(info), verdict);
         add_padding(&text, strlen(verdict), verdict_columns);
         buffer_addf(&text, "%9s  ", format_time(duration, info_get_duration(info)));
-        add_safe(&text,
-                 style,
-                 STYLE_PLAIN,
-                 info->started && info->started->run_started.hostname ?
-                                 info->started->run_started.hostname :
-                                 "-");
+        style_add_safe(style,
+                       &text,
+                       STYLE_PLAIN,
+                       info->started && info->started->run_started.hostname ?
+                                       info->started->run_started.hostname :
+                                       "-");
         buffer_add_string(&text, "  ");
         add_counts(&text, info);
         if (info->finished && info->finished->run_finished.reason) {
                 buffer_add_string(&text, ": ");
-                add_safe(&text, style, STYLE_PLAIN, info->finished->run_finished.reason);
+                style_add_safe(style, &text, STYLE_PLAIN, info->finished->run_finished.reason);
         }
         if (info->started) {
                 add_origin(&text, "resumes", info->started->run_started.resumes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report/style.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -95,6 +96,15 @@ void style_add(const Style *style, Buffer *text, StyleColor color, const char *s
         buffer_add_string(text, s);
         if (colored)
                 buffer_add_string(text, "\033[0m");
+}
+
+void style_add_safe(const Style *style, Buffer *text, StyleColor color, const char *s) {
+        _cleanup_free_ char *safe = text_escape(s, strlen(s));
+
+        if (safe)
+                style_add(style, text, color, safe);
+        else
+                text->error = -ENOMEM;
 }
 
 /* The code point of a valid UTF-8 character of n bytes. */

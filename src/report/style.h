@@ -43,6 +43,8 @@ unsigned style_get_rows(int fd);
 
 /* Text in a colour, or just text */
 void style_add(const Style *style, Buffer *text, StyleColor color, const char *s);
+/* The same of what came from outside, made printable on one line */
+void style_add_safe(const Style *style, Buffer *text, StyleColor color, const char *s);
 
 /* The columns that printable text takes */
 size_t style_measure(const Style *style, const char *s);

@@ -10,26 +10,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "basic/log.h"
-#include "basic/parse.h"
-#include "basic/strv.h"
 #include "basic/text.h"
 #include "report/github.h"
 #include "report/live-line.h"
-#include "report/output-tail.h"
 #include "report/style.h"
 #include "report/summary.h"
+#include "report/terminal-result.h"
 
-/* Enough to see what went wrong; "ptest log" has all. */
-#define TAIL_LINES_MAX       20U
-#define TAIL_BYTES_MAX       (8U * 1024U)
-#define POINTS_MAX           10U
-#define TEXTS_MAX            20U
 /* Of the summary's list where there is no screen. */
 #define SUMMARY_ROWS_DEFAULT 50U
 #define HEARTBEAT_USEC       USEC_PER_MINUTE
@@ -133,208 +125,8 @@ static void terminal_on_log(void *userdata, int after) {
 
 /* ---- A test ---- */
 
-static const char *outcome_to_label(Outcome outcome) {
-        static const char *const labels[PTEST_OUTCOME_MAX] = {
-                [PTEST_OUTCOME_PASS] = "ok",         [PTEST_OUTCOME_FAIL] = "FAIL",
-                [PTEST_OUTCOME_SKIP] = "skip",       [PTEST_OUTCOME_XFAIL] = "xfail",
-                [PTEST_OUTCOME_XPASS] = "XPASS",     [PTEST_OUTCOME_ERROR] = "ERROR",
-                [PTEST_OUTCOME_TIMEOUT] = "TIMEOUT", [PTEST_OUTCOME_CRASH] = "CRASH",
-                [PTEST_OUTCOME_OOM] = "OOM",         [PTEST_OUTCOME_LOST] = "LOST",
-                [PTEST_OUTCOME_NOT_RUN] = "not-run",
-        };
-
-        return labels[outcome];
-}
-
 static void add_safe(Terminal *terminal, StyleColor color, const char *s) {
-        _cleanup_free_ char *safe = text_escape(s, strlen(s));
-
-        if (safe)
-                style_add(&terminal->style, &terminal->text, color, safe);
-        else
-                terminal->text.error = -ENOMEM;
-}
-
-static void add_tail(Terminal *terminal, const char *name, const ResultOutput *output) {
-        _cleanup_output_tail_ OutputTail tail = {};
-        const Style *style = &terminal->style;
-        Buffer *text = &terminal->text;
-        char *line, *rest;
-
-        if (output->size == 0)
-                return;
-        if (output_tail_init(&tail, output, TAIL_LINES_MAX, TAIL_BYTES_MAX) < 0) {
-                text->error = -ENOMEM;
-                return;
-        }
-        if (tail.n_lines == 0)
-                return;
-        buffer_add_string(text, "  ");
-        style_add(style, text, STYLE_DIM, name);
-        style_add(style, text, STYLE_DIM, tail.truncated ? ", its last lines:" : ":");
-        buffer_add(text, "\n", 1);
-        rest = tail.text;
-        while ((line = strsep(&rest, "\n"))) {
-                buffer_add_string(text, "  ");
-                style_add(style, text, STYLE_DIM, style->bar);
-                buffer_addf(text, " %s\n", line);
-        }
-}
-
-static void add_points(Terminal *terminal, const Result *result) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < result->n_points; i++) {
-                const ResultPoint *point = result->points + i;
-
-                if (!outcome_is_bad(point->outcome))
-                        continue;
-                if (n++ == POINTS_MAX) {
-                        buffer_addf(&terminal->text, "  %s\n", terminal->style.ellipsis);
-                        return;
-                }
-                buffer_add_string(&terminal->text, "  ");
-                add_safe(terminal, STYLE_BAD, outcome_to_string(point->outcome));
-                if (point->number > 0)
-                        buffer_addf(&terminal->text, " %" PRIu64, point->number);
-                if (point->name[0])
-                        buffer_add_string(&terminal->text, " ");
-                add_safe(terminal, STYLE_PLAIN, point->name);
-                buffer_add(&terminal->text, "\n", 1);
-        }
-}
-
-/* What it left changed, where it crashed: a line each, at most TEXTS_MAX. */
-static void add_texts(Terminal *terminal, const char *title, char *const *texts) {
-        const Style *style = &terminal->style;
-        Buffer *text = &terminal->text;
-        size_t n = 0;
-
-        strv_for_each(item, texts) {
-                if (n == 0) {
-                        buffer_add_string(text, "  ");
-                        style_add(style, text, STYLE_DIM, title);
-                        buffer_add(text, "\n", 1);
-                }
-                buffer_add_string(text, "  ");
-                style_add(style, text, STYLE_DIM, style->bar);
-                buffer_add_string(text, " ");
-                if (n++ == TEXTS_MAX) {
-                        buffer_addf(text, "%s\n", style->ellipsis);
-                        return;
-                }
-                add_safe(terminal, STYLE_PLAIN, *item);
-                buffer_add(text, "\n", 1);
-        }
-}
-
-/* What hung, and where: the rest is in the record. */
-static void add_stuck(Terminal *terminal, const char *title, char *const *stuck) {
-        _cleanup_free_ char **lines = stuck ? result_find_stuck_short(stuck) : NULL;
-
-        add_texts(terminal, title, lines);
-}
-
-/* An assertion says the same on stderr as in its reason, for those who read one of the two. */
-static bool output_says_reason(const ResultOutput *output, const char *reason) {
-        size_t size = output->size;
-
-        while (size > 0 && output->data[size - 1] == '\n')
-                size--;
-        return reason && size > 0 && size == strlen(reason) &&
-                        memcmp(output->data, reason, size) == 0;
-}
-
-/* All that helps to see what went wrong. */
-static void add_details(Terminal *terminal, const Result *result) {
-        add_points(terminal, result);
-        add_texts(terminal, "backtrace:", result->backtrace);
-        add_stuck(terminal, "at its time limit:", result->stuck);
-        add_texts(terminal, "left changed in its process:", result->dirty);
-        add_texts(terminal, "left in its private places:", result->files);
-        if (result->directory) {
-                buffer_add_string(&terminal->text, "  ");
-                style_add(&terminal->style, &terminal->text, STYLE_DIM, "kept in ");
-                add_safe(terminal, STYLE_PLAIN, result->directory);
-                buffer_add(&terminal->text, "\n", 1);
-        }
-        add_tail(terminal, "stdout", &result->out);
-        if (!output_says_reason(&result->err, result->reason))
-                add_tail(terminal, "stderr", &result->err);
-}
-
-static void add_duration_and_marks(Terminal *terminal, const Result *result) {
-        char duration[FORMAT_MAX];
-        Buffer *text = &terminal->text;
-
-        if (result->start_usec > 0 || result->duration_usec > 0) {
-                _cleanup_free_ char *part = NULL;
-
-                if (text_setf(&part, " (%s)", format_time(duration, result->duration_usec)) < 0) {
-                        text->error = -ENOMEM;
-                        return;
-                }
-                style_add(&terminal->style, text, STYLE_DIM, part);
-        }
-        for (unsigned bit = PTEST_MARK_SLOW; bit < PTEST_MARK_END; bit <<= 1)
-                if (result->marks & bit) {
-                        buffer_add(text, " ", 1);
-                        style_add(&terminal->style,
-                                  text,
-                                  STYLE_WARNING,
-                                  mark_to_string((PtestMark)bit));
-                }
-}
-
-/* A tty: "✗ gobject/closure  fail: exit status 1 (420ms)" */
-static void add_screen_line(Terminal *terminal, const Result *result) {
-        StyleColor color = style_get_outcome_color(result->outcome);
-        Buffer *text = &terminal->text;
-
-        style_add(&terminal->style,
-                  text,
-                  color,
-                  style_get_outcome_symbol(&terminal->style, result->outcome));
-        buffer_add(text, " ", 1);
-        add_safe(terminal,
-                 outcome_is_bad(result->outcome) ? STYLE_BOLD : STYLE_PLAIN,
-                 result->address);
-        if (result->outcome != PTEST_OUTCOME_PASS) {
-                buffer_add_string(text, "  ");
-                style_add(&terminal->style, text, color, outcome_to_string(result->outcome));
-                if (result->reason) {
-                        buffer_add_string(text, ": ");
-                        add_safe(terminal, STYLE_PLAIN, result->reason);
-                }
-        }
-        add_duration_and_marks(terminal, result);
-        buffer_add(text, "\n", 1);
-}
-
-static int count_digits(size_t n) {
-        int digits = 1;
-
-        for (; n >= 10; n /= 10)
-                digits++;
-        return digits;
-}
-
-/* A log: "FAIL      12/1200 gobject/closure: exit status 1 (420ms)", "skip … # reason" */
-static void add_log_line(Terminal *terminal, const Result *result) {
-        Buffer *text = &terminal->text;
-        const char *label = outcome_to_label(result->outcome);
-        size_t reported = tally_reported(&terminal->tally), planned = terminal->tally.planned;
-
-        style_add(&terminal->style, text, style_get_outcome_color(result->outcome), label);
-        buffer_fill(text, ' ', strlen(label) < 8 ? 8 - strlen(label) : 1);
-        buffer_addf(text, "%*zu/%zu ", count_digits(planned), reported, planned);
-        add_safe(terminal, STYLE_PLAIN, result->address);
-        if (result->reason) {
-                buffer_add_string(text, outcome_is_bad(result->outcome) ? ": " : " # ");
-                add_safe(terminal, STYLE_PLAIN, result->reason);
-        }
-        add_duration_and_marks(terminal, result);
-        buffer_add(text, "\n", 1);
+        style_add_safe(&terminal->style, &terminal->text, color, s);
 }
 
 /* On a screen what is well needs no line; what was not run is told once, in the end. */
@@ -355,11 +147,8 @@ static int terminal_on_fixture_failed(Terminal *terminal, const Result *result) 
 
         if (r < 0)
                 return r;
-        if (terminal->style.tty)
-                add_screen_line(terminal, result);
-        else
-                add_log_line(terminal, result);
-        add_details(terminal, result);
+        terminal_result_add_line(&terminal->style, &terminal->text, result, &terminal->tally);
+        terminal_result_add_details(&terminal->style, &terminal->text, result);
         return terminal_flush(terminal);
 }
 
@@ -381,14 +170,11 @@ static int terminal_on_test_finished(Terminal *terminal, const Event *event) {
         if (!result_needs_line(terminal, result) || !event_is_news(terminal, event))
                 return 0;
 
-        if (terminal->style.tty)
-                add_screen_line(terminal, result);
-        else
-                add_log_line(terminal, result);
+        terminal_result_add_line(&terminal->style, &terminal->text, result, &terminal->tally);
         if (outcome_is_bad(result->outcome))
-                add_details(terminal, result);
+                terminal_result_add_details(&terminal->style, &terminal->text, result);
         else
-                add_texts(terminal, "left changed in its process:", result->dirty);
+                terminal_result_add_dirty(&terminal->style, &terminal->text, result);
         return terminal_flush(terminal);
 }
 
@@ -415,10 +201,10 @@ static int terminal_on_attempt_finished(Terminal *terminal, const Event *event) 
                 buffer_add_string(text, ": ");
                 add_safe(terminal, STYLE_PLAIN, result->reason);
         }
-        add_duration_and_marks(terminal, result);
+        terminal_result_add_duration_and_marks(&terminal->style, text, result);
         buffer_add_string(text, ", again\n");
         if (bad && verbose)
-                add_details(terminal, result);
+                terminal_result_add_details(&terminal->style, &terminal->text, result);
         return terminal_flush(terminal);
 }
 
