@@ -238,7 +238,8 @@ static int add_total(Buffer *html, const HtmlTimeline *timeline, const Cell *cel
 static uint64_t find_tick(uint64_t length) {
         static const uint64_t steps[] = { 1,   2,   5,    10,   15,   30,    60,    120,   300,
                                           600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400 };
-        uint64_t tick = 1;
+        /* Above 1 ms no fractions of it are written. */
+        uint64_t tick = length < USEC_PER_MSEC ? 1 : USEC_PER_MSEC;
 
         if (length < 4 * USEC_PER_SEC) {
                 /* 1, 2, 5, 10, 20, 50, … µs */

@@ -181,7 +181,17 @@ static void add_count(Buffer *html, const char *class, size_t count, const char 
         buffer_add_string(html, "</dd></div>");
 }
 
-/* A bar with a part for each outcome, the bad ones at its end; each can be seen, however small. */
+/* Of a run that was cut off: tests that have no record */
+static size_t count_missing(const Tally *tally) {
+        size_t reported = tally_reported(tally);
+
+        return tally->planned > reported ? tally->planned - reported : 0;
+}
+
+/*
+ * A bar with a part for each outcome, the bad ones at its end; each can be seen, however small. What is not known is
+ * left empty.
+ */
 static void add_proportions(Buffer *html, const Tally *tally) {
         size_t total = 0, at = 0;
 
@@ -191,6 +201,7 @@ static void add_proportions(Buffer *html, const Tally *tally) {
                                 0;
         if (total == 0)
                 return;
+        total += count_missing(tally);
         buffer_addf(html,
                     "<svg class=\"proportions\" viewBox=\"0 0 %zu 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
                     total);
@@ -221,6 +232,7 @@ void html_summary_add_counts(Buffer *html, const HtmlSummary *summary) {
                           outcome_to_class(outcome),
                           tally->count[outcome],
                           outcome_to_count_noun(outcome, tally->count[outcome]));
+        add_count(html, "o-not-run", count_missing(tally), "without a result");
         add_count(html, "mark-count", tally->marked_flaky, "flaky");
         add_count(html, "mark-count", tally->marked_leaky, "leaky");
         add_count(html, "mark-count", tally->marked_slow, "slow");

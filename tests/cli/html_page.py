@@ -114,6 +114,22 @@ def page_tells_how_a_run_went():
 
 
 @behaviour
+def page_of_a_run_that_was_cut_off_shows_what_is_missing():
+    with scratch() as directory, Browser() as browser:
+        run_file = RunFile(directory / "made.export", 5, workers=1)
+        run_file.test("only", "pass", 1000)
+        run_file.file.close()
+        ptest("report", f"--html={directory}/page.html", f"{directory}/made.export", check=False)
+        page = browser.open(directory / "page.html")
+        counts = dict(zip(page.texts(".counts dt"), page.texts(".counts dd")))
+        assert counts == {"tests": "5", "passed": "1", "without a result": "4"}, counts
+        widths = page("[...document.querySelectorAll('.proportions, .proportions rect')].map(e => e.getBoundingClientRect().width)")
+        assert len(widths) == 2 and 0.19 < widths[1] / widths[0] < 0.21, widths
+        assert page.texts("#shown") == ["1 test"], page.texts("#shown")
+        assert_calm(page)
+
+
+@behaviour
 def page_is_the_same_from_the_records():
     with run(suite=MIXED, options=["--retries=1", "--html=page.html"]) as it:
         assert "Attempt 1" in (it.scratch / "page.html").read_text()

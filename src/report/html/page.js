@@ -139,8 +139,8 @@
                 }
                 selected = 0;
                 pane.scrollTop = 0;
-                get("shown").textContent = shown.length === rows.length ? `${count(rows.length)} tests` :
-                        `${count(shown.length)} of ${count(rows.length)} tests`;
+                get("shown").textContent = (shown.length === rows.length ? "" : `${count(shown.length)} of `) +
+                        `${count(rows.length)} ${rows.length === 1 ? "test" : "tests"}`;
                 paint(true);
         }
 
@@ -189,7 +189,7 @@
                 body.replaceChildren(space(first), ...Array.from({ length: end - first }, (unused, i) => line(first + i)),
                         space(shown.length - end));
                 if (shown.length === 0)
-                        body.append(make("tr", { class: "none" }, cell(), cell("No test is like that.")));
+                        body.append(make("tr", { class: "none" }, cell(), cell(rows.length > 0 ? "No test is like that." : "There are none.")));
                 get("table").setAttribute("aria-rowcount", shown.length + 1);
                 if (focused)
                         body.querySelector(`[data-at="${selected}"]`)?.focus({ preventScroll: true });
