@@ -401,6 +401,21 @@ def page_fits_a_narrow_window_and_a_dark_one():
             assert not page(CONTRASTS), (theme, page(CONTRASTS))
 
 
+@behaviour
+def page_has_room_for_names_at_every_width():
+    with scratch() as directory, Browser() as browser:
+        run_file = RunFile(directory / "made.export", 1)
+        run_file.test("some/directory/with::a_test[that has a long name]", "fail", 0, REASON="because of a reason " * 20)
+        run_file.finish(5000, "failed", fail=1)
+        path = report(directory)
+        for width in (320, 400, 640, 650, 700, 900, 1024, 1100, 1600):
+            page = browser.open(path, width=width)
+            name, table, window = page("['#table tbody td:nth-child(2)', '#table', '.window']"
+                                       ".map(s => document.querySelector(s).getBoundingClientRect().width)")
+            assert name > min(220, width / 4) and table <= window and page("document.documentElement.scrollWidth") <= width, (
+                width, name, table, window)
+
+
 # Names of colours of the page whose contrast with its ground is too small
 CONTRASTS = """(() => {
         const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
