@@ -344,7 +344,7 @@ static int listing_explain(const Listing *listing, const char *last, char **ret)
         if (ending->late)
                 return text_setf(
                                 ret,
-                                "was not loaded within %.3g s, which hangs in a constructor of it%s%s",
+                                "was not loaded within %.3g s: a constructor of it hangs, or PTEST_POPULATE does%s%s",
                                 seconds,
                                 separator,
                                 last);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -323,7 +324,9 @@ int main(int argc, char **argv) {
 
         if (arguments.list_module) {
                 r = module_list(arguments.list_module);
-                return r < 0 ? WORKER_STATUS_MODULE : WORKER_STATUS_GOOD;
+                /* Not exit(): it is listed, and what its destructors do is no matter of a list. */
+                (void)fflush(NULL);
+                _exit(r < 0 ? WORKER_STATUS_MODULE : WORKER_STATUS_GOOD);
         }
 
         r = inherited_check();

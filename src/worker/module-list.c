@@ -173,7 +173,7 @@ static int module_write(const Module *module, const char *path, FILE *file) {
 }
 
 static int found_refuse(const PtestTest *test, const char *argument, void *userdata) {
-        return -EINVAL;
+        return -EPERM;
 }
 
 /* An assertion in a constructor has no test to fail: it is said on stderr, and the process ends. */

@@ -4,12 +4,17 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <uthash.h>
 
+#include "basic/fd.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "model/address.h"
@@ -261,7 +266,13 @@ static int module_add_case(Module *module, const ModuleCase *value, char **why) 
                 return module_refuse(
                                 why, "%s:%u: not a name for a test", test->file ?: "?", test->line);
         if (module->n_cases == MODULE_TESTS_MAX)
-                return module_refuse(why, "more than %u tests", MODULE_TESTS_MAX);
+                return module_refuse(
+                                why,
+                                "%s:%u: with test %s there are more than %u tests",
+                                test->file ?: "?",
+                                test->line,
+                                test->name,
+                                MODULE_TESTS_MAX);
         if (module->n_cases == module->n_allocated) {
                 size_t n = MAX(2 * module->n_allocated, (size_t)64);
                 NamedCase *cases = reallocarray(module->cases, n, sizeof(NamedCase));
@@ -371,6 +382,38 @@ static int symbol_find(void *handle, const char *path, PtestModule **ret, char *
         return 0;
 }
 
+/* -ENOEXEC: not an ELF file of this class and byte order */
+static int elf_get_machine(const char *path, unsigned *ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        const unsigned order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? ELFDATA2MSB : ELFDATA2LSB;
+        ElfW(Ehdr) head;
+
+        if (fd < 0)
+                return -errno;
+        if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+            memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+            head.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
+            head.e_ident[EI_DATA] != order)
+                return -ENOEXEC;
+        *ret = head.e_machine;
+        return 0;
+}
+
+/* Of a module for another machine glibc only says that there is no such file. */
+static int module_refuse_unopened(const char *path, const char *words, char **why) {
+        unsigned machine = EM_NONE, own = EM_NONE;
+
+        if (elf_get_machine(path, &machine) < 0 || elf_get_machine("/proc/self/exe", &own) < 0 ||
+            machine == own)
+                return module_refuse(why, "%s", words);
+        return module_refuse(
+                        why,
+                        "%s (it was built for another machine: that of ELF files with number %u, and this is %u)",
+                        words,
+                        machine,
+                        own);
+}
+
 static int symbol_open(const char *path, const PtestRunner *runner, PtestModule **ret, char **why) {
         PtestModule *symbol = NULL;
         void *handle;
@@ -378,7 +421,7 @@ static int symbol_open(const char *path, const PtestRunner *runner, PtestModule 
 
         handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
         if (!handle)
-                return module_refuse(why, "%s", dlerror());
+                return module_refuse_unopened(path, dlerror(), why);
         r = symbol_find(handle, path, &symbol, why);
         if (r < 0)
                 return r;

@@ -39,6 +39,9 @@ int module_runner_on_found(const PtestTest *test, const char *argument, void *us
         };
         int r;
 
+        /* There is a test that brings forth others, and no context: that may be set up more than once. */
+        if (atomic_load(&runner->area->current.phase) != MODULE_PHASE_TEST)
+                return -EPERM;
         r = module_make_name(runner->module, test, argument, &name);
         if (r < 0)
                 return r;

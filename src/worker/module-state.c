@@ -538,8 +538,8 @@ int module_state_compare(ModuleState *state, char **ret_words) {
         if (strcmp(directory, state->directory) != 0)
                 words_add(&words,
                           "working directory is %s, it was %s",
-                          directory,
-                          state->directory);
+                          directory[0] ? directory : "removed",
+                          state->directory[0] ? state->directory : "removed");
         mask = umask(state->mask);
         if (mask != state->mask)
                 words_add(&words, "umask is %03o, it was %03o", mask, state->mask);

@@ -105,6 +105,16 @@ static void runner_fail(const PtestFailure *failure, const char *format, va_list
         verdict_give(PTEST_OUTCOME_FAIL, reason);
 }
 
+static void fail_here(const char *file, unsigned line, const char *message) {
+        PtestFailure failure = { .size = sizeof(failure), .file = file, .line = line };
+        char reason[MODULE_REASON_MAX], details[MODULE_DETAILS_MAX];
+
+        module_failure_describe(
+                        &failure, message, reason, sizeof(reason), details, sizeof(details));
+        (void)fd_write_all(step.options.err_fd, details, strlen(details));
+        verdict_give(PTEST_OUTCOME_FAIL, reason);
+}
+
 static void runner_skip(const char *file, unsigned line, const char *format, va_list ap) {
         char message[MODULE_REASON_MAX];
 
@@ -112,22 +122,14 @@ static void runner_skip(const char *file, unsigned line, const char *format, va_
 
         _cleanup_free_ char *reason = text_escape(message + 1, strlen(message + 1));
 
-        if (step_is_here()) {
+        if (!step_is_here())
+                fail_here(file,
+                          line,
+                          "ptest_skip() in a thread or process that is not the test's own");
+        else if (!step.jump_valid)
+                fail_here(file, line, "ptest_skip() outside of a test");
+        else
                 verdict_give(PTEST_OUTCOME_SKIP, reason ?: "");
-                return;
-        }
-
-        PtestFailure failure = { .size = sizeof(failure), .file = file, .line = line };
-        char place[MODULE_REASON_MAX], details[MODULE_DETAILS_MAX];
-
-        module_failure_describe(
-                        &failure,
-                        "ptest_skip() in a thread or process that is not the test's own",
-                        place,
-                        sizeof(place),
-                        details,
-                        sizeof(details));
-        verdict_give(PTEST_OUTCOME_FAIL, place);
 }
 
 static void __attribute__((noreturn)) runner_leave(void) {
@@ -152,16 +154,6 @@ static void runner_log(const char *file, unsigned line, const char *format, va_l
         (void)fd_write_all(step.options.err_fd, text, strlen(text));
 }
 
-static void fail_here(const char *file, unsigned line, const char *message) {
-        PtestFailure failure = { .size = sizeof(failure), .file = file, .line = line };
-        char reason[MODULE_REASON_MAX], details[MODULE_DETAILS_MAX];
-
-        module_failure_describe(
-                        &failure, message, reason, sizeof(reason), details, sizeof(details));
-        (void)fd_write_all(step.options.err_fd, details, strlen(details));
-        verdict_give(PTEST_OUTCOME_FAIL, reason);
-}
-
 static void runner_add(
                 const char *file,
                 unsigned line,
@@ -179,10 +171,13 @@ static void runner_add(
                 fail_here(file,
                           line,
                           "PTEST_ADD() in a thread or process that is not the test's own");
+        else if (r == -EPERM)
+                fail_here(file, line, "PTEST_ADD() outside of a test: only tests add tests");
         else if (r < 0)
                 fail_here(file,
                           line,
-                          r == -EINVAL ? "PTEST_ADD(): not an argument for a test" : strerror(-r));
+                          r == -EINVAL ? "PTEST_ADD(): not an argument for a test, which is printable text of one line, of at most 512 bytes" :
+                                         strerror(-r));
 }
 
 /* One line of the file that the coordinator reads when the set-up is over. */

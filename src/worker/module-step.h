@@ -44,7 +44,7 @@ typedef struct StepOptions {
         ModuleArea *area;
         int err_fd;         /* for details; borrowed */
         int trace_fd;       /* for a backtrace in words; borrowed; -1: none is wanted */
-        StepFound on_found; /* -EINVAL: not an argument for a test */
+        StepFound on_found; /* -EINVAL: not an argument for a test, -EPERM: not at a test */
         void *userdata;
 } StepOptions;
 

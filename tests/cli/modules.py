@@ -91,6 +91,7 @@ def a_module_that_cannot_be_loaded_is_one_failed_test_with_the_words_of_the_load
         "assertion": "an assertion outside of any test",
         "exit": "its constructors ended the process that loaded it",
         "shared": "shared context once is within the split context many",
+        "skip": "ptest_skip() outside of a test",
         "symbol": "undefined symbol: nobody_defines_this",
     }
     suite = "[Suite]\n" + "".join(f"From=module:{module(f'broken-{name}')}\n" for name in words)
@@ -105,6 +106,37 @@ def a_module_that_cannot_be_loaded_is_one_failed_test_with_the_words_of_the_load
             assert text(it.results[address], "PTEST_REASON") in it.stdout
         # The run went on.
         assert sum(outcome == "pass" for outcome in it.outcomes.values()) == 17, it.outcomes
+
+
+@behaviour
+def a_module_for_another_machine_is_told_so():
+    with Run(argv=("true",)) as it:
+        elf = bytearray(module("everyday").read_bytes())
+        elf[18] ^= 0x80
+        (it.scratch / "foreign.so").write_bytes(elf)
+        with run(it.scratch / "foreign.so") as other:
+            reason = other.reason("foreign.so")
+            assert other.status == 1 and "it was built for another machine" in reason, reason
+
+
+@behaviour
+def only_a_test_brings_forth_tests():
+    with run(module("outside")) as it:
+        it.assert_whole()
+        assert it.status == 1 and it.outcomes == {
+            "outside::first::one": "not-run", "outside::last::one": "pass", "outside::each::one": "pass",
+            "outside::leaf[of a fixture]": "pass"}, it.outcomes
+        assert "PTEST_ADD() outside of a test" in it.reason("outside::first::one")
+
+
+@behaviour
+def a_list_does_not_wait_for_the_destructors_of_a_module():
+    with Run(argv=("true",)) as it:
+        trace = it.scratch / "destroyed"
+        assert listed(module("outside"), env={"DESTROYED": str(trace)})[0] == 0
+        assert not trace.exists()
+        with run(module("outside"), options=["-k", "last"], env={"DESTROYED": str(trace)}):
+            assert trace.exists()
 
 
 @behaviour

@@ -363,18 +363,19 @@ END_TEST
 static const struct {
         const char *name, *dirty;
 } dirty_cases[] = {
-        {"leaves_directory",    "working directory is /, it was "    },
-        { "leaves_umask",       "umask is 123"                       },
-        { "leaves_mask",        "SIGUSR1 is blocked"                 },
-        { "leaves_handler",     "SIGUSR2 is ignored"                 },
-        { "leaves_environment", "environment: PTEST_LEFT=1 was added"},
-        { "leaves_limit",       "RLIMIT_CORE"                        },
-        { "leaves_fd",          "is open: /dev/null"                 },
-        { "leaves_child",       "lives"                              },
-        { "leaves_zombie",      "was not waited for"                 },
-        { "leaves_alarm",       "an alarm is set"                    },
-        { "closes_stdout",      "stdout is closed"                   },
-        { "leaves_thread",      "a thread lives"                     },
+        {"leaves_directory",          "working directory is /, it was "      },
+        { "leaves_removed_directory", "working directory is removed, it was "},
+        { "leaves_umask",             "umask is 123"                         },
+        { "leaves_mask",              "SIGUSR1 is blocked"                   },
+        { "leaves_handler",           "SIGUSR2 is ignored"                   },
+        { "leaves_environment",       "environment: PTEST_LEFT=1 was added"  },
+        { "leaves_limit",             "RLIMIT_CORE"                          },
+        { "leaves_fd",                "is open: /dev/null"                   },
+        { "leaves_child",             "lives"                                },
+        { "leaves_zombie",            "was not waited for"                   },
+        { "leaves_alarm",             "an alarm is set"                      },
+        { "closes_stdout",            "stdout is closed"                     },
+        { "leaves_thread",            "a thread lives"                       },
 };
 
 START_TEST(what_is_left_is_told_and_costs_the_host)

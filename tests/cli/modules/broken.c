@@ -36,6 +36,12 @@ __attribute__((constructor)) static void leave(void) {
 }
 #endif
 
+#ifdef BROKEN_SKIP
+PTEST_POPULATE {
+        ptest_skip("no licence");
+}
+#endif
+
 #ifdef BROKEN_SHARED
 PTEST_CONTEXT(many, .mode = PTEST_MODE_SPLIT)
 PTEST_CONTEXT_IN(many, once, .mode = PTEST_MODE_SHARED)

@@ -94,6 +94,13 @@ PTEST(floods, .timeout_ms = 300) {
 PTEST(leaves_directory) {
         ptest_assert_errno(chdir("/"));
 }
+PTEST(leaves_removed_directory) {
+        char path[] = "/tmp/ptest-removed.XXXXXX";
+
+        ptest_assert_not_null(mkdtemp(path));
+        ptest_assert_errno(chdir(path));
+        ptest_assert_errno(rmdir(path));
+}
 PTEST(leaves_umask) {
         umask(0123);
 }
