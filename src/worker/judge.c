@@ -57,10 +57,30 @@ static int judge_interrupted(const JudgeFacts *facts, char **reason) {
         return r < 0 ? r : PTEST_OUTCOME_NOT_RUN;
 }
 
+/* Less than this part of a limit is what a worker needs itself. */
+#define OOM_BESIDE_PART 8U
+
+/* " (its peak was 64M)"; NULL: not known */
+static int oom_describe_peak(const JudgeFacts *facts, char **ret) {
+        const OomEvidence *oom = &facts->oom;
+        char size[FORMAT_MAX], beside[FORMAT_MAX];
+
+        if (facts->memory_peak == SIZE_UNKNOWN)
+                return 0;
+        if (oom->owner != OOM_OWNER_WORKER ||
+            oom->memory_beside < oom->memory_max / OOM_BESIDE_PART)
+                return text_setf(ret, " (its peak was %s)", format_size(size, facts->memory_peak));
+        return text_setf(
+                        ret,
+                        " (its peak was %s; %s more were not its own, such as files that earlier tests left in a tmpfs)",
+                        format_size(size, facts->memory_peak),
+                        format_size(beside, oom->memory_beside));
+}
+
 /* "at its own memory limit of 64M", and how much it had at most. */
 static int oom_describe_limit(const JudgeFacts *facts, char **ret) {
         const OomEvidence *oom = &facts->oom;
-        _cleanup_free_ char *text = NULL, *limit = NULL;
+        _cleanup_free_ char *text = NULL, *limit = NULL, *peak = NULL;
         char size[FORMAT_MAX];
         int r = 0;
 
@@ -91,18 +111,9 @@ static int oom_describe_limit(const JudgeFacts *facts, char **ret) {
                 r = text_setf(&text,
                               "for lack of memory, at a limit above its worker's or of the machine");
         }
-        if (r >= 0 && facts->memory_peak != SIZE_UNKNOWN) {
-                _cleanup_free_ char *begin = TAKE_PTR(text);
-
-                r = text_setf(&text,
-                              "%s (its peak was %s)",
-                              begin,
-                              format_size(size, facts->memory_peak));
-        }
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(text);
-        return 0;
+        if (r >= 0)
+                r = oom_describe_peak(facts, &peak);
+        return r < 0 ? r : text_setf(ret, "%s%s", text, peak ?: "");
 }
 
 static int judge_oom(const JudgeFacts *facts, char **reason) {
@@ -287,10 +298,11 @@ static int judge_tell_refused_forks(const JudgeFacts *facts, Outcome outcome, ch
                                 times);
         return text_setf(
                         reason,
-                        "%s; it could not fork %s, at its limit of %" PRIu64 " tasks",
+                        "%s; it could not fork %s, at its limit of %" PRIu64 " task%s",
                         begin,
                         times,
-                        facts->tasks_max);
+                        facts->tasks_max,
+                        facts->tasks_max == 1 ? "" : "s");
 }
 
 int judge(const JudgeFacts *facts, Outcome *ret_outcome, char **ret_reason) {

@@ -234,6 +234,14 @@ static void watch_find_legacy_owner(const OomWatch *watch, OomEvidence *evidence
                 evidence->owner = OOM_OWNER_WORKER;
 }
 
+/* Files that earlier tests left in a tmpfs are the worker's: they make its limit smaller than it looks. */
+static uint64_t watch_read_beside(const OomWatch *watch, const CgroupCell *cell) {
+        uint64_t all = size_read(watch->levels[0].directory_fd, "memory.current", 0);
+        uint64_t own = size_read(cell_get_fd(cell), "memory.current", all);
+
+        return all > own ? all - own : 0;
+}
+
 static void watch_find_victim(
                 const OomWatch *watch, const CgroupCell *cell, OomEvidence *evidence) {
         _cleanup_free_ char *cgroup = NULL;
@@ -287,6 +295,8 @@ void oom_watch_look_in(
                         ret->memory_peak = usage.memory_peak;
                 } else
                         watch_find_owner(watch, ret);
+                if (ret->owner == OOM_OWNER_WORKER)
+                        ret->memory_beside = watch_read_beside(watch, cell);
                 watch_find_victim(watch, cell, ret);
         }
         *seen = now;

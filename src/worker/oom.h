@@ -30,7 +30,9 @@ struct OomEvidence {
         OomOwner owner; /* OOM_OWNER_UNKNOWN: not told, on version 1 */
         const char *unit; /* of the limit, if it is above the worker's: "ptest-x.slice"; weak: the watch's */
         uint64_t memory_max; /* SIZE_INFINITY: none or unknown; only looked up if something was killed */
-        uint64_t memory_peak;           /* of what has that limit, so far; SIZE_UNKNOWN */
+        uint64_t memory_peak; /* of what has that limit, so far; SIZE_UNKNOWN */
+        /* What is in the worker's cgroup and not the test's, if the limit is the worker's; 0: not known */
+        uint64_t memory_beside;
         pid_t victim;                   /* 0: unknown */
         char victim_name[OOM_NAME_MAX]; /* printable; "" if unknown */
 };

@@ -139,7 +139,11 @@ static void child_limit_data(const Spawner *spawner, uint64_t bytes) {
 
 static void __attribute__((noreturn, noinline))
 child_run(const Spawner *spawner, const SpawnSpec *spec) {
+        const char *slash = strrchr(spec->argv[0], '/');
         sigset_t none;
+
+        /* Who dies before it is its program, at a limit of memory, is named after that in the kernel's log. */
+        (void)prctl(PR_SET_NAME, slash ? slash + 1 : spec->argv[0]);
 
         if (spawner->enter_fd >= 0)
                 child_enter_cell(spawner, spawner->enter_fd);

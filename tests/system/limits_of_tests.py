@@ -48,6 +48,8 @@ def test_over_its_own_limit_dies_whole_and_alone():
             assert text(result, "PTEST_OOM_OWNER") == "test", result
             assert text(result, "PTEST_OOM_LIMIT") == str(limit), result
             assert "own memory limit" in it.reason(name), it.reason(name)
+        # Killed before it was its program, and called that all the same.
+        assert text(it.results["tiny"], "PTEST_OOM_VICTIM").endswith(" true"), it.results["tiny"]
         for name in ("hog", "grandchild"):
             assert re.fullmatch(r"\d+ python3", text(it.results[name], "PTEST_OOM_VICTIM")), it.results[name]
             assert "python3 (pid " in it.reason(name), it.reason(name)
@@ -70,6 +72,22 @@ def limit_of_the_worker_is_told_from_that_of_the_test():
         assert "worker's memory limit of 80M" in it.reason("hog"), it.reason("hog")
         assert_the_others_passed(it)
         assert_one_worker_a_slot(it)
+
+
+@behaviour(seconds=300)
+def what_earlier_tests_left_in_memory_is_told_at_the_limit_of_a_worker():
+    left = Path("/dev/shm/ptest-left")
+    suite = ("[Worker]\nMemoryMax=150M\n[Context one-worker]\n" +
+             shell("leaver", f"head -c 60M /dev/zero >{left}") + "Context=one-worker\nPriority=1\n" +
+             "[Test hog]\n" + HOG.format(200) + "Context=one-worker\n")
+    try:
+        with limited(suite, "beside") as it:
+            assert it.outcomes == {"leaver": "pass", "hog": "oom"}, it.stdout
+            assert text(it.results["hog"], "PTEST_OOM_OWNER") == "worker", it.results["hog"]
+            beside = re.search(r"; (\d+)[.0-9]*M more were not its own", it.reason("hog"))
+            assert beside and 60 <= int(beside[1]) < 150, it.reason("hog")
+    finally:
+        left.unlink(missing_ok=True)
 
 
 @behaviour(seconds=300)

@@ -152,7 +152,16 @@ START_TEST(owner_is_the_lowest_whose_limit_was_reached)
         evidence = look_in(watch, cell);
         ck_assert_int_eq(evidence.owner, OOM_OWNER_WORKER);
         ck_assert_uint_eq(evidence.memory_max, 32 * MIB);
+        ck_assert_uint_eq(evidence.memory_beside, 0);
         ck_assert_ptr_null(evidence.unit);
+
+        file_write("ptest-x.slice/x.scope/memory.current", "31000000\n");
+        file_write("ptest-x.slice/x.scope/t1/memory.current", "9000000\n");
+        file_write("ptest-x.slice/x.scope/t1/memory.events", "oom 0\noom_kill 4\n");
+        file_write("ptest-x.slice/x.scope/memory.events.local", "oom 3\noom_kill 0\n");
+        evidence = look_in(watch, cell);
+        ck_assert_int_eq(evidence.owner, OOM_OWNER_WORKER);
+        ck_assert_uint_eq(evidence.memory_beside, 22000000);
 
         /* The slice's */
         file_write("ptest-x.slice/memory.events.local", "oom 2\noom_kill 0\n");
