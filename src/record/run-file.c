@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -211,6 +212,10 @@ int run_file_finish(RunFile *file) {
                 return -ENODATA;
         if (file->begins[file->n_begins - 1] != file->last_begin)
                 run_file_add_begin(file, file->last_begin);
+        /* Whoever has removed the directory has not removed what is in the open file. */
+        r = path_make_parent(file->compressed_path);
+        if (r < 0)
+                return r;
         r = run_file_compress(
                         file->fd,
                         &(RunFileParts){ file->begins, file->n_begins, file->size },
@@ -229,7 +234,11 @@ const char *run_file_get_compressed_path(const RunFile *file) {
 }
 
 int run_file_sync(RunFile *file) {
-        return fsync(file->fd) < 0 ? -errno : 0;
+        struct stat named, opened;
+
+        if (fsync(file->fd) < 0 || fstat(file->fd, &opened) < 0 || stat(file->path, &named) < 0)
+                return -errno;
+        return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino ? 0 : -ENOENT;
 }
 
 int run_file_is_written(const char *path) {

@@ -30,6 +30,7 @@ DEFINE_CLEANUP(RunFile, run_file_free);
 int run_file_write(RunFile *file, uint64_t realtime_usec, const Buffer *fields);
 /* Removes the last entry again. */
 int run_file_take_back(RunFile *file);
+/* -ENOENT: somebody has removed it */
 int run_file_sync(RunFile *file);
 
 /* Where it will be once it is compressed */

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from behaviour import behaviour, skip
+from long_run import LongRun
 from program import PTEST, Run, read_export, run, shell, tests, text
 
 NOBODY = 65534
@@ -105,6 +106,29 @@ def full_disk_is_never_a_pass():
         assert it.status == 3, (it.status, it.stderr)
         assert "No space left" in it.stderr, it.stderr
         it.assert_nothing_is_left()
+
+
+@behaviour
+def state_directory_that_is_removed_under_a_run_loses_no_record():
+    with LongRun() as it:
+        it.until_both_run()
+        shutil.rmtree(it.scratch / "state")
+        it.let_go()
+        it.wait()
+        assert it.status == 0 and not it.stderr and len(it.outcomes) == 12, (it.status, it.stderr)
+        it.assert_whole()
+
+
+@behaviour
+def records_that_are_gone_are_never_a_pass():
+    with LongRun() as it:
+        it.until_both_run()
+        shutil.rmtree(it.scratch / "state")
+        (it.scratch / "state").touch()
+        it.let_go()
+        it.wait()
+        assert it.status == 3 and "records could not be written to" in it.stderr, (it.status, it.stderr)
+        assert "12 passed" in it.stdout, it.stdout
 
 
 @behaviour
