@@ -85,7 +85,7 @@ static int options_parse_until_fail(AgainOptions *options, const char *arg) {
 }
 
 /* "WHAT" or "WHAT:RUN" */
-static int options_parse_rerun(AgainOptions *options, const char *arg) {
+int again_options_parse_rerun(AgainOptions *options, const char *arg) {
         static const char *const words[] = {
                 [RERUN_FAILED] = "failed",
                 [RERUN_NOT_PASSED] = "not-passed",
@@ -124,7 +124,7 @@ static int options_parse_shuffle(AgainOptions *options, const char *arg) {
 }
 
 /* "2/5" */
-static int options_parse_shard(AgainOptions *options, const char *arg) {
+int again_options_parse_shard(AgainOptions *options, const char *arg) {
         const char *slash = strchr(arg, '/');
         _cleanup_free_ char *first = NULL;
         unsigned i, n;
@@ -175,7 +175,7 @@ static int options_parse_value(
                 return options_parse_until_fail(options, arg);
         case OPTION_RERUN:
                 *ret_want = "failed, not-passed or outstanding, with :RUN behind it for another than the last run";
-                return options_parse_rerun(options, arg);
+                return again_options_parse_rerun(options, arg);
         case OPTION_RESUME:
                 *ret_want = "a run, or auto";
                 return options_parse_resume(options, arg);
@@ -184,7 +184,7 @@ static int options_parse_value(
                 return options_parse_shuffle(options, arg);
         case OPTION_SHARD:
                 *ret_want = "one of the parts 1/N to N/N";
-                return options_parse_shard(options, arg);
+                return again_options_parse_shard(options, arg);
         case OPTION_SHARD_BY:
                 *ret_want = "hash, duration or duration:RUN";
                 return options_parse_shard_by(options, arg);

@@ -43,5 +43,9 @@ typedef struct AgainOptions {
         const char *resume_run; /* NULL: the latest of the suite */
 } AgainOptions;
 
+/* "I/N" and "WHAT" or "WHAT:RUN" (NULL: what the option alone means). -EINVAL, -ERANGE: it is none */
+int again_options_parse_shard(AgainOptions *options, const char *arg);
+int again_options_parse_rerun(AgainOptions *options, const char *arg);
+
 /* A child of a verb's argp, whose input is an AgainOptions. Wrong use is told, and ends the parsing with EINVAL. */
 extern const struct argp again_options_argp;

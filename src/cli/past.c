@@ -38,6 +38,7 @@ void past_done(Past *past) {
         free(past->working_directory);
         free(past->seed);
         free(past->shard);
+        strv_free(past->patterns);
         strv_free(past->contexts);
         strv_free(past->carried_fixtures);
         source_free(past->carrying);
@@ -129,7 +130,7 @@ static int past_take_started(Past *past, size_t run, Event *event, sd_id128_t *r
         past->seed = TAKE_PTR(event->run_started.seed);
         past->shard = TAKE_PTR(event->run_started.shard);
         past->rerun_of = event->run_started.rerun_of;
-        past->chosen = event->run_started.patterns;
+        past->patterns = TAKE_PTR(event->run_started.patterns);
         return 0;
 }
 
@@ -303,7 +304,7 @@ static int past_read_named(const char *state_dir, const char *run, Past *ret, ch
 #define PAST_LOOKED_AT_MAX 50U
 
 static bool past_is_whole(const Past *past) {
-        return past_has_ended(past) && !past->shard && !past->chosen &&
+        return past_has_ended(past) && !past->shard && !past->patterns &&
                         sd_id128_is_null(past->rerun_of) && past->verdict != VERDICT_INCOMPLETE;
 }
 

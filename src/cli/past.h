@@ -40,7 +40,7 @@ typedef struct Past {
         PastTest *tests;
         char *suite;
         char *command, *working_directory, *seed, *shard; /* NULL: not recorded */
-        bool chosen;                                      /* its tests were chosen with patterns */
+        char **patterns;                                  /* that chose its tests; NULL: none did */
         sd_id128_t rerun_of;
         uint64_t last_usec; /* CLOCK_REALTIME of its last record */
         bool alive;         /* its coordinator is still at it */

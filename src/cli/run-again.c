@@ -152,7 +152,7 @@ int run_again_prepare(
 /* ---- A command that was recorded ---- */
 
 /* What text_quote_words() has made. */
-static int words_unquote(const char *s, char ***ret) {
+int run_again_split_command(const char *s, char ***ret) {
         _cleanup_strv_ char **words = NULL;
         _cleanup_free_ char *word = calloc(strlen(s) + 1, 1);
         int r;
@@ -206,7 +206,7 @@ int run_again_recall(const RunOptions *options, char **argv, char ***ret) {
         r = past_read(options->state_dir, NULL, options->again.resume_run, &past, &problem);
         if (r < 0)
                 return log_error_errno(r, "Cannot go on with a run: %s", problem ?: strerror(-r));
-        r = past.command ? words_unquote(past.command, &recorded) : 0;
+        r = past.command ? run_again_split_command(past.command, &recorded) : 0;
         /* "ptest", "run", … */
         if (r >= 0 && (strv_length(recorded) < 3 || strcmp(recorded[1], "run") != 0)) {
                 log_error("%s does not say what was run: name the suite", past.runs[0].name);

@@ -42,6 +42,9 @@ bool run_again_is_resuming(const RunAgain *again);
 size_t run_again_count_found(const RunAgain *again);
 int run_again_next_carried(RunAgain *again, Event **ret);
 
+/* The words of a command, as they are recorded; the caller frees the vector. */
+int run_again_split_command(const char *command, char ***ret);
+
 /*
  * Where "ptest run --resume" says no suite: the words of the command that is gone on with, and behind them those that were
  * given now; the caller frees the vector. Goes to the directory in which that was given. Negative: it was told

@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "basic/text.h"
+#include "cli/run-part.h"
 #include "model/pattern.h"
 
 /* More are counted. */
@@ -44,12 +45,12 @@ static bool context_is_broken(const Past *past, const Suite *suite, uint32_t con
 }
 
 /* By its record alone, which may be none (NULL). */
-static bool record_is_wanted(const Past *past, RerunWhat what, const PastTest *test) {
+static bool record_is_wanted(const Past *past, RerunWhat what, const PastTest *test, bool inside) {
         const bool recorded = test && test->outcome != PTEST_OUTCOME_INVALID;
 
         /* A run that came to its end has told all that it was to run: others were not in it. */
         if (!recorded)
-                return what != RERUN_FAILED && (test || !past_has_ended(past));
+                return what != RERUN_FAILED && (test || (inside && !past_has_ended(past)));
         switch (what) {
         case RERUN_FAILED:
                 return outcome_is_bad(test->outcome);
@@ -60,18 +61,25 @@ static bool record_is_wanted(const Past *past, RerunWhat what, const PastTest *t
         }
 }
 
-static bool test_is_wanted(
-                const Past *past, RerunWhat what, const Suite *suite, const PackedTest *packed) {
-        if (what != RERUN_OUTSTANDING && context_is_broken(past, suite, packed->traits->context))
+bool run_rerun_wants(
+                const Past *past,
+                RerunWhat what,
+                const Suite *suite,
+                const PackedTest *test,
+                bool inside) {
+        const PastTest *recorded = past_find(past, test->address);
+
+        if (what != RERUN_OUTSTANDING && (recorded || inside) &&
+            context_is_broken(past, suite, test->traits->context))
                 return true;
-        return record_is_wanted(past, what, past_find(past, packed->address));
+        return record_is_wanted(past, what, recorded, inside);
 }
 
 /* Those that are wanted and that the suite does not have, whatever the patterns leave out of it. */
 static int past_list_vanished(
                 const Past *past, RerunWhat what, char *const *patterns, char ***ret) {
         for (const PastTest *test = past->tests; test; test = test->hh.next)
-                if (!test->seen && record_is_wanted(past, what, test) &&
+                if (!test->seen && record_is_wanted(past, what, test, false) &&
                     pattern_selects(patterns, test->address)) {
                         int r = strv_extend(ret, test->address);
 
@@ -88,6 +96,15 @@ static void past_want_finders(Past *past, const Suite *suite, bool *wanted) {
 
                 wanted[i] |= test && test->n_found > 0;
         }
+}
+
+/* It died before all that was found had its outcome. */
+static bool past_lacks_found(const Past *past, RerunWhat what) {
+        size_t n = 0;
+
+        for (const PastTest *test = past->tests; test; test = test->hh.next)
+                n += !test->seen;
+        return what != RERUN_FAILED && !past_has_ended(past) && n < past_count_found(past);
 }
 
 static size_t suite_keep_wanted(Suite *suite, const bool *wanted) {
@@ -167,17 +184,21 @@ static int rerun_mark(
         RerunWhat what = options->again.rerun;
         int r;
 
+        memset(wanted, true, suite->n_tests);
+        r = past_mark_part(past, options->state_dir, suite, wanted);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < suite->n_tests; i++) {
                 PastTest *test = past_find(past, suite->tests[i]->address);
 
-                wanted[i] = test_is_wanted(past, what, suite, suite->tests[i]);
+                wanted[i] = run_rerun_wants(past, what, suite, suite->tests[i], wanted[i]);
                 if (test)
                         test->seen = true;
         }
         r = past_list_vanished(past, what, options->patterns, ret);
         if (r < 0)
                 return log_error_errno(r, "Failed to find out what to run again: %m");
-        if (*ret && past_count_found(past) > 0) {
+        if (past_count_found(past) > 0 && (*ret || past_lacks_found(past, what))) {
                 past_want_finders(past, suite, wanted);
                 *ret = strv_free(*ret);
         }

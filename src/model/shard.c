@@ -36,22 +36,25 @@ static void suite_keep(Suite *suite, const bool *keep) {
         suite_truncate(suite, n);
 }
 
-int suite_keep_shard(Suite *suite, unsigned i, unsigned n) {
-        _cleanup_free_ bool *keep = calloc(MAX(suite->n_tests, 1U), sizeof(bool));
+bool suite_shard_has(const Suite *suite, size_t test, unsigned i, unsigned n) {
+        const PackedTest *packed = suite->tests[test];
+        uint32_t keeper = test_find_keeper(suite, packed);
+        uint64_t hash = keeper != CONTEXT_NONE ?
+                        context_hash(suite, keeper) :
+                        hash_finish(hash_string(HASH_SEED, packed->address));
 
         assert(n > 0 && i > 0 && i <= n);
 
+        return hash % n == i - 1;
+}
+
+int suite_keep_shard(Suite *suite, unsigned i, unsigned n) {
+        _cleanup_free_ bool *keep = calloc(MAX(suite->n_tests, 1U), sizeof(bool));
+
         if (!keep)
                 return -ENOMEM;
-        for (size_t t = 0; t < suite->n_tests; t++) {
-                const PackedTest *test = suite->tests[t];
-                uint32_t keeper = test_find_keeper(suite, test);
-                uint64_t hash = keeper != CONTEXT_NONE ?
-                                context_hash(suite, keeper) :
-                                hash_finish(hash_string(HASH_SEED, test->address));
-
-                keep[t] = hash % n == i - 1;
-        }
+        for (size_t t = 0; t < suite->n_tests; t++)
+                keep[t] = suite_shard_has(suite, t, i, n);
         suite_keep(suite, keep);
         return 0;
 }

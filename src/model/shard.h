@@ -18,6 +18,8 @@
  * test stays in its part whatever else is added to the suite or taken out of it.
  */
 int suite_keep_shard(Suite *suite, unsigned i, unsigned n);
+/* Whether that part has the test with this index. */
+bool suite_shard_has(const Suite *suite, size_t test, unsigned i, unsigned n);
 
 /*
  * The same by time: parts that take about as long as each other. durations: of each test, in the suite's order;

@@ -320,6 +320,70 @@ def rerun_chooses_by_what_is_recorded():
             at.last.assert_whole()
 
 
+def kill_in(at, name, suite, *options):
+    """A run that is killed when a test has begun."""
+    it = at.start(suite, "-j1", *options)
+    it.until(lambda: at.ran[name], "it ran")
+    it.process.kill()
+    it.process.wait()
+    at.forget()
+
+
+@behaviour
+def rerun_of_a_part_that_died_stays_in_that_part():
+    long = "test -e {}/go || sleep 1000"
+    for what in ("outstanding", "not-passed"):
+        with Place() as at:
+            suite = (at.noting("a-done", more="Priority=1\n") + at.noting("a-long", long.format(at.scratch)) +
+                     at.noting("a-left", more="Priority=-1\n") + at.noting("b"))
+            kill_in(at, "a-long", suite, "-k", "a-*", "--shuffle=3")
+            (at.scratch / "go").touch()
+            at.run(None, f"--rerun={what}", status=0)
+            assert at.ran == {"a-long": 1, "a-left": 1}, (what, at.ran)
+
+
+@behaviour
+def rerun_of_a_shard_that_died_stays_in_that_shard():
+    with Place() as at:
+        suite = (at.noting_many(9, f"test -e {at.scratch}/go || sleep 1000") + "[Context c]\n" +
+                 "".join(at.noting(f"c{i}", more="Context=c\n") for i in range(3)))
+        (at.scratch / "go").touch()
+        at.run(suite, "--shard=2/3", status=0)
+        part = set(at.ran)
+        assert part and len(part) < 12, part
+        (at.scratch / "go").unlink()
+        at.forget()
+        kill_in(at, min(name for name in part if name.startswith("t")), None, "--shard=2/3", "-k", "t*")
+        (at.scratch / "go").touch()
+        at.run(None, "--rerun=outstanding", status=0)
+        assert set(at.ran) == {name for name in part if name.startswith("t")}, (part, at.ran)
+
+
+@behaviour
+def rerun_of_a_rerun_that_died_stays_in_that_rerun():
+    with Place() as at:
+        suite = (at.noting("good", more="Priority=2\n") + at.noting("bad1", "exit 1", "Priority=1\n") +
+                 at.noting("bad2", f"test -e {at.scratch}/hang && sleep 1000; test -e {at.scratch}/go") +
+                 at.noting("bad3", f"test -e {at.scratch}/go", "Priority=-1\n"))
+        at.run(suite, "-j1", status=1)
+        (at.scratch / "hang").touch()
+        at.forget()
+        kill_in(at, "bad2", None, "--rerun=failed")
+        (at.scratch / "hang").unlink()
+        (at.scratch / "go").touch()
+        at.run(None, "--rerun=outstanding", status=0)
+        assert at.ran == {"bad2": 1, "bad3": 1}, at.ran
+
+
+@behaviour
+def rerun_finds_again_what_was_found_and_left():
+    with Place() as at:
+        kill_in(at, "two", finder(at))
+        (at.scratch / "go").touch()
+        at.run(None, "-j1", "--rerun=outstanding", status=0)
+        assert at.ran["two"] == at.ran["three"] == 1, at.ran
+
+
 @behaviour
 def rerun_of_a_named_run():
     with Place() as at:
