@@ -13,7 +13,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "basic/macros.h"
 
@@ -24,11 +26,11 @@ int parse_bool(const char *s, bool *ret) {
         static const char *const no[] = { "no", "false", "off", "0" };
 
         for (size_t i = 0; i < ELEMENTSOF(yes); i++) {
-                if (strcmp(s, yes[i]) == 0) {
+                if (strcasecmp(s, yes[i]) == 0) {
                         *ret = true;
                         return 0;
                 }
-                if (strcmp(s, no[i]) == 0) {
+                if (strcasecmp(s, no[i]) == 0) {
                         *ret = false;
                         return 0;
                 }
@@ -200,6 +202,28 @@ int parse_size(const char *s, uint64_t *ret) {
         if (value == SIZE_INFINITY)
                 return -ERANGE;
         *ret = value;
+        return 0;
+}
+
+int parse_memory(const char *s, uint64_t *ret) {
+        const long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+        const size_t length = strlen(s);
+        double percent;
+        int r;
+
+        if (length == 0 || s[length - 1] != '%')
+                return parse_size(s, ret);
+
+        _cleanup_free_ char *number = strndup(s, length - 1);
+
+        if (!number)
+                return -ENOMEM;
+        r = parse_factor(number, &percent);
+        if (r < 0)
+                return r;
+        if (percent > 100 || pages <= 0 || page_size <= 0)
+                return -ERANGE;
+        *ret = (uint64_t)((double)pages * (double)page_size * percent / 100);
         return 0;
 }
 

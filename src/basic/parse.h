@@ -11,7 +11,7 @@
  * not understand, -ERANGE for what does not fit; *ret is then untouched.
  */
 
-/* yes/no, true/false, on/off, 1/0 */
+/* yes/no, true/false, on/off, 1/0, also in capitals */
 int parse_bool(const char *s, bool *ret);
 int parse_uint64(const char *s, uint64_t *ret);
 int parse_unsigned(const char *s, unsigned max, unsigned *ret);
@@ -21,6 +21,8 @@ int parse_factor(const char *s, double *ret);
 
 /* Bytes: "512K", "1G", "1.5M" (base 1024), a plain number, "infinity"; also "12B" */
 int parse_size(const char *s, uint64_t *ret);
+/* The same, or a percentage of the memory that the machine has: "10%" */
+int parse_memory(const char *s, uint64_t *ret);
 
 /* Microseconds: systemd's time spans, "5min 20s", "300ms", "1h", "2.5s"; a plain number is seconds; "infinity" */
 int parse_time(const char *s, uint64_t *ret);

@@ -65,7 +65,7 @@ static const struct argp_option options_table[] = {
          3 },
         { "memory-max",
          OPTION_MEMORY_MAX, "SIZE",
-         0, "Memory limit of each worker: 512M, 2G, infinity",
+         0, "Memory limit of each worker: 512M, 2G, 10%, infinity",
          3 },
         { "isolation",
          OPTION_ISOLATION, "HOW",
@@ -81,7 +81,7 @@ static const struct argp_option options_table[] = {
          3 },
         { "recycle-memory",
          OPTION_RECYCLE_MEMORY, "SIZE",
-         0, "Replace a worker that has grown by so much: 64M, infinity",
+         0, "Replace a worker that has grown by so much: 64M, 5%, infinity",
          3 },
         { "worker-set-up",
          OPTION_WORKER_SET_UP, "MODULE",
@@ -192,8 +192,8 @@ static int options_parse_value(
                 *ret_want = "a number of failures, 0 for never";
                 return options_parse_fail_fast(options, arg);
         case OPTION_MEMORY_MAX:
-                *ret_want = "a size above zero, such as 512M, 2G or infinity";
-                return options_parse_positive(arg, parse_size, &options->memory_max);
+                *ret_want = "a size above zero, such as 512M or 2G, a percentage of the memory such as 10%, or infinity";
+                return options_parse_positive(arg, parse_memory, &options->memory_max);
         case OPTION_ISOLATION:
                 *ret_want = "process or none";
                 return options_parse_isolation(options, arg);
@@ -205,8 +205,8 @@ static int options_parse_value(
                 *ret_want = "a number of tests, 0 for never";
                 return options_parse_recycle_after(options, arg);
         case OPTION_RECYCLE_MEMORY:
-                *ret_want = "a size above zero, such as 64M, 1G or infinity";
-                return options_parse_positive(arg, parse_size, &options->recycle_memory);
+                *ret_want = "a size above zero, such as 64M or 1G, a percentage of the memory such as 5%, or infinity";
+                return options_parse_positive(arg, parse_memory, &options->recycle_memory);
         case OPTION_WORKER_SET_UP:
                 *ret_want = "the path of a module that is there";
                 return access(arg, F_OK) < 0 ? -ENOENT :

@@ -130,8 +130,7 @@ int suite_file_assign(SuiteFile *file, const KeyfileLine *line);
 int suite_file_name_context(
                 SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret);
 
-/* Memory as a size or a percentage of the machine's; tasks as a number. */
-int suite_parse_memory(const char *value, uint64_t *ret);
+/* A number of tasks */
 int suite_parse_tasks(const char *value, uint64_t *ret);
 
 /* A key that limits a test; as a KeySetter. */

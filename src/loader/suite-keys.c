@@ -112,13 +112,14 @@ static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         int r;
 
         r = command_parse(file, line->value, &argv);
+        /* Also if it is wrong, so that nobody says that there is none; an empty one counts as none. */
+        spec->exec_line = r < 0 || argv ? line->line : 0;
+        spec->exec_path = file->paths[strv_length(file->paths) - 1];
         if (r < 0)
                 return r;
 
         strv_free(spec->values->argv);
         spec->values->argv = TAKE_PTR(argv);
-        spec->exec_line = line->line;
-        spec->exec_path = file->paths[strv_length(file->paths) - 1];
         return 0;
 }
 
@@ -479,12 +480,15 @@ static int set_fail_fast(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         bool flag;
         int r = 0;
 
-        if (!value_is_empty(line) && parse_unsigned(line->value, UINT32_MAX, &limit) < 0) {
-                r = parse_bool(line->value, &flag);
-                if (r < 0)
-                        return r;
-                limit = flag;
+        if (!value_is_empty(line)) {
+                r = parse_unsigned(line->value, UINT32_MAX, &limit);
+                if (r == -EINVAL) {
+                        r = parse_bool(line->value, &flag);
+                        limit = r >= 0 && flag;
+                }
         }
+        if (r < 0)
+                return r;
         file->settings.fail_fast = limit;
         return 0;
 }
@@ -499,33 +503,12 @@ static int set_allow_no_tests(SuiteFile *file, Spec *spec, const KeyfileLine *li
 
 /* ---- [Worker] ---- */
 
-int suite_parse_memory(const char *value, uint64_t *ret) {
-        _cleanup_free_ char *number = NULL;
-        long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
-        double percent;
-        int r;
-
-        if (!text_ends_with(value, "%"))
-                return parse_size(value, ret);
-
-        number = strndup(value, strlen(value) - 1);
-        if (!number)
-                return -ENOMEM;
-        r = parse_factor(number, &percent);
-        if (r < 0)
-                return r;
-        if (percent > 100 || pages <= 0 || page_size <= 0)
-                return -ERANGE;
-        *ret = (uint64_t)((double)pages * (double)page_size * percent / 100);
-        return 0;
-}
-
 static int set_memory_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         if (file->section != SPEC_WORKER)
                 return suite_file_set_limit(file, spec, line);
 
         uint64_t size = SIZE_INFINITY;
-        int r = value_is_empty(line) ? 0 : suite_parse_memory(line->value, &size);
+        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
 
         if (r < 0)
                 return r;
@@ -563,7 +546,7 @@ static int set_recycle_after(SuiteFile *file, Spec *spec, const KeyfileLine *lin
 
 static int set_recycle_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         uint64_t size = SIZE_INFINITY;
-        int r = value_is_empty(line) ? 0 : suite_parse_memory(line->value, &size);
+        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
 
         if (r < 0)
                 return r;
@@ -601,6 +584,7 @@ static int set_worker_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *lin
 
 #define EXPECT_MEMORY \
         "a size such as 512M or 1G, a percentage of the memory such as 10%, or infinity"
+#define EXPECT_COMMAND "a program and its arguments, with each quote closed and a backslash as \\\\"
 #define EXPECT_TEXT    "a text"
 #define EXPECT_BOOL    "yes or no"
 #define EXPECT_TIME    "a time such as 30s, 5min 20s or infinity"
@@ -618,14 +602,12 @@ static const Key keys[] = {
          IN_EVERY,                                          set_environment,
          "words NAME=value, quoted where a value has spaces"                                                                                           },
         { "Exclusive",          IN_CONTEXTS,                set_exclusive,               EXPECT_BOOL                                                   },
-        { "Exec",               IN(SPEC_TEST),              set_exec,                    "a program and its arguments, with each quote closed"         },
+        { "Exec",               IN(SPEC_TEST),              set_exec,                    EXPECT_COMMAND                                                },
         { "FailFast",
          IN(SPEC_SUITE),
          set_fail_fast,                                                                  "yes, no, or after how many failures to stop"                 },
         { "Flaky",              IN_EVERY,                   suite_file_set_limit,        "pass or fail"                                                },
-        { "FoundExec",
-         IN(SPEC_TEST),
-         set_found_exec,                                                                 "a program and its arguments, with each quote closed"         },
+        { "FoundExec",          IN(SPEC_TEST),              set_found_exec,              EXPECT_COMMAND                                                },
         { "From",
          IN(SPEC_SUITE),
          set_from,                                                                       "meson:DIR, installed-tests:DIR, directory:DIR or module:FILE"},
@@ -652,9 +634,7 @@ static const Key keys[] = {
          "a size such as 64M or 1G, a percentage of the memory such as 5%, or infinity"                                                                },
         { "Retries",            IN_EVERY,                   suite_file_set_limit,        "a number from 0 to 100"                                      },
         { "RunTimeoutSec",      IN(SPEC_SUITE),             set_run_timeout,             EXPECT_TIMEOUT                                                },
-        { "SetUp",
-         IN(SPEC_CONTEXT),
-         set_set_up,                                                                     "a program and its arguments, with each quote closed"         },
+        { "SetUp",              IN(SPEC_CONTEXT),           set_set_up,                  EXPECT_COMMAND                                                },
         { "SetUpTimeoutSec",    IN(SPEC_CONTEXT),           set_set_up_timeout,          EXPECT_TIMEOUT                                                },
         { "ShouldFail",         IN_TESTS,                   set_should_fail,             EXPECT_BOOL                                                   },
         { "SliceMemoryMax",     IN(SPEC_SUITE),             suite_file_set_slice_memory, EXPECT_MEMORY                                                 },
@@ -662,9 +642,7 @@ static const Key keys[] = {
         { "StuckReport",        IN_EVERY,                   suite_file_set_limit,        "stacks, processes or no"                                     },
         { "Tags",               IN_TESTS,                   set_tags,                    "words"                                                       },
         { "TasksMax",           IN_EVERY | IN(SPEC_WORKER), set_tasks_max,               "a number above 0, or infinity"                               },
-        { "TearDown",
-         IN(SPEC_CONTEXT),
-         set_tear_down,                                                                  "a program and its arguments, with each quote closed"         },
+        { "TearDown",           IN(SPEC_CONTEXT),           set_tear_down,               EXPECT_COMMAND                                                },
         { "TearDownTimeoutSec", IN(SPEC_CONTEXT),           set_tear_down_timeout,       EXPECT_TIMEOUT                                                },
         { "TestCgroups",        IN(SPEC_WORKER),            suite_file_set_test_cgroups, EXPECT_BOOL                                                   },
         { "TimeoutMultiplier",

@@ -19,7 +19,7 @@
 
 static int memory_set(const char *value, uint64_t *field) {
         uint64_t size = SIZE_INFINITY;
-        int r = *value ? suite_parse_memory(value, &size) : 0;
+        int r = *value ? parse_memory(value, &size) : 0;
 
         if (r < 0)
                 return r;

@@ -53,7 +53,7 @@ int suite_file_set_test_cgroups(SuiteFile *file, Spec *spec, const KeyfileLine *
 
 int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         uint64_t size = SIZE_INFINITY;
-        int r = *line->value ? suite_parse_memory(line->value, &size) : 0;
+        int r = *line->value ? parse_memory(line->value, &size) : 0;
 
         if (r < 0)
                 return r;

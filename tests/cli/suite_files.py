@@ -31,3 +31,25 @@ def drop_ins_that_cannot_be_read_are_an_error():
         with run(suite, user=65534) as it:
             assert it.status == 2, (it.status, it.stdout)
             assert it.stderr == f"ptest: {drop_ins}: cannot be read: Permission denied\n", it.stderr
+
+
+@behaviour
+def one_mistake_is_one_complaint():
+    said = complaints("[Suite]\nFailFast=99999999999\n[Test a]\nExec=true \"open\n[Test b]\nExec=true \\q\n[Test c]\nExec=\n")
+    assert [line.partition(":")[0] for line in said] == ["2", "4", "6", "7"], said
+    assert "out of range" in said[0] and "backslash" in said[2] and "has no Exec" in said[3], said
+
+
+@behaviour
+def yes_can_be_written_in_capitals_as_in_unit_files():
+    with run(suite="[Suite]\nAllowNoTests=Yes\n") as it:
+        assert it.status == 0, it.stderr
+
+
+@behaviour
+def memory_of_options_can_be_a_percentage_as_in_suite_files():
+    with run(suite="[Test a]\nExec=true\n",
+             options=["--memory-max=50%", "--recycle-memory=5%", "--allow-degraded"]) as it:
+        assert it.status == 0, it.stderr
+    with run(suite="[Test a]\nExec=true\n", options=["--memory-max=101%"]) as it:
+        assert it.status == 2 and "a percentage of the memory" in it.stderr, it.stderr

@@ -35,8 +35,7 @@ static const char *const garbage[] = {
         "+-1",        "1-",        "1+",        "99999999999999999999x",
         "SIG",        "SIGFOO",    "sigint",    "SIGINT ",
         "RTMIN+",     "RTMIN-1",   "RTMAX+1",   "SIGRTMIN+-1",
-        "SIGRTMIN+x", "SIGRTMINx", "yes ",      "Yes",
-        "YES",
+        "SIGRTMIN+x", "SIGRTMINx", "yes ",      "y",
 };
 
 START_TEST(parse_garbage_is_einval_and_leaves_the_result)
@@ -106,8 +105,8 @@ END_TEST
 
 START_TEST(parse_bool_words)
 {
-        static const char *const yes[] = { "yes", "true", "on", "1" },
-                                 *const no[] = { "no", "false", "off", "0" };
+        static const char *const yes[] = { "yes", "true", "on", "1", "Yes", "TRUE" },
+                                 *const no[] = { "no", "false", "off", "0", "No", "OFF" };
 
         for (size_t i = 0; i < ELEMENTSOF(yes); i++) {
                 bool value = false;
@@ -117,6 +116,28 @@ START_TEST(parse_bool_words)
                 ck_assert_int_eq(parse_bool(no[i], &value), 0);
                 ck_assert(!value);
         }
+}
+END_TEST
+
+START_TEST(parse_memory_takes_percentages)
+{
+        uint64_t all = 0, half = 0, size = 0;
+
+        ck_assert_int_eq(parse_memory("100%", &all), 0);
+        ck_assert_int_eq(parse_memory("50%", &half), 0);
+        ck_assert_uint_gt(half, 0);
+        ck_assert_uint_le(all - 2 * half, 1);
+        ck_assert_int_eq(parse_memory("512M", &size), 0);
+        ck_assert_uint_eq(size, UINT64_C(512) << 20);
+        ck_assert_int_eq(parse_memory("infinity", &size), 0);
+        ck_assert_uint_eq(size, SIZE_INFINITY);
+
+        ck_assert_int_eq(parse_memory("101%", &size), -ERANGE);
+        ck_assert_int_eq(parse_memory("%", &size), -EINVAL);
+        ck_assert_int_eq(parse_memory("-1%", &size), -EINVAL);
+        ck_assert_int_eq(parse_memory("5%%", &size), -EINVAL);
+        ck_assert_int_eq(parse_memory("", &size), -EINVAL);
+        ck_assert_uint_eq(size, SIZE_INFINITY);
 }
 END_TEST
 
@@ -488,6 +509,7 @@ int main(void) {
         tcase_add_test(tcase, parse_random_text_gives_a_value_or_an_error);
         tcase_add_test(tcase, parse_bool_words);
         tcase_add_test(tcase, parse_integers_at_their_limits);
+        tcase_add_test(tcase, parse_memory_takes_percentages);
         tcase_add_test(tcase, parse_factor_takes_decimals);
         tcase_add_test(tcase, parse_and_format_do_not_depend_on_the_locale);
         tcase_add_test(tcase, parse_size_units);
