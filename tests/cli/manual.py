@@ -12,8 +12,6 @@ VERBS = ("run", "list", "runs", "results", "log", "report", "diff", "history", "
 # argp's, of each verb; told of once.
 COMMON = {"--help", "--usage", "--version", "-?", "-V"}
 SECTIONS = {"[Suite]": "SUITE", "[Worker]": "WORKER", "[Test a]": "TEST ADDRESS", "[Context c]": "CONTEXT NAME"}
-# Told of once for all sections in which they can stand.
-ANYWHERE = ("LIMITS OF A TEST", "PRIVATE PLACES OF A TEST")
 
 
 def chapters(page):
@@ -39,7 +37,7 @@ def told_keys(section):
     told = chapters("ptest.suite.5.scd")
     own = re.findall(r"\*(\w+)=\*", "".join(re.findall(r"^\*\w+=\*.*\n", told[SECTIONS[section]], re.M)))
     assert len(own) == len(set(own)), f"twice in {section}: {own}"
-    anywhere = re.findall(r"^\*(\w+)=\*", "".join(told[title] for title in ANYWHERE), re.M)
+    anywhere = re.findall(r"^\*(\w+)=\*", "".join(body for body in told.values() if "\nThese keys can be " in body), re.M)
     if section == "[Suite]" and "These three can also stand in [SUITE]." in told["WORKER"]:
         own += re.findall(r"^\*(\w+)=\*", told["WORKER"], re.M)[-3:]
     return set(own), set(anywhere)
