@@ -43,6 +43,17 @@ int file_read(const char *path, size_t max, char **ret_data, size_t *ret_size) {
         return file_read_at(AT_FDCWD, path, max, ret_data, ret_size);
 }
 
+int file_read_regular(const char *path, size_t max, char **ret_data, size_t *ret_size) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -ENODEV;
+        return fd_read_all(fd, max, ret_data, ret_size);
+}
+
 static int dir_make_one(const char *path, mode_t mode) {
         if (mkdir(path, mode) == 0)
                 return 0;

@@ -7,6 +7,8 @@
 
 /* Reads a whole file, at most max bytes (-EFBIG beyond); NUL-terminated. Works on /proc and /sys. */
 int file_read(const char *path, size_t max, char **ret_data, size_t *ret_size);
+/* The same of what somebody else may have put there: never waits for the writer of a FIFO. -ENODEV: not a regular file */
+int file_read_regular(const char *path, size_t max, char **ret_data, size_t *ret_size);
 int file_read_at(int dir_fd, const char *path, size_t max, char **ret_data, size_t *ret_size);
 
 /* Creates a directory and those above it, like mkdir -p. -ENOTDIR: something else is there */

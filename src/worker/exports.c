@@ -46,7 +46,7 @@ int exports_read(const char *path, char ***ret, char **ret_problem) {
         size_t size;
         int r;
 
-        r = file_read(path, PTEST_EXPORTS_SIZE_MAX, &data, &size);
+        r = file_read_regular(path, PTEST_EXPORTS_SIZE_MAX, &data, &size);
         (void)unlink(path);
         if (r == -ENOMEM)
                 return r;
@@ -56,7 +56,9 @@ int exports_read(const char *path, char ***ret, char **ret_problem) {
                 return text_setf(
                                 ret_problem,
                                 "what it exports by PTEST_ENV cannot be read: %s",
-                                r == -EFBIG ? "it is more than 16 KiB" : strerror(-r));
+                                r == -EFBIG                  ? "it is more than 16 KiB" :
+                                                r == -ENODEV ? "it is not a file any more" :
+                                                               strerror(-r));
         if (strlen(data) != size)
                 return text_setf(ret_problem, "what it exports by PTEST_ENV has a NUL");
         r = strv_split(data, "\n", &lines);

@@ -89,7 +89,7 @@ int found_read(Found *found, const char *path, char **ret_problem) {
         size_t size;
         int r;
 
-        r = file_read(path, FOUND_FILE_MAX, &data, &size);
+        r = file_read_regular(path, FOUND_FILE_MAX, &data, &size);
         (void)unlink(path);
         if (r == -ENOMEM)
                 return r;
@@ -99,7 +99,9 @@ int found_read(Found *found, const char *path, char **ret_problem) {
                 return text_setf(
                                 ret_problem,
                                 "what it found cannot be read: %s",
-                                r == -EFBIG ? "it is more than 16 MiB" : strerror(-r));
+                                r == -EFBIG                  ? "it is more than 16 MiB" :
+                                                r == -ENODEV ? "it is not a file any more" :
+                                                               strerror(-r));
         if (strlen(data) != size)
                 return text_setf(ret_problem, "what it found has a NUL");
         rest = data;

@@ -165,6 +165,18 @@ def what_is_exported_must_be_assignments():
 
 
 @behaviour
+def what_is_exported_is_never_waited_for():
+    fifo = 'rm "$%s"; mkfifo "$%s"'
+    suite = (HEAD + context("c", set_up=fifo % ("PTEST_ENV", "PTEST_ENV")) + case("t", "c")
+             + f'[Test finds]\nExec=/bin/sh -c "{quoted(fifo % ("PTEST_FOUND", "PTEST_FOUND"))}"\nFoundExec=/bin/true\n')
+    with run(suite=suite) as it:
+        assert_good(it, 1)
+        assert it.outcomes == {"t": "not-run", "finds": "error"}, it.outcomes
+        for test in it.outcomes:
+            assert "it is not a file any more" in it.reason(test), it.reason(test)
+
+
+@behaviour
 def a_worker_that_dies_in_a_whole_context_is_torn_down_by_another_and_the_rest_set_up_anew():
     suite = (HEAD + context("w", set_up='echo OWN=yes >>"$PTEST_ENV"', tear_down='test "$OWN" = yes')
              + case("t1", "w") + case("killer", "w", "kill -KILL $PPID; sleep 5") + case("t2", "w"))
