@@ -97,12 +97,30 @@ json_t *json_from_result(const Result *result) {
                         (json_int_t)result->err.total);
 }
 
+/* Where the run came from, and what part it was */
+static void json_add_origin(json_t *object, const Event *event) {
+        json_object_set_new(object, "grows", json_boolean(event->run_started.grows));
+        json_object_set_new(
+                        object,
+                        "working_directory",
+                        json_from_text(event->run_started.working_directory));
+        json_object_set_new(object, "run_file", json_from_text(event->run_started.run_file));
+        json_object_set_new(object, "degraded", json_from_text(event->run_started.degraded));
+        json_object_set_new(object, "resumes", json_from_id(event->run_started.resumes));
+        json_object_set_new(object, "rerun_of", json_from_id(event->run_started.rerun_of));
+        json_object_set_new(object, "seed", json_from_text(event->run_started.seed));
+        json_object_set_new(object, "shard", json_from_text(event->run_started.shard));
+        json_object_set_new(object, "patterns", json_from_texts(event->run_started.patterns));
+        json_object_set_new(object, "pressure", json_from_texts(event->pressure));
+}
+
 json_t *json_from_started(const Event *event) {
         char id[SD_ID128_STRING_MAX];
+        json_t *object;
 
         if (!event)
                 return json_null();
-        return json_pack(
+        object = json_pack(
                         "{s:s, s:o, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}",
                         "run_id",
                         sd_id128_to_string(event->run_id, id),
@@ -126,6 +144,9 @@ json_t *json_from_started(const Event *event) {
                         json_from_text(event->run_started.hostname),
                         "command",
                         json_from_text(event->run_started.command));
+        if (object)
+                json_add_origin(object, event);
+        return object;
 }
 
 json_t *json_from_counts(const Tally *tally) {
@@ -143,7 +164,7 @@ json_t *json_from_finished(const Event *event) {
         if (!event)
                 return json_null();
         return json_pack(
-                        "{s:I, s:s, s:o, s:I, s:I, s:I}",
+                        "{s:I, s:s, s:o, s:I, s:I, s:I, s:o, s:o}",
                         "time_usec",
                         (json_int_t)event->time_usec,
                         "verdict",
@@ -155,5 +176,9 @@ json_t *json_from_finished(const Event *event) {
                         "planned",
                         (json_int_t)event->run_finished.tally.planned,
                         "journal_lost",
-                        (json_int_t)event->run_finished.journal_lost);
+                        (json_int_t)event->run_finished.journal_lost,
+                        "run_file",
+                        json_from_text(event->run_finished.run_file),
+                        "pressure",
+                        json_from_texts(event->pressure));
 }

@@ -328,6 +328,22 @@ def documented_fields():
 
 
 @behaviour
+def results_for_machines_have_all_that_is_recorded_of_the_run():
+    with run(suite=MIXED, options=["-k", "good*", "-k", "bad"]) as it:
+        document = json.loads(ptest("results", "--json", it.run_file))
+        names = {"capability": "capabilities"}
+        for kind in ("started", "finished"):
+            expected = {name[len("PTEST_"):].lower() for name, kinds in documented_fields().items()
+                        if {"all", f"run {kind}"} & set(kinds)} - {"checksum", "count"}
+            if kind == "finished":
+                expected -= {"run_id", "suite"}
+            missing = {names.get(name, name) for name in expected} - set(document[kind])
+            assert not missing, (kind, missing)
+        assert document["started"]["patterns"] == ["good*", "bad"], document["started"]
+        assert document["finished"]["run_file"] == str(it.run_file), document["finished"]
+
+
+@behaviour
 def records_have_the_fields_that_the_manual_says():
     documented = documented_fields()
     kinds = {value: name.lower().replace("_", " ") for name, value in MESSAGE_IDS.items()}
