@@ -13,18 +13,23 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/file.h"
 #include "basic/macros.h"
 #include "basic/process.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 
 #define LAUNCH_FIRST_FD 3
+
+/* Of a process whose mark is looked for */
+#define ENVIRONMENT_MAX (4 * MIB)
 
 typedef struct LaunchPlan {
         posix_spawn_file_actions_t actions;
@@ -160,4 +165,19 @@ int launch_worker(
         *ret_pid = pid;
         *ret_pidfd = TAKE_FD(pidfd);
         return 0;
+}
+
+char *launch_read_mark(pid_t pid) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        size_t size = 0;
+
+        if (asprintf(&path, "/proc/%d/environ", (int)pid) < 0 ||
+            file_read(path, ENVIRONMENT_MAX, &text, &size) < 0)
+                return NULL;
+
+        for (const char *s = text; s < text + size; s += strlen(s) + 1)
+                if (text_starts_with(s, LAUNCH_MARK_VARIABLE "="))
+                        return strdup(s + strlen(LAUNCH_MARK_VARIABLE "="));
+
+        return NULL;
 }

@@ -22,3 +22,6 @@ int launch_worker(
                 const char *mark,
                 pid_t *ret_pid,
                 int *ret_pidfd);
+
+/* The mark of the worker that a process descends from; NULL if it has none, or cannot be read. To be freed */
+char *launch_read_mark(pid_t pid);

@@ -8,12 +8,9 @@
  * did away with all three is a child of ours in a session that is not ours, and is killed when no worker is left that
  * it could belong to. So children that the coordinator has itself must stay in its session; they are
  * never touched, nor reaped.
- *
- * Signals go through a pidfd that was opened before the process was looked at, so that no reused pid is hit.
  */
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,16 +23,10 @@
 #include "backend/child.h"
 #include "backend/launch.h"
 #include "backend/ops.h"
-#include "basic/fd.h"
-#include "basic/file.h"
+#include "backend/process-tree.h"
 #include "basic/log.h"
-#include "basic/parse.h"
 #include "basic/process.h"
-#include "basic/strv.h"
 #include "basic/text.h"
-
-/* A sweep finds at most so many at once; the next one finds the rest. */
-#define SWEEP_MAX 4096U
 
 #define SWEEP_FIRST_USEC (2 * USEC_PER_MSEC)
 #define SWEEP_MAX_USEC   (100 * USEC_PER_MSEC)
@@ -45,8 +36,6 @@
 #define KILL_USEC        (10 * USEC_PER_SEC)
 /* Zombies of what workers left behind are taken away so often. */
 #define REAP_USEC        (2 * USEC_PER_SEC)
-
-#define PROC_FILE_MAX (256U * 1024U)
 
 typedef enum PlainState {
         PLAIN_STARTING, /* on_ready is due */
@@ -80,102 +69,6 @@ struct Plain {
         sd_event_source *reap_timer;
 };
 
-/* ---- Looking at processes ---- */
-
-typedef struct ProcessInfo {
-        char state;
-        pid_t parent;
-        pid_t session;
-} ProcessInfo;
-
-static int process_read_info(pid_t pid, ProcessInfo *ret) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        int parent = 0, session = 0;
-        char state = 0;
-
-        if (asprintf(&path, "/proc/%d/stat", (int)pid) < 0)
-                return -ENOMEM;
-
-        int r = file_read(path, PROC_FILE_MAX, &text, NULL);
-        if (r < 0)
-                return r;
-
-        /* The name may hold anything; the last parenthesis ends it. */
-        const char *rest = strrchr(text, ')');
-        if (!rest || sscanf(rest + 1, " %c %d %*d %d", &state, &parent, &session) != 3)
-                return -EBADMSG;
-
-        *ret = (ProcessInfo){ .state = state, .parent = parent, .session = session };
-        return 0;
-}
-
-/* The mark of the worker that a process descends from; NULL if it has none, or cannot be read. */
-static char *process_read_mark(pid_t pid) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        size_t size = 0;
-
-        if (asprintf(&path, "/proc/%d/environ", (int)pid) < 0 ||
-            file_read(path, 4 * MIB, &text, &size) < 0)
-                return NULL;
-
-        for (const char *s = text; s < text + size; s += strlen(s) + 1)
-                if (text_starts_with(s, LAUNCH_MARK_VARIABLE "="))
-                        return strdup(s + strlen(LAUNCH_MARK_VARIABLE "="));
-
-        return NULL;
-}
-
-typedef struct PidList {
-        pid_t *pids;
-        size_t n;
-} PidList;
-
-static void pid_list_done(PidList *list) {
-        free(list->pids);
-}
-
-static int pid_list_add(PidList *list, pid_t pid) {
-        if (list->n >= SWEEP_MAX)
-                return -E2BIG;
-
-        if (!list->pids) {
-                list->pids = calloc(SWEEP_MAX, sizeof(pid_t));
-                if (!list->pids)
-                        return -ENOMEM;
-        }
-
-        list->pids[list->n++] = pid;
-        return 0;
-}
-
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
-/* All processes whose parent we are, zombies too: those that are workers, those adopted and those of others */
-static int list_own_children(PidList *list) {
-        _cleanup_(closedirp) DIR *d = opendir("/proc");
-        pid_t self = getpid();
-
-        if (!d)
-                return -errno;
-
-        for (struct dirent *entry = readdir(d); entry; entry = readdir(d)) {
-                ProcessInfo info;
-                int pid = 0;
-
-                if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
-                    parse_int(entry->d_name, &pid) < 0)
-                        continue;
-                if (process_read_info(pid, &info) >= 0 && info.parent == self &&
-                    pid_list_add(list, pid) < 0)
-                        break;
-        }
-
-        return 0;
-}
-
 /* ---- Whose is it ---- */
 
 static bool plain_is_worker(const Plain *plain, pid_t pid) {
@@ -189,8 +82,8 @@ static bool plain_is_worker(const Plain *plain, pid_t pid) {
 }
 
 /* A child of ours that was adopted: none that we or the coordinator started */
-static bool plain_is_adopted(const Plain *plain, pid_t pid, const ProcessInfo *info) {
-        return info->parent == getpid() && info->session != getsid(0) &&
+static bool plain_is_adopted(const Plain *plain, pid_t pid, const ProcessStat *stat) {
+        return stat->parent == getpid() && stat->session != getsid(0) &&
                         !plain_is_worker(plain, pid);
 }
 
@@ -215,14 +108,14 @@ typedef enum Ownership {
  * Whose an adopted child is: that worker's whose mark it has. A mark of our run that no worker has any more is one that
  * was missed, and anybody's; one of another run, as a nested ptest gives it, says nothing.
  */
-static Ownership worker_owns_adopted(const PlainWorker *w, pid_t pid, const ProcessInfo *info) {
-        _cleanup_free_ char *mark = process_read_mark(pid);
+static Ownership worker_owns_adopted(const PlainWorker *w, pid_t pid, const ProcessStat *stat) {
+        _cleanup_free_ char *mark = launch_read_mark(pid);
 
         if (mark && plain_knows_mark(w->plain, mark))
                 return strcmp(mark, w->mark) == 0 ? OWNED : OWNED_BY_OTHER;
         if (mark && text_starts_with(mark, w->plain->backend.run_id))
                 return OWNED;
-        if (w->worker.pid > 0 && info->session == w->worker.pid)
+        if (w->worker.pid > 0 && stat->session == w->worker.pid)
                 return OWNED;
 
         const PlainWorker *other;
@@ -242,24 +135,24 @@ static int worker_list_adopted(PlainWorker *w, PidList *ret, size_t *ret_unsettl
         _cleanup_(pid_list_done) PidList children = {};
         size_t unsettled = 0;
 
-        int r = list_own_children(&children);
+        int r = process_tree_list_children(&children);
         if (r < 0)
                 return r;
 
         for (size_t i = 0; i < children.n; i++) {
-                ProcessInfo info;
+                ProcessStat stat;
                 pid_t pid = children.pids[i];
 
-                if (process_read_info(pid, &info) < 0 || !plain_is_adopted(w->plain, pid, &info))
+                if (process_get_stat(pid, &stat) < 0 || !plain_is_adopted(w->plain, pid, &stat))
                         continue;
 
-                if (info.state == 'Z' || info.state == 'X') {
+                if (stat.state == 'Z' || stat.state == 'X') {
                         (void)waitpid(pid, NULL, WNOHANG);
                         unsettled++;
                         continue;
                 }
 
-                Ownership ownership = worker_owns_adopted(w, pid, &info);
+                Ownership ownership = worker_owns_adopted(w, pid, &stat);
                 if (ownership == OWNED)
                         (void)pid_list_add(ret, pid);
                 else if (ownership == OWNER_UNKNOWN)
@@ -272,38 +165,6 @@ static int worker_list_adopted(PlainWorker *w, PidList *ret, size_t *ret_unsettl
 
 /* ---- Signals ---- */
 
-/* parent: whose child or deeper descendant it must (still) be; the walk upwards is bounded. */
-static bool process_descends_from(pid_t pid, pid_t ancestor) {
-        for (unsigned depth = 0; depth < 1024; depth++) {
-                ProcessInfo info;
-
-                if (pid == ancestor)
-                        return true;
-                if (pid <= 1 || process_read_info(pid, &info) < 0)
-                        return false;
-                pid = info.parent;
-        }
-
-        return false;
-}
-
-static void signal_descendant(pid_t pid, pid_t ancestor, int signo) {
-        _cleanup_close_ int pidfd = -1;
-
-        if (process_open(pid, &pidfd) >= 0 && process_descends_from(pid, ancestor))
-                (void)process_signal(pidfd, signo);
-}
-
-static void signal_tree(pid_t root, int signo) {
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0;
-
-        (void)process_list_descendants(root, SWEEP_MAX, &pids, &n);
-        signal_descendant(root, getpid(), signo);
-        for (size_t i = 0; i < n; i++)
-                signal_descendant(pids[i], getpid(), signo);
-}
-
 /*
  * To all of a worker: its own process, all below it, and what we adopted of it. Returns how many it adopted, and tells
  * how many there were of which that is not sure.
@@ -313,7 +174,7 @@ static size_t worker_signal_all(PlainWorker *w, int signo, size_t *ret_unsettled
         size_t unsettled = 0;
 
         if (child_is_alive(&w->child))
-                signal_tree(w->child.pid, signo);
+                process_tree_signal(w->child.pid, signo);
 
         int r = worker_list_adopted(w, &adopted, &unsettled);
         if (r < 0)
@@ -322,7 +183,7 @@ static size_t worker_signal_all(PlainWorker *w, int signo, size_t *ret_unsettled
                             strerror(-r));
 
         for (size_t i = 0; i < adopted.n; i++)
-                signal_tree(adopted.pids[i], signo);
+                process_tree_signal(adopted.pids[i], signo);
 
         if (ret_unsettled)
                 *ret_unsettled = unsettled;
@@ -541,15 +402,15 @@ static int plain_start_worker(
 static void plain_reap(Plain *plain) {
         _cleanup_(pid_list_done) PidList children = {};
 
-        if (list_own_children(&children) < 0)
+        if (process_tree_list_children(&children) < 0)
                 return;
 
         for (size_t i = 0; i < children.n; i++) {
-                ProcessInfo info;
+                ProcessStat stat;
                 pid_t pid = children.pids[i];
 
-                if (process_read_info(pid, &info) >= 0 && plain_is_adopted(plain, pid, &info) &&
-                    (info.state == 'Z' || info.state == 'X'))
+                if (process_get_stat(pid, &stat) >= 0 && plain_is_adopted(plain, pid, &stat) &&
+                    (stat.state == 'Z' || stat.state == 'X'))
                         (void)waitpid(pid, NULL, WNOHANG);
         }
 }

@@ -159,13 +159,7 @@ int process_get_command(pid_t pid, char **ret) {
         return 0;
 }
 
-typedef struct ProcessStat {
-        char state;
-        pid_t parent;
-        unsigned n_threads;
-} ProcessStat;
-
-static int process_get_stat(pid_t pid, ProcessStat *ret) {
+int process_get_stat(pid_t pid, ProcessStat *ret) {
         _cleanup_free_ char *stat = NULL;
         int r = process_read(pid, "stat", &stat);
 
@@ -175,18 +169,24 @@ static int process_get_stat(pid_t pid, ProcessStat *ret) {
         /* The name stands in parentheses and may have any character in it, also a parenthesis. */
         const char *p = strrchr(stat, ')');
         char state;
-        int parent;
+        int parent, session;
         unsigned n_threads;
 
         if (!p ||
             sscanf(p + 1,
-                   " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %u",
+                   " %c %d %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %u",
                    &state,
                    &parent,
-                   &n_threads) != 3)
+                   &session,
+                   &n_threads) != 4)
                 return -EBADMSG;
 
-        *ret = (ProcessStat){ .state = state, .parent = parent, .n_threads = n_threads };
+        *ret = (ProcessStat){
+                .state = state,
+                .parent = parent,
+                .session = session,
+                .n_threads = n_threads,
+        };
         return 0;
 }
 

@@ -17,7 +17,14 @@ int process_signal(int pidfd, int signo);
 /* The command line, quoted for reading, "[comm]" if it has none; cut if long; -ESRCH if it is gone. */
 int process_get_command(pid_t pid, char **ret);
 
-/* The state letter of /proc/PID/stat: R S D Z T t X I */
+typedef struct ProcessStat {
+        char state; /* the letter of /proc/PID/stat: R S D Z T t X I */
+        pid_t parent, session;
+        unsigned n_threads;
+} ProcessStat;
+
+/* -ESRCH if it is gone */
+int process_get_stat(pid_t pid, ProcessStat *ret);
 int process_get_state(pid_t pid, char *ret);
 
 /* -ESRCH if it is gone */

@@ -218,6 +218,17 @@ START_TEST(process_get_state_of_a_stopped_process)
 }
 END_TEST
 
+START_TEST(process_get_stat_knows_parent_and_session)
+{
+        ProcessStat stat = {};
+
+        ck_assert_int_eq(process_get_stat(getpid(), &stat), 0);
+        ck_assert_int_eq(stat.parent, getppid());
+        ck_assert_int_eq(stat.session, getsid(0));
+        ck_assert_uint_gt(stat.n_threads, 0);
+}
+END_TEST
+
 static void on_signal(int signo) {
 }
 
@@ -422,6 +433,7 @@ int main(void) {
         tcase_add_test(tcase, process_get_command_cuts_what_is_long);
         tcase_add_test(tcase, process_get_command_without_arguments_is_the_name);
         tcase_add_test(tcase, process_get_state_of_a_stopped_process);
+        tcase_add_test(tcase, process_get_stat_knows_parent_and_session);
         tcase_add_test(tcase, process_catches_signal_only_with_a_handler);
         tcase_add_test(tcase, process_list_descendants_lists_children_first);
         tcase_add_test(tcase, process_list_descendants_leaves_out_zombies);
