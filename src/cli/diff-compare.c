@@ -64,6 +64,11 @@ static unsigned outcomes_compare(const HistoryResult *before, const HistoryResul
                                                                1U << DIFF_CHANGED;
 }
 
+/* What has no result in it was not in it. */
+static bool run_is_whole(const HistoryRun *run) {
+        return run->finished && !run->damaged;
+}
+
 /*
  * Whether a test of the other run would be in this one if the suite had it. Of parts only patterns tell; and a test that
  * another one brings forth comes only with that one, which they may have left out.
@@ -80,7 +85,7 @@ static unsigned test_compare(Diff *diff, const DiffTest *test) {
         unsigned kinds = 0;
 
         if (!test->before) {
-                if (diff->before->finished &&
+                if (run_is_whole(diff->before) &&
                     run_could_have(diff->before, diff->after, test->address))
                         kinds = 1U << DIFF_ADDED;
                 if (outcome_is_bad(test->after->outcome))
@@ -90,7 +95,7 @@ static unsigned test_compare(Diff *diff, const DiffTest *test) {
         else if (!run_could_have(diff->after, diff->before, test->address))
                 diff->n_not_chosen++;
         else
-                kinds = diff->after->finished ? 1U << DIFF_REMOVED : 1U << DIFF_UNREPORTED;
+                kinds = run_is_whole(diff->after) ? 1U << DIFF_REMOVED : 1U << DIFF_UNREPORTED;
 
         if (test->after && test->after->marks & PTEST_MARK_FLAKY &&
             !(test->before && test->before->marks & PTEST_MARK_FLAKY))

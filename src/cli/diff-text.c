@@ -34,23 +34,21 @@ typedef struct Section {
 } Section;
 
 static const Section SECTIONS[DIFF_KIND_MAX] = {
-        [DIFF_NEWLY_FAILING] = {"Newly failing",         "newly failing",     STYLE_BAD,     false},
-        [DIFF_FAILING_OTHERWISE] = { "Failing otherwise",    "failing otherwise", STYLE_BAD,     false},
-        [DIFF_NEWLY_FLAKY] = { "Newly flaky",          "newly flaky",       STYLE_WARNING, false},
-        [DIFF_SLOWER] = { "Slower",               "slower",            STYLE_WARNING, true },
-        [DIFF_HUNGRIER] = { "Hungrier",             "hungrier",          STYLE_WARNING, true },
-        [DIFF_NOT_RUN] = { "Not run now",          "not run now",       STYLE_WARNING, false},
-        [DIFF_UNREPORTED] = { "Without a result yet",
-                                "without a result yet",                       STYLE_WARNING,
-                                false                                                             },
-        [DIFF_NEWLY_SKIPPED] = { "Newly skipped",        "newly skipped",     STYLE_WARNING, false},
-        [DIFF_STILL_FAILING] = { "Still failing",        "still failing",     STYLE_BAD,     false},
-        [DIFF_NEWLY_PASSING] = { "Newly passing",        "newly passing",     STYLE_GOOD,    false},
-        [DIFF_CHANGED] = { "Changed otherwise",    "changed otherwise", STYLE_BOLD,    false},
-        [DIFF_FASTER] = { "Faster",               "faster",            STYLE_GOOD,    true },
-        [DIFF_LEANER] = { "Leaner",               "leaner",            STYLE_GOOD,    true },
-        [DIFF_ADDED] = { "Added",                "added",             STYLE_BOLD,    false},
-        [DIFF_REMOVED] = { "Removed",              "removed",           STYLE_BOLD,    false},
+        [DIFF_NEWLY_FAILING] = {"Newly failing",      "newly failing",     STYLE_BAD,     false},
+        [DIFF_FAILING_OTHERWISE] = { "Failing otherwise", "failing otherwise", STYLE_BAD,     false},
+        [DIFF_NEWLY_FLAKY] = { "Newly flaky",       "newly flaky",       STYLE_WARNING, false},
+        [DIFF_SLOWER] = { "Slower",            "slower",            STYLE_WARNING, true },
+        [DIFF_HUNGRIER] = { "Hungrier",          "hungrier",          STYLE_WARNING, true },
+        [DIFF_NOT_RUN] = { "Not run now",       "not run now",       STYLE_WARNING, false},
+        [DIFF_UNREPORTED] = { "Without a result",  "without a result",  STYLE_WARNING, false},
+        [DIFF_NEWLY_SKIPPED] = { "Newly skipped",     "newly skipped",     STYLE_WARNING, false},
+        [DIFF_STILL_FAILING] = { "Still failing",     "still failing",     STYLE_BAD,     false},
+        [DIFF_NEWLY_PASSING] = { "Newly passing",     "newly passing",     STYLE_GOOD,    false},
+        [DIFF_CHANGED] = { "Changed otherwise", "changed otherwise", STYLE_BOLD,    false},
+        [DIFF_FASTER] = { "Faster",            "faster",            STYLE_GOOD,    true },
+        [DIFF_LEANER] = { "Leaner",            "leaner",            STYLE_GOOD,    true },
+        [DIFF_ADDED] = { "Added",             "added",             STYLE_BOLD,    false},
+        [DIFF_REMOVED] = { "Removed",           "removed",           STYLE_BOLD,    false},
 };
 
 typedef struct Printer {
@@ -150,6 +148,10 @@ static void add_notes(Printer *printer) {
         else
                 add_part(printer, "later", after);
         add_part(printer, "earlier", before);
+        if (before->damaged || after->damaged)
+                add_note(printer,
+                         after->damaged ? "Not all records of the later run can be read." :
+                                          "Not all records of the earlier run can be read.");
         if (after->n_carried > 0) {
                 bool one = after->n_carried == 1;
 

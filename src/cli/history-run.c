@@ -150,6 +150,7 @@ int history_run_read(
                         return r;
         }
         source_log_problems(source);
+        run.damaged = source_get_problems(source);
         if (!run.suite)
                 return -ENODATA;
         *ret = run;

@@ -28,6 +28,7 @@ typedef struct HistoryRun {
         char *suite;           /* NULL: there were no records of a run */
         uint64_t started_usec; /* CLOCK_REALTIME; of its first record, if that of its start is not there */
         bool finished;         /* else it goes on, or was cut off */
+        bool damaged;          /* some of its records could not be read */
         Verdict verdict; /* if it is finished */
         uint64_t duration_usec;
         uint64_t finished_usec; /* CLOCK_REALTIME; 0 if it is not finished */

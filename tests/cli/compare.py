@@ -338,6 +338,21 @@ def diff_says_what_a_narrowed_run_was_not_to_run():
 
 
 @behaviour
+def diff_takes_no_damage_for_a_test_that_is_gone():
+    with state_directory() as state:
+        RunFile(state, 0).test("a").test("b").finish()
+        RunFile(state, 1).test("a", "garbled").test("b").finish()
+        RunFile(state, 2).test("a").test("b").finish()
+        for later, run, expected in (("last-1", "later", {"a": ["unreported"]}), ("last", "earlier", {})):
+            done = subprocess.run([PTEST, "diff", f"--state-dir={state}", "--json", later], check=False, text=True,
+                                  capture_output=True)
+            assert done.returncode == 0 and "left out" in done.stderr, done
+            assert changes(json.loads(done.stdout)) == expected, done.stdout
+            done = ptest("diff", f"--state-dir={state}", later, check=False)
+            assert f"Not all records of the {run} run can be read." in done.stdout, done
+
+
+@behaviour
 def diff_does_not_miss_tests_whose_finder_was_not_chosen():
     with state_directory() as state:
         RunFile(state, 0, GROWS=1).test("lister").test("found/a").finish()
