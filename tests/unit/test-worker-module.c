@@ -21,6 +21,7 @@
 #include "worker/module-list.h"
 #include "worker/module-ring.h"
 #include "worker/module.h"
+#include "worker/stuck-report.h"
 
 #include "test-runner.h"
 
@@ -993,5 +994,8 @@ int main(int argc, char **argv) {
                 return module_host_main(argc, argv);
         if (argc == 3 && strcmp(argv[1], "--list-module") == 0)
                 return module_list(argv[2]) < 0;
+        /* test-worker-stuck-report has that one. */
+        if (argc > 1 && strcmp(argv[1], STUCK_REPORT_OPTION) == 0)
+                return 0;
         return suite_run(module_suite());
 }
