@@ -200,6 +200,7 @@ static int run_prepare(Run *run) {
         r = worker_user_find(
                         run->backend,
                         run->options.user ?: run->suite->settings.worker_user,
+                        run->options.user ? "--user" : run->suite->settings.worker_user_place,
                         &run->user);
         if (r < 0)
                 return r;

@@ -25,7 +25,7 @@ static int worker_user_look_up(const char *name, WorkerUser *ret) {
         return 0;
 }
 
-static int worker_user_find_wanted(const char *wanted, WorkerUser *ret) {
+static int worker_user_find_wanted(const char *wanted, const char *place, WorkerUser *ret) {
         _cleanup_free_ char *name = NULL;
         WorkerUser user;
         int r;
@@ -34,12 +34,13 @@ static int worker_user_find_wanted(const char *wanted, WorkerUser *ret) {
         if (r < 0)
                 return log_error_errno(
                                 r,
-                                "User \"%s\" to run the tests as: %s",
+                                "%s: User \"%s\" to run the tests as: %s",
+                                place,
                                 wanted,
                                 r == -ESRCH ? "no such user" : strerror(-r));
         name = user.name;
         if (user.uid != geteuid() && geteuid() != 0) {
-                log_error("Tests can be run as \"%s\" by root only", wanted);
+                log_error("%s: Tests can be run as \"%s\" by root only", place, wanted);
                 return -EPERM;
         }
         /* Nothing to change to. */
@@ -51,11 +52,11 @@ static int worker_user_find_wanted(const char *wanted, WorkerUser *ret) {
         return 0;
 }
 
-int worker_user_find(BackendKind backend, const char *wanted, WorkerUser *ret) {
+int worker_user_find(BackendKind backend, const char *wanted, const char *place, WorkerUser *ret) {
         int r;
 
         if (wanted)
-                return worker_user_find_wanted(wanted, ret);
+                return worker_user_find_wanted(wanted, place, ret);
         if (geteuid() != 0 || backend != BACKEND_SYSTEM) {
                 *ret = (WorkerUser){ .uid = geteuid(), .gid = getegid() };
                 return 0;

@@ -17,5 +17,5 @@ typedef struct WorkerUser {
         gid_t gid;
 } WorkerUser;
 
-/* wanted: a name or NULL. Logs what is wrong. -EPERM, -ESRCH (no such user) */
-int worker_user_find(BackendKind backend, const char *wanted, WorkerUser *ret);
+/* wanted: a name or NULL; place: what names it, for messages. Logs what is wrong. -EPERM, -ESRCH (no such user) */
+int worker_user_find(BackendKind backend, const char *wanted, const char *place, WorkerUser *ret);

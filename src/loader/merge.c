@@ -186,8 +186,12 @@ int suite_merge(Suite **suites, size_t n_suites, Suite **ret, LoadProblems *prob
 
         merged->settings = suites[0]->settings;
         merged->settings.timeout_multiplier = 1.0; /* applied already, suite by suite */
-        merged->settings.worker_user = merged->settings.worker_set_up = NULL;
+        merged->settings.worker_user = merged->settings.worker_user_place = NULL;
+        merged->settings.worker_set_up = NULL;
         r = merge_copy(&merged->settings.worker_user, suites[0]->settings.worker_user);
+        if (r >= 0)
+                r = merge_copy(&merged->settings.worker_user_place,
+                               suites[0]->settings.worker_user_place);
         if (r >= 0)
                 r = merge_copy(&merged->settings.worker_set_up, suites[0]->settings.worker_set_up);
         if (r < 0)

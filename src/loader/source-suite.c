@@ -48,7 +48,8 @@ static int builder_set_suite(SuiteBuilder *builder, const char *name) {
         free(builder->suite->name);
         builder->suite->name = TAKE_PTR(clean);
         builder->suite->settings = file->settings;
-        file->settings.worker_user = file->settings.worker_set_up = NULL; /* moved */
+        file->settings.worker_user = file->settings.worker_user_place = NULL; /* moved */
+        file->settings.worker_set_up = NULL;
         builder->suite->description = TAKE_PTR(file->description);
         builder->suite->path = strdup(file->path);
         return builder->suite->path ? 0 : -ENOMEM;

@@ -72,6 +72,7 @@ void suite_file_done(SuiteFile *file) {
         spec_free(file->defaults);
         strv_free(file->paths);
         free(file->settings.worker_user);
+        free(file->settings.worker_user_place);
         free(file->settings.worker_set_up);
         free(file->description);
         free(file->directory);

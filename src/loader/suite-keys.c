@@ -527,7 +527,11 @@ static int set_tasks_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
 static int set_user(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         if (strpbrk(line->value, " \t:/"))
                 return -EINVAL;
-        return string_set(&file->settings.worker_user, line->value);
+
+        /* Whether there is that user is for the machine that runs the tests to tell. */
+        int r = text_setf(&file->settings.worker_user_place, "%s:%u", line->path, line->line);
+
+        return r < 0 ? r : string_set(&file->settings.worker_user, line->value);
 }
 
 /* ---- When workers are replaced, and what they begin with ---- */

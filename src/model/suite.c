@@ -52,6 +52,7 @@ Suite *suite_free(Suite *suite) {
         free(suite->templates);
         strv_free(suite->excluded);
         free(suite->settings.worker_user);
+        free(suite->settings.worker_user_place);
         free(suite->settings.worker_set_up);
         free(suite->name);
         free(suite->description);

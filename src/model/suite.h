@@ -24,8 +24,9 @@ typedef struct SuiteSettings {
         uint64_t slice_memory_max;  /* bytes of all workers together; SIZE_INFINITY: none */
         unsigned worker_cpu_weight; /* 1 to 10000; 100 is what everybody has */
         unsigned worker_io_weight;
-        int worker_oom_score; /* -1000 to 1000: who is killed first for lack of memory */
-        char *worker_user;    /* NULL: not given */
+        int worker_oom_score;    /* -1000 to 1000: who is killed first for lack of memory */
+        char *worker_user;       /* NULL: not given */
+        char *worker_user_place; /* where it is written, "/etc/ptest/a.suite:5" */
         char *worker_set_up; /* a module whose hook each process that runs tests of modules begins with; NULL */
         unsigned recycle_after;  /* a worker is replaced after so many tests; 0: never */
         uint64_t recycle_memory; /* bytes; and when it has grown by so much; SIZE_INFINITY: never */

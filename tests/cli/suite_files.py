@@ -53,3 +53,12 @@ def memory_of_options_can_be_a_percentage_as_in_suite_files():
         assert it.status == 0, it.stderr
     with run(suite="[Test a]\nExec=true\n", options=["--memory-max=101%"]) as it:
         assert it.status == 2 and "a percentage of the memory" in it.stderr, it.stderr
+
+
+@behaviour
+def user_that_is_not_there_is_told_with_its_place():
+    with run(suite="[Test a]\nExec=true\n[Worker]\nUser=no-such-user\n") as it:
+        assert it.status == 2 and it.stderr == (
+            f'ptest: {it.scratch}/it.suite:4: User "no-such-user" to run the tests as: no such user\n'), it.stderr
+    with run(suite="[Test a]\nExec=true\n", options=["--user=no-such-user"]) as it:
+        assert it.status == 2 and it.stderr.startswith('ptest: --user: User "no-such-user" '), it.stderr
