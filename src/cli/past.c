@@ -83,6 +83,10 @@ bool past_has_ended(const Past *past) {
         return past->runs[0].ended;
 }
 
+bool past_tells_all(const Past *past) {
+        return past_has_ended(past) && !past->damaged;
+}
+
 size_t past_count_fruitless(const Past *past) {
         size_t n = 0;
 
@@ -244,6 +248,7 @@ static int past_read_events(Past *past, Source *source, sd_id128_t *ret_resumes)
                         break;
         }
         source_log_problems(source);
+        past->damaged |= source_get_problems(source) != NULL;
         return r;
 }
 

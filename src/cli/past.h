@@ -44,6 +44,7 @@ typedef struct Past {
         sd_id128_t rerun_of;
         uint64_t last_usec; /* CLOCK_REALTIME of its last record */
         bool alive;         /* its coordinator is still at it */
+        bool damaged;       /* some of its records could not be read */
         bool found_known; /* what tests have found is carried over with them; the caller\'s, before past_next() */
         Verdict verdict; /* VERDICT_INVALID: it did not come to one */
         char **contexts; /* that had a fixture that failed */
@@ -75,6 +76,8 @@ const char *past_get_id(const Past *past, char buffer[PAST_ID_SIZE]);
 
 /* It came to its end, or ended where it is not known any more how. */
 bool past_has_ended(const Past *past);
+/* And what it has no record of was not in it. */
+bool past_tells_all(const Past *past);
 /* How many runs before it, and it itself, died one after the other without a result of their own. */
 size_t past_count_fruitless(const Past *past);
 

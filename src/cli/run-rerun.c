@@ -50,7 +50,7 @@ static bool record_is_wanted(const Past *past, RerunWhat what, const PastTest *t
 
         /* A run that came to its end has told all that it was to run: others were not in it. */
         if (!recorded)
-                return what != RERUN_FAILED && (test || (inside && !past_has_ended(past)));
+                return what != RERUN_FAILED && (test || (inside && !past_tells_all(past)));
         switch (what) {
         case RERUN_FAILED:
                 return outcome_is_bad(test->outcome);
@@ -104,7 +104,7 @@ static bool past_lacks_found(const Past *past, RerunWhat what) {
 
         for (const PastTest *test = past->tests; test; test = test->hh.next)
                 n += !test->seen;
-        return what != RERUN_FAILED && !past_has_ended(past) && n < past_count_found(past);
+        return what != RERUN_FAILED && !past_tells_all(past) && n < past_count_found(past);
 }
 
 static size_t suite_keep_wanted(Suite *suite, const bool *wanted) {

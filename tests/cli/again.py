@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -304,6 +305,24 @@ def mixed(at):
     """One of each kind, and one that is left because of a limit of failures."""
     return (at.noting("good", more="Priority=3\n") + at.noting("skips", "exit 77", "Priority=3\n") +
             at.noting("bad", "exit 1", "Priority=2\n") + at.noting("left"))
+
+
+@behaviour
+def rerun_of_a_damaged_run_runs_what_is_not_known():
+    with Place() as at:
+        at.run(at.noting_many(3), status=0)
+        path = at.last.path
+        subprocess.run(["zstd", "-dq", "--rm", path], check=True)
+        path = path.with_suffix("")
+        data = path.read_bytes()
+        assert data.count(b"PTEST_TEST=t02\n") == 1
+        path.write_bytes(data.replace(b"PTEST_TEST=t02\n", b"PTEST_TEST=t99\n"))
+        for what, expected in (("failed", {}), ("outstanding", {"t02": 1}), ("not-passed", {"t02": 1})):
+            at.forget()
+            it = at.run(None, f"--rerun={what}", status=0)
+            assert "left out" in it.stderr and at.ran == expected, (what, it.stderr, at.ran)
+            for more in at.all[1:]:
+                more.path.unlink()
 
 
 @behaviour
@@ -624,6 +643,21 @@ def resume_alone_goes_on_with_the_command_of_the_last_run():
         at.last.assert_whole()
         it = at.run(None, "--resume", alone=True, status=0)
         assert "Nothing to go on with" in it.stdout and len(at.all) == 2, it.stdout
+
+
+@behaviour
+def resume_of_a_part_without_its_options_says_that_all_is_run():
+    with Place() as at:
+        suite = at.noting("a-long", f"test -e {at.scratch}/go || sleep 1000", "Priority=1\n") + at.noting("b")
+        kill_in(at, "a-long", suite, "-k", "a-*", "--shard=1/1")
+        (at.scratch / "go").touch()
+        first = at.last.id
+        it = at.run(None, f"--resume={first}", status=0)
+        assert "was of a part of it only (-k 'a-*', --shard 1/1)" in it.stderr and at.ran == {"a-long": 1, "b": 1}, it.stderr
+        at.forget()
+        for more in (["-k", "a-*", "--shard=1/1", at.scratch / "it.suite"], []):
+            it = at.run(None, f"--resume={first}", *more, alone=True, status=0)
+            assert not it.stderr and set(at.ran) == {"a-long"}, (it.stderr, at.ran)
 
 
 @behaviour
