@@ -170,6 +170,8 @@ static bool coordinator_is_quiet(const Coordinator *coordinator) {
 
 /* Tests, and in the later phases the tear-downs that are still to be done. */
 static void coordinator_give_work(Coordinator *coordinator) {
+        size_t waiting;
+
         if (coordinator->phase != RUN_GOING)
                 coordinator_complete_waiting(
                                 coordinator,
@@ -186,7 +188,11 @@ static void coordinator_give_work(Coordinator *coordinator) {
         coordinator_stop_spent(coordinator);
         coordinator_start_workers(coordinator);
         coordinator_start_shared(coordinator);
+        waiting = schedule_count_waiting(coordinator->dispatch.schedule);
         dispatch_fill(&coordinator->dispatch);
+        /* Without what was given away, it may be a shared context that is next. */
+        if (schedule_count_waiting(coordinator->dispatch.schedule) < waiting)
+                coordinator_wake(coordinator);
         /* What needs no command is torn down without one as it is looked at. */
         coordinator_stop_spent(coordinator);
         if (coordinator_has_worker(coordinator))

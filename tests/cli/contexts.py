@@ -79,6 +79,15 @@ def a_shared_context_is_set_up_once_for_all_and_torn_down_after_its_last_test():
 
 
 @behaviour
+def a_shared_context_is_set_up_while_other_tests_run():
+    # The one that comes first cannot end before.
+    suite = (HEAD + case("first", "", "for i in $(seq 250); do grep -q +s log && exit; sleep 0.1; done; false")
+             + context("s", "shared") + case("t", "s"))
+    with run(suite=suite, options=["-j2"]) as it:
+        assert_good(it)
+
+
+@behaviour
 def exports_reach_tests_nested_contexts_and_the_tear_down():
     suite = (HEAD + context("a", set_up='echo X=one >>"$PTEST_ENV"', tear_down='test "$X" = one',
                             more="Environment=FROM=context")
