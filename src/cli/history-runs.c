@@ -6,6 +6,7 @@
 
 #include "basic/log.h"
 #include "record/journal-reader.h"
+#include "record/source-find.h"
 #include "record/state.h"
 
 void history_entries_done(HistoryEntries *entries) {
@@ -98,7 +99,7 @@ int history_list(const SourceOptions *options, HistoryEntries *ret) {
         _cleanup_(history_entries_done) HistoryEntries entries = {};
         int r;
 
-        if (options->journal || options->directory || options->files || options->journal_namespace)
+        if (source_options_are_journal(options))
                 r = list_journal(options, &entries);
         else
                 r = list_state(options, &entries);
@@ -110,11 +111,17 @@ int history_list(const SourceOptions *options, HistoryEntries *ret) {
 }
 
 int history_list_compared(ReviewOptions *options, HistoryEntries *ret) {
+        _cleanup_free_ char *name = NULL;
         int r;
 
         options->source.skip = SOURCE_WITHOUT_OUTPUT | SOURCE_WITHOUT_LISTS;
         r = history_list(&options->source, ret);
-        return r < 0 ? log_error_errno(r, "Failed to list the runs: %m") : 0;
+        if (r >= 0)
+                return 0;
+        if (source_options_are_journal(&options->source))
+                name = source_describe_journal(&options->source);
+        return log_error_errno(
+                        r, "Failed to list the runs in %s: %m", name ?: "the state directory");
 }
 
 bool history_entry_is_of_suite(const HistoryEntry *entry, const char *suite) {

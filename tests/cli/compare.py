@@ -584,6 +584,9 @@ def verbs_that_compare_read_journals_of_other_machines():
                 "pass", "fail", "pass", "crash"]
             assert [t["address"] for t in read("flaky", where)["tests"]] == ["a"]
             assert len(read("slowest", where)["tests"]) == 2
+        for verb in ("diff", "flaky", "history", "slowest"):
+            done = ptest(verb, "--directory=/nowhere", *(["a"] if verb == "history" else []), check=False)
+            assert done.returncode and "/nowhere" in done.stderr, (verb, done)
 
 
 @behaviour
