@@ -180,10 +180,10 @@ static int options_parse_value(
                 *ret_want = "a run, or auto";
                 return options_parse_resume(options, arg);
         case OPTION_SHUFFLE:
-                *ret_want = "a number";
+                *ret_want = "a number from 0 to 18446744073709551615";
                 return options_parse_shuffle(options, arg);
         case OPTION_SHARD:
-                *ret_want = "one of the parts 1/N to N/N";
+                *ret_want = "one of the parts 1/N to N/N, with N up to 10000";
                 return again_options_parse_shard(options, arg);
         case OPTION_SHARD_BY:
                 *ret_want = "hash, duration or duration:RUN";

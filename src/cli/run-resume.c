@@ -66,6 +66,27 @@ static int resume_find_auto(
         return 0;
 }
 
+/* Whoever names the suite and not the part has all of it run, and may not have meant it. */
+static void resume_tell_part(const Past *past, const RunOptions *options) {
+        _cleanup_free_ char *patterns = past->patterns && !options->patterns ?
+                        patterns_describe(past->patterns) :
+                        NULL;
+        const char *shard = options->again.n_shards == 0 ? past->shard : NULL;
+        bool rerun = options->again.rerun == RERUN_NOTHING && !sd_id128_is_null(past->rerun_of);
+        char id[PAST_ID_SIZE];
+
+        if (!patterns && !shard && !rerun)
+                return;
+        log_warning("Run %s was of a part of %s only (%s%s%s%s%s), and now all of it is run; --resume without the suite goes on with that part",
+                    past_get_id(past, id),
+                    past->suite,
+                    patterns ?: "",
+                    patterns && (shard || rerun) ? ", " : "",
+                    shard ? "--shard " : "",
+                    shard ?: "",
+                    rerun ? (shard ? ", --rerun" : "--rerun") : "");
+}
+
 static int resume_find_run(
                 const RunOptions *options, const Suite *suite, Past *past, int *ret_status) {
         _cleanup_free_ char *problem = NULL;
@@ -86,8 +107,10 @@ static int resume_find_run(
                 log_error("Run %s of %s is still going on", past_get_id(past, id), past->suite);
                 return -EBUSY;
         }
-        if (!past_is_complete(past))
+        if (!past_is_complete(past)) {
+                resume_tell_part(past, options);
                 return 0;
+        }
         *ret_status = resume_tell_complete(past);
         return 1;
 }
