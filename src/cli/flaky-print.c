@@ -66,6 +66,21 @@ static size_t get_strip_columns(const Flaky *flaky, const Style *style) {
         return style->tty ? MIN(columns, style_get_columns(STDOUT_FILENO) / 5) : columns;
 }
 
+/* What all rows end with */
+static int print_rest(
+                const Flaky *flaky,
+                const FlakyTest *test,
+                const Style *style,
+                size_t columns,
+                Buffer *text) {
+        buffer_add_string(text, "  ");
+        add_strip(flaky, test, style, columns, text);
+        buffer_add_string(text, "  ");
+        style_add(style, text, STYLE_PLAIN, test->address);
+        buffer_add_string(text, "\n");
+        return text_print(text);
+}
+
 static int print_flaky(const Flaky *flaky, const Style *style, size_t columns, Buffer *text) {
         buffer_addf(text,
                     "\n%5s  %7s  %5s  %-16s%s  %-*s  %s\n",
@@ -88,12 +103,7 @@ static int print_flaky(const Flaky *flaky, const Style *style, size_t columns, B
                 text_add_right(style, text, STYLE_WARNING, rate, 5);
                 buffer_addf(text, "  %7s  %5zu  ", bad, flakiness->n_marked);
                 add_seen(flaky, flakiness->last_seen, style, text);
-                buffer_add_string(text, "  ");
-                add_strip(flaky, test, style, columns, text);
-                buffer_add_string(text, "  ");
-                style_add(style, text, STYLE_PLAIN, test->address);
-                buffer_add_string(text, "\n");
-                r = text_print(text);
+                r = print_rest(flaky, test, style, columns, text);
                 if (r < 0)
                         return r;
         }
@@ -117,12 +127,7 @@ static int print_changed(const Flaky *flaky, const Style *style, size_t columns,
                                 16);
                 buffer_add_string(text, "    ");
                 add_seen(flaky, test->flakiness.changed_at, style, text);
-                buffer_add_string(text, "  ");
-                add_strip(flaky, test, style, columns, text);
-                buffer_add_string(text, "  ");
-                style_add(style, text, STYLE_PLAIN, test->address);
-                buffer_add_string(text, "\n");
-                r = text_print(text);
+                r = print_rest(flaky, test, style, columns, text);
                 if (r < 0)
                         return r;
         }

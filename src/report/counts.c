@@ -61,3 +61,27 @@ const char *verdict_to_sentence(Verdict verdict) {
 
         return sentences[verdict];
 }
+
+int verdict_to_result(const Event *run_finished, bool some_failed, Result **ret) {
+        _cleanup_(result_freep) Result *result = NULL;
+        Verdict verdict = run_finished->run_finished.verdict;
+        const char *reason = run_finished->run_finished.reason;
+        int r;
+
+        if (verdict == VERDICT_PASSED || (verdict == VERDICT_FAILED && some_failed))
+                return 0;
+        r = result_new("(run)", &result);
+        if (r < 0)
+                return r;
+        result->outcome = PTEST_OUTCOME_ERROR;
+        r = result_set_reason(
+                        result,
+                        "%s%s%s",
+                        verdict_to_sentence(verdict),
+                        reason ? ": " : "",
+                        reason ?: "");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(result);
+        return 1;
+}

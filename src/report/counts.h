@@ -3,6 +3,7 @@
 
 #include "model/tally.h"
 #include "record/buffer.h"
+#include "record/event.h"
 
 /*
  * Outcomes counted in words: "12 passed, 1 failed, 2 skipped; 1 flaky"
@@ -16,3 +17,9 @@ void counts_add(Buffer *text, const Tally *tally);
 
 /* "passed", "failed", "the machinery failed", …; what a person reads of a verdict */
 const char *verdict_to_sentence(Verdict verdict);
+
+/*
+ * The run as a test, "(run)", for a report that has tests only: it must not look better than the run was. 0: the
+ * verdict follows from the others, of which some failed or not; 1: it does not
+ */
+int verdict_to_result(const Event *run_finished, bool some_failed, Result **ret);

@@ -235,12 +235,8 @@ static void add_content(Buffer *html, const Result *result, const HtmlOutputLimi
 
 /* ---- Cards ---- */
 
-static void add_summary(Buffer *html, const Result *result) {
-        buffer_add_string(html, "<summary>");
-        html_add_badge(html, result->outcome);
-        buffer_add_string(html, "<span class=\"what\"><b class=\"address\">");
-        html_add_string(html, result->address);
-        buffer_add_string(html, "</b>");
+/* What a card and an attempt have in common: marks, the reason, how long it took */
+static void add_summary_end(Buffer *html, const Result *result) {
         html_add_marks(html, result->marks);
         if (result->reason) {
                 buffer_add_string(html, "<span class=\"reason\">");
@@ -251,6 +247,15 @@ static void add_summary(Buffer *html, const Result *result) {
         if (result->start_usec > 0)
                 html_add_duration(html, result->duration_usec);
         buffer_add_string(html, "</span></summary>\n");
+}
+
+static void add_summary(Buffer *html, const Result *result) {
+        buffer_add_string(html, "<summary>");
+        html_add_badge(html, result->outcome);
+        buffer_add_string(html, "<span class=\"what\"><b class=\"address\">");
+        html_add_string(html, result->address);
+        buffer_add_string(html, "</b>");
+        add_summary_end(html, result);
 }
 
 /* How to see all of it; a fixture is not a test that could be asked for. */
@@ -271,16 +276,8 @@ void html_card_add_attempt(Buffer *html, const Result *result, const HtmlOutputL
                     outcome_to_class(result->outcome));
         html_add_badge(html, result->outcome);
         buffer_addf(html, "<span class=\"what\"><b>Attempt %u</b>", result->attempt);
-        html_add_marks(html, result->marks);
-        if (result->reason) {
-                buffer_add_string(html, "<span class=\"reason\">");
-                html_add_text(html, result->reason, strnlen(result->reason, CARD_LINE_MAX));
-                buffer_add_string(html, "</span>");
-        }
-        buffer_add_string(html, "</span><span class=\"took\">");
-        if (result->start_usec > 0)
-                html_add_duration(html, result->duration_usec);
-        buffer_add_string(html, "</span></summary>\n<div class=\"body\">\n");
+        add_summary_end(html, result);
+        buffer_add_string(html, "<div class=\"body\">\n");
         add_content(html, result, limits);
         buffer_add_string(html, "</div></details>\n");
 }

@@ -175,24 +175,10 @@ static int junit_add_result(Junit *junit, const Result *result) {
 /* The run as a case, where its verdict does not follow from the others. */
 static int junit_add_verdict(Junit *junit, const Event *event) {
         _cleanup_(result_freep) Result *result = NULL;
-        Verdict verdict = event->run_finished.verdict;
-        const char *reason = event->run_finished.reason;
         int r;
 
-        if (verdict == VERDICT_PASSED ||
-            (verdict == VERDICT_FAILED && junit->cases.n_failures + junit->cases.n_errors > 0))
-                return 0;
-        r = result_new("(run)", &result);
-        if (r < 0)
-                return r;
-        result->outcome = PTEST_OUTCOME_ERROR;
-        r = result_set_reason(
-                        result,
-                        "%s%s%s",
-                        verdict_to_sentence(verdict),
-                        reason ? ": " : "",
-                        reason ?: "");
-        return r < 0 ? r : junit_add_result(junit, result);
+        r = verdict_to_result(event, junit->cases.n_failures + junit->cases.n_errors > 0, &result);
+        return r <= 0 ? r : junit_add_result(junit, result);
 }
 
 static int junit_copy_to_stream(Junit *junit) {

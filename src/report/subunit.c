@@ -353,24 +353,11 @@ static int subunit_add_fixture(Subunit *subunit, const Event *event) {
 /* The run as a test, where its verdict does not follow from the others. */
 static int subunit_add_verdict(Subunit *subunit, const Event *event) {
         _cleanup_(result_freep) Result *result = NULL;
-        Verdict verdict = event->run_finished.verdict;
-        const char *reason = event->run_finished.reason;
         Event run = { .kind = EVENT_TEST_FINISHED, .time_usec = event->time_usec };
         int r;
 
-        if (verdict == VERDICT_PASSED || (verdict == VERDICT_FAILED && subunit->failed))
-                return 0;
-        r = result_new("(run)", &result);
-        if (r < 0)
-                return r;
-        result->outcome = PTEST_OUTCOME_ERROR;
-        r = result_set_reason(
-                        result,
-                        "%s%s%s",
-                        verdict_to_sentence(verdict),
-                        reason ? ": " : "",
-                        reason ?: "");
-        if (r < 0)
+        r = verdict_to_result(event, subunit->failed, &result);
+        if (r <= 0)
                 return r;
         run.result = result;
         return subunit_add_result(subunit, result->address, &run);

@@ -91,6 +91,16 @@ static void tap_add_details(Buffer *text, const Result *result) {
         result_text_add_details(text, "# ", result, TAP_OUTPUT_LINES_MAX, TAP_OUTPUT_BYTES_MAX);
 }
 
+/* "fail: exit status 1", to the end of the line */
+static void tap_add_outcome(Buffer *text, const Result *result) {
+        buffer_add_string(text, outcome_to_string(result->outcome));
+        if (result->reason) {
+                buffer_add_string(text, ": ");
+                result_text_add_safe(text, result->reason);
+        }
+        buffer_add(text, "\n", 1);
+}
+
 static void tap_add_result(Tap *tap, const Result *result) {
         bool ok = result->outcome == PTEST_OUTCOME_PASS || result->outcome == PTEST_OUTCOME_SKIP;
         bool counts = !ok && result->outcome != PTEST_OUTCOME_XFAIL;
@@ -114,12 +124,8 @@ static void tap_add_result(Tap *tap, const Result *result) {
         if (!counts)
                 return;
         tap->failed = true;
-        buffer_addf(text, "# %s", outcome_to_string(result->outcome));
-        if (result->reason) {
-                buffer_add_string(text, ": ");
-                result_text_add_safe(text, result->reason);
-        }
-        buffer_add(text, "\n", 1);
+        buffer_add_string(text, "# ");
+        tap_add_outcome(text, result);
         tap_add_details(text, result);
 }
 
@@ -129,12 +135,8 @@ static void tap_add_fixture(Tap *tap, const Result *result) {
 
         buffer_add_string(text, "# ");
         result_text_add_safe(text, result->address);
-        buffer_addf(text, ": %s", outcome_to_string(result->outcome));
-        if (result->reason) {
-                buffer_add_string(text, ": ");
-                result_text_add_safe(text, result->reason);
-        }
-        buffer_add(text, "\n", 1);
+        buffer_add_string(text, ": ");
+        tap_add_outcome(text, result);
         tap_add_details(text, result);
 }
 
@@ -144,12 +146,8 @@ static void tap_add_attempt(Tap *tap, const Result *result) {
 
         buffer_addf(text, "# attempt %u of ", result->attempt);
         result_text_add_safe(text, result->address);
-        buffer_addf(text, ": %s", outcome_to_string(result->outcome));
-        if (result->reason) {
-                buffer_add_string(text, ": ");
-                result_text_add_safe(text, result->reason);
-        }
-        buffer_add(text, "\n", 1);
+        buffer_add_string(text, ": ");
+        tap_add_outcome(text, result);
         if (outcome_is_bad(result->outcome))
                 tap_add_details(text, result);
 }
