@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "model/test.h"
 #include "ptest/protocol.h"
+#include "worker/handover.h"
 
 static bool line_is_assignment(const char *line) {
         size_t length = strspn(
@@ -43,24 +42,17 @@ static int lines_check(char *const *lines, char **ret_problem) {
 int exports_read(const char *path, char ***ret, char **ret_problem) {
         _cleanup_strv_ char **lines = NULL;
         _cleanup_free_ char *data = NULL;
-        size_t size;
         int r;
 
-        r = file_read_regular(path, PTEST_EXPORTS_SIZE_MAX, &data, &size);
-        (void)unlink(path);
-        if (r == -ENOMEM)
+        r = handover_take(
+                        path,
+                        PTEST_EXPORTS_SIZE_MAX,
+                        "what it exports by PTEST_ENV",
+                        "16 KiB",
+                        &data,
+                        ret_problem);
+        if (r <= 0)
                 return r;
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0)
-                return text_setf(
-                                ret_problem,
-                                "what it exports by PTEST_ENV cannot be read: %s",
-                                r == -EFBIG                  ? "it is more than 16 KiB" :
-                                                r == -ENODEV ? "it is not a file any more" :
-                                                               strerror(-r));
-        if (strlen(data) != size)
-                return text_setf(ret_problem, "what it exports by PTEST_ENV has a NUL");
         r = strv_split(data, "\n", &lines);
         if (r >= 0)
                 r = lines_check(lines, ret_problem);

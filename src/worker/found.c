@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "ptest/protocol.h"
+#include "worker/handover.h"
 
 /* Of what a message may have for one test, some is for its lengths. */
 #define WORD_OVERHEAD 5U
@@ -86,24 +85,11 @@ int found_read(Found *found, const char *path, char **ret_problem) {
         _cleanup_free_ char *data = NULL;
         unsigned number = 0;
         char *rest, *line;
-        size_t size;
         int r;
 
-        r = file_read_regular(path, FOUND_FILE_MAX, &data, &size);
-        (void)unlink(path);
-        if (r == -ENOMEM)
+        r = handover_take(path, FOUND_FILE_MAX, "what it found", "16 MiB", &data, ret_problem);
+        if (r <= 0)
                 return r;
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0)
-                return text_setf(
-                                ret_problem,
-                                "what it found cannot be read: %s",
-                                r == -EFBIG                  ? "it is more than 16 MiB" :
-                                                r == -ENODEV ? "it is not a file any more" :
-                                                               strerror(-r));
-        if (strlen(data) != size)
-                return text_setf(ret_problem, "what it found has a NUL");
         rest = data;
         while ((line = strsep(&rest, "\n"))) {
                 r = line_take(found, line, ++number, ret_problem);
