@@ -57,8 +57,20 @@ void coordinator_note_flaky(Coordinator *coordinator, uint32_t test, const Resul
                         coordinator->suite->tests[test]->traits->limits.flaky == FLAKY_FAIL;
 }
 
+void coordinator_look_at_failures(Coordinator *coordinator) {
+        const size_t limit = coordinator->config.fail_fast,
+                     n = tally_bad(plan_get_tally(coordinator->plan)) +
+                        coordinator->fixtures.n_failed;
+        _cleanup_free_ char *reason = NULL;
+
+        if (limit == 0 || coordinator->phase != RUN_GOING || n < limit + coordinator->carry.n_bad)
+                return;
+        (void)text_setf(&reason, "not started after %zu failure%s", limit, limit == 1 ? "" : "s");
+        coordinator_begin_phase(
+                        coordinator, RUN_WINDING_DOWN, reason ?: "not started after failures");
+}
+
 void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *result) {
-        unsigned limit = coordinator->config.fail_fast;
         int r;
 
         if (plan_get_state(coordinator->plan, test) != PLAN_DONE)
@@ -74,19 +86,7 @@ void coordinator_complete(Coordinator *coordinator, uint32_t test, Result *resul
         coordinator_wake(coordinator);
         growth_tell(&coordinator->growth);
         event_log_result(&coordinator->log, result);
-        if (limit > 0 && coordinator->phase == RUN_GOING &&
-            tally_bad(plan_get_tally(coordinator->plan)) >= limit + coordinator->carry.n_bad) {
-                _cleanup_free_ char *reason = NULL;
-
-                (void)text_setf(&reason,
-                                "not started after %u failure%s",
-                                limit,
-                                limit == 1 ? "" : "s");
-                coordinator_begin_phase(
-                                coordinator,
-                                RUN_WINDING_DOWN,
-                                reason ?: "not started after failures");
-        }
+        coordinator_look_at_failures(coordinator);
 }
 
 void coordinator_complete_with(

@@ -216,6 +216,8 @@ int coordinator_on_work(sd_event_source *source, void *userdata) {
                 return 0;
         }
         growth_tell(&coordinator->growth);
+        /* Those of fixtures: what ends with a test was looked at then. */
+        coordinator_look_at_failures(coordinator);
         if (coordinator->phase < RUN_ENDING)
                 coordinator_give_work(coordinator);
         if (schedule_take_changed(coordinator->dispatch.schedule))

@@ -54,6 +54,7 @@ static void fixtures_note_failure(
         const char *name = fixtures_get_name(fixtures, context);
 
         fixtures->any_failed = true;
+        fixtures->n_failed++;
         if (!fixtures->failure)
                 (void)text_setf(&fixtures->failure,
                                 "the %s of context %s failed",

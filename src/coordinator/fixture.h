@@ -30,7 +30,8 @@ typedef struct Fixtures {
         FixturesConfig config;
         ContextFailure *failures; /* by number of context */
         bool any_failed;
-        char *failure; /* the first, in words */
+        size_t n_failed; /* of this run alone, where it goes on with another one */
+        char *failure;   /* the first, in words */
 } Fixtures;
 
 int fixtures_init(Fixtures *fixtures, const FixturesConfig *config);

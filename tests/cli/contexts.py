@@ -215,6 +215,21 @@ def fail_fast_still_tears_down():
             assert it.outcomes["t"] == "not-run" and log(it)[-1] == "-c" and log(it).count("-c") == 1, log(it)
 
 
+@behaviour
+def a_fixture_that_fails_counts_as_a_failure_for_fail_fast():
+    for set_up, tear_down, ran in (("false", "", 0), ("", "false", 1)):
+        suite = (HEAD + context("c", "whole", set_up, tear_down) + case("t", "c")
+                 + "".join(case(f"rest{i}", "", more="Priority=-1") for i in range(4)))
+        with run(suite=suite, options=["-j1", "--fail-fast"]) as it:
+            assert_good(it, 1)
+            rest = [it.outcomes[f"rest{i}"] for i in range(4)]
+            assert it.outcomes["t"] == ("pass" if ran else "not-run") and set(rest) == {"not-run"}, it.outcomes
+            assert it.reason("rest0") == "not started after 1 failure", it.reason("rest0")
+        with run(suite=suite, options=["-j1", "--fail-fast=2"]) as it:
+            assert_good(it, 1)
+            assert [it.outcomes[f"rest{i}"] for i in range(4)] == ["pass"] * 4, it.outcomes
+
+
 def interrupt(mode, times):
     suite = HEAD + context("c", mode, "sleep 300 &") + case("long", "c", "sleep 2") + case("t", "c", "sleep 2")
     with Run(suite=suite, options=["-j1"]) as it:
