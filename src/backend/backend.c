@@ -230,3 +230,16 @@ BackendWorker *backend_worker_free(BackendWorker *worker) {
 
         return NULL;
 }
+
+int backend_arm(Backend *backend,
+                sd_event_source **source,
+                uint64_t usec,
+                sd_event_time_handler_t handler,
+                void *userdata) {
+        *source = sd_event_source_disable_unref(*source);
+        if (usec == USEC_INFINITY)
+                return 0;
+
+        return sd_event_add_time_relative(
+                        backend->event, source, CLOCK_MONOTONIC, usec, 1, handler, userdata);
+}

@@ -68,6 +68,13 @@ void backend_worker_report_ready(BackendWorker *worker);
 void backend_worker_report_gone(BackendWorker *worker);
 void backend_worker_report_lost(BackendWorker *worker, const char *why);
 
+/* Makes a timer, in place of the one that is there; USEC_INFINITY: none */
+int backend_arm(Backend *backend,
+                sd_event_source **source,
+                uint64_t usec,
+                sd_event_time_handler_t handler,
+                void *userdata);
+
 /* The constructors and probes of the kinds */
 int plain_new(sd_event *event, const BackendConfig *config, Backend **ret, char **ret_error);
 int systemd_new(sd_event *event,

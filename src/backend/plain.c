@@ -207,12 +207,7 @@ static int worker_arm(
                 sd_event_source **source,
                 uint64_t usec,
                 sd_event_time_handler_t handler) {
-        *source = sd_event_source_disable_unref(*source);
-        if (usec == USEC_INFINITY)
-                return 0;
-
-        return sd_event_add_time_relative(
-                        w->plain->backend.event, source, CLOCK_MONOTONIC, usec, 1, handler, w);
+        return backend_arm(&w->plain->backend, source, usec, handler, w);
 }
 
 static void worker_set_state(PlainWorker *w, PlainState state) {

@@ -84,18 +84,7 @@ int scope_arm(Scope *scope,
               sd_event_source **source,
               uint64_t usec,
               sd_event_time_handler_t handler) {
-        *source = sd_event_source_disable_unref(*source);
-        if (usec == USEC_INFINITY)
-                return 0;
-
-        return sd_event_add_time_relative(
-                        scope->systemd->backend.event,
-                        source,
-                        CLOCK_MONOTONIC,
-                        usec,
-                        1,
-                        handler,
-                        scope);
+        return backend_arm(&scope->systemd->backend, source, usec, handler, scope);
 }
 
 void scope_set_state(Scope *scope, ScopeState state) {

@@ -106,12 +106,12 @@ void scope_on_bus_lost(Scope *scope);
 
 /* ---- Among scope.c and scope-*.c ---- */
 
-/* The only one that changes the state; arms the state's deadline. */
 /* In usec from now; takes the place of what the source was armed for. USEC_INFINITY: not at all */
 int scope_arm(Scope *scope,
               sd_event_source **source,
               uint64_t usec,
               sd_event_time_handler_t handler);
+/* The only one that changes the state; arms the state's deadline. */
 void scope_set_state(Scope *scope, ScopeState state);
 
 /* Why it could not be started; then it is killed. */
