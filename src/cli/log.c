@@ -292,8 +292,22 @@ static int print_bytes(const ResultOutput *output, bool raw) {
         return 0;
 }
 
+/* Whole lines, so that what comes behind begins on one of its own. */
+static int print_part(const ResultOutput *output, size_t begin, size_t end, bool raw) {
+        const ResultOutput part = { .data = output->data + begin, .size = end - begin };
+        int r;
+
+        if (begin == end)
+                return 0;
+        r = print_bytes(&part, raw);
+        if (part.data[part.size - 1] != '\n')
+                putchar('\n');
+        return r;
+}
+
 static int print_output(
                 const Style *style, const char *name, const ResultOutput *output, bool raw) {
+        const size_t head = result_output_get_head(output);
         int r;
 
         putchar('\n');
@@ -306,10 +320,10 @@ static int print_output(
         if (output->total > output->size)
                 printf(", of which %zu were kept", output->size);
         printf("):\n");
-        r = print_bytes(output, raw);
-        if (output->size > 0 && output->data[output->size - 1] != '\n')
-                putchar('\n');
-        return r;
+        r = print_part(output, 0, head, raw);
+        if (output->total > output->size)
+                printf("(%" PRIu64 " bytes were not kept)\n", output->total - output->size);
+        return r < 0 ? r : print_part(output, head, output->size, raw);
 }
 
 typedef struct LinePrinter {

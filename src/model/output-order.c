@@ -213,7 +213,7 @@ typedef struct LineTeller {
 
 static Stream stream_new(const ResultOutput *output, bool err) {
         const uint64_t total = MAX(output->total, (uint64_t)output->size);
-        const uint64_t head = total > output->size ? output->size / 2 : output->size;
+        const uint64_t head = result_output_get_head(output);
 
         return (Stream){
                 .output = output,

@@ -9,6 +9,10 @@
 #include "basic/strv.h"
 #include "basic/text.h"
 
+size_t result_output_get_head(const ResultOutput *output) {
+        return output->total > output->size ? output->size / 2 : output->size;
+}
+
 int result_new(const char *address, Result **ret) {
         _cleanup_(result_freep) Result *result = calloc(1, sizeof(Result));
 

@@ -78,6 +78,9 @@ typedef struct Result {
 /* Points kept of one test; beyond, they are only counted in the reason. */
 #define RESULT_POINTS_MAX 10000U
 
+/* How much of it is the begin of what the test wrote; the rest is the end. All, if nothing was dropped. */
+size_t result_output_get_head(const ResultOutput *output);
+
 /* exit_status -1, memory_peak unknown, attempt 1, the rest 0 */
 int result_new(const char *address, Result **ret);
 Result *result_free(Result *result);

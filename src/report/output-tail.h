@@ -15,7 +15,10 @@ typedef struct OutputTail {
         size_t n_lines; /* in text */
 } OutputTail;
 
-/* At most so many lines and bytes (before escaping); a line that is too long loses its begin. */
+/*
+ * At most so many lines and bytes (before escaping); a line that is too long loses its begin. Where bytes in the middle
+ * were not kept, a line more says so.
+ */
 int output_tail_init(
                 OutputTail *tail, const ResultOutput *output, size_t lines_max, size_t bytes_max);
 void output_tail_done(OutputTail *tail);

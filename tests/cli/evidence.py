@@ -196,6 +196,24 @@ def what_was_not_kept_is_marked_where_it_was():
 
 
 @behaviour
+def what_was_not_kept_of_one_stream_alone_is_marked_where_it_was():
+    script = "printf first; head -c 100000 /dev/zero | tr '\\0' 'x'; echo; echo last; exit 1"
+    with run(suite="[Suite]\nOutputMax=200\n" + shell("t", script), options=["--junit=it.xml"]) as it:
+        # What is between is no line that the test has written.
+        before, after = "first" + 95 * "x", 94 * "x"
+        shown = log(it, "t").splitlines()
+        assert "stdout (100011 bytes, of which 200 were kept):" in shown, shown
+        at = shown.index(before)
+        assert shown[at:at + 4] == [before, "(99811 bytes were not kept)", after, "last"], shown
+        # What is asked for alone is what was kept, and nothing else.
+        assert log(it, "--stdout", "t") == before + after + "\nlast\n", log(it, "--stdout", "t")
+        marked = f"{before}\n[99811 bytes were not kept]\n{after}\nlast"
+        case, = xml.etree.ElementTree.parse(it.scratch / "it.xml").iter("testcase")
+        assert case.findtext("system-out") == marked, case.findtext("system-out")
+        assert "[99811 bytes were not kept]" in it.stdout, it.stdout
+
+
+@behaviour
 def any_bytes_are_kept_as_they_are():
     data = bytes(range(256)) * 3
     script = "printf %b \"$BYTES\"; printf %b \"$BYTES\" >&2"

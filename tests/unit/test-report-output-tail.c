@@ -47,6 +47,58 @@ START_TEST(output_tail_long_line_loses_its_begin_between_characters)
 }
 END_TEST
 
+static void assert_cut(
+                const char *data,
+                uint64_t total,
+                size_t lines,
+                const char *expected,
+                bool truncated) {
+        ResultOutput output = { .data = (char *)data, .size = strlen(data), .total = total };
+        OutputTail tail;
+
+        ck_assert_int_eq(output_tail_init(&tail, &output, lines, 100), 0);
+        ck_assert_str_eq(tail.text, expected);
+        ck_assert_int_eq(tail.truncated, truncated);
+        output_tail_done(&tail);
+}
+
+START_TEST(output_tail_marks_what_was_not_kept)
+{
+        assert_cut("ab\nc"
+                   "d\nef",
+                   8,
+                   9,
+                   "ab\ncd\nef",
+                   false);
+        assert_cut("ab\nc"
+                   "d\nef",
+                   9,
+                   9,
+                   "ab\nc\n[1 bytes were not kept]\nd\nef",
+                   false);
+        assert_cut("abc\n"
+                   "d\nef\n",
+                   4711,
+                   9,
+                   "abc\n[4702 bytes were not kept]\nd\nef",
+                   false);
+        assert_cut("ab\nc"
+                   "\n\n\n\n",
+                   9,
+                   9,
+                   "ab\nc\n[1 bytes were not kept]",
+                   false);
+        /* It is not among the last lines. */
+        assert_cut("ab\nc"
+                   "d\nef",
+                   9,
+                   1,
+                   "ef",
+                   true);
+        assert_cut("a", 9, 9, "a", false);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("report-output-tail");
         TCase *tcase = tcase_create("output-tail");
@@ -54,6 +106,7 @@ int main(void) {
         tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, output_tail_takes_the_last_lines);
         tcase_add_test(tcase, output_tail_long_line_loses_its_begin_between_characters);
+        tcase_add_test(tcase, output_tail_marks_what_was_not_kept);
         suite_add_tcase(suite, tcase);
         return suite_run(suite);
 }
