@@ -10,8 +10,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,17 +156,53 @@ static int removal_open(const Removal *removal, int dir_fd, const char *name, in
         return 0;
 }
 
+/* What chattr(1) made immutable, or open to additions only, can be removed by nobody, root included. */
+static void fd_unprotect(int fd) {
+        int flags;
+
+        if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+                return;
+        flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+/* The same for an entry and the directory that it is in. Nothing but files and directories has these flags. */
+static void entry_unprotect(const Removal *removal, int dir_fd, const char *name) {
+        struct stat st;
+
+        if (dir_fd != AT_FDCWD)
+                fd_unprotect(dir_fd);
+        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != removal->device ||
+            !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+                return;
+
+        _cleanup_close_ int fd = openat(
+                        dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        if (fd >= 0 && fd_get_mount(fd) == removal->mount)
+                fd_unprotect(fd);
+}
+
+static bool entry_unlink(const Removal *removal, int dir_fd, const char *name, int flags) {
+        if (unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT)
+                return true;
+        if (errno != EPERM)
+                return false;
+        entry_unprotect(removal, dir_fd, name);
+        return unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT;
+}
+
 static void removal_empty(Removal *removal, int dir_fd, unsigned depth);
 
 static void removal_remove_entry(Removal *removal, int dir_fd, const char *name, unsigned depth) {
-        if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+        if (entry_unlink(removal, dir_fd, name, 0))
                 return;
         /* EISDIR is what Linux says for a directory, EPERM what POSIX does. */
         if (errno != EISDIR && errno != EPERM) {
                 removal_fail(removal, -errno);
                 return;
         }
-        if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        if (entry_unlink(removal, dir_fd, name, AT_REMOVEDIR))
                 return;
 
         int r;
@@ -184,7 +222,7 @@ static void removal_remove_entry(Removal *removal, int dir_fd, const char *name,
                 return;
         }
         removal_empty(removal, fd, depth + 1);
-        if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        if (!entry_unlink(removal, dir_fd, name, AT_REMOVEDIR))
                 removal_fail(removal, -errno);
 }
 
@@ -251,7 +289,7 @@ int dir_remove(const char *path) {
 
         if (removal.error < 0)
                 return removal.error;
-        if (rmdir(path) < 0 && errno != ENOENT)
+        if (!entry_unlink(&removal, AT_FDCWD, path, AT_REMOVEDIR))
                 return -errno;
         return 0;
 }

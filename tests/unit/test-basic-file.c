@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -246,6 +248,40 @@ START_TEST(dir_remove_leaves_what_is_mounted)
 }
 END_TEST
 
+static void protect(const char *name, int flag) {
+        _cleanup_close_ int fd = open(name, O_RDONLY | O_CLOEXEC);
+        int flags = 0;
+
+        ck_assert_int_ge(fd, 0);
+        /* Some file systems have no such flags, and some users may not set them: there it is as any other. */
+        if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+                return;
+        flags |= flag;
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+START_TEST(dir_remove_takes_what_was_made_immutable)
+{
+        struct stat st;
+
+        ck_assert_int_eq(dir_make("removed/full", 0700), 0);
+        ck_assert_int_eq(dir_make("removed/empty", 0700), 0);
+        ck_assert_int_eq(dir_make("removed/grows", 0700), 0);
+        make_file("removed/file", "x", 0600);
+        make_file("removed/full/file", "x", 0600);
+        make_file("removed/grows/file", "x", 0600);
+        ck_assert_int_eq(symlink("removed", "removed/grows/link"), 0);
+        protect("removed/file", FS_IMMUTABLE_FL);
+        protect("removed/full/file", FS_APPEND_FL);
+        protect("removed/full", FS_IMMUTABLE_FL);
+        protect("removed/empty", FS_IMMUTABLE_FL);
+        protect("removed/grows", FS_APPEND_FL);
+        protect("removed", FS_IMMUTABLE_FL);
+        ck_assert_int_eq(dir_remove("removed"), 0);
+        ck_assert_int_lt(lstat("removed", &st), 0);
+}
+END_TEST
+
 START_TEST(path_join_cases)
 {
         check_join("a", "b", "a/b");
@@ -387,6 +423,7 @@ int main(void) {
         tcase_add_test(tcase, dir_remove_any_depth);
         tcase_add_test(tcase, dir_remove_many_entries);
         tcase_add_test(tcase, dir_remove_leaves_what_is_mounted);
+        tcase_add_test(tcase, dir_remove_takes_what_was_made_immutable);
         tcase_add_test(tcase, path_join_cases);
         tcase_add_test(tcase, path_make_absolute_cases);
         tcase_add_test(tcase, path_basename_cases);
