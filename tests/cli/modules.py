@@ -422,8 +422,8 @@ def the_example_is_built_with_the_header_alone_and_passes():
     source = Path(__file__).resolve().parents[2]
     with Run(argv=("true",)) as it:
         path = it.scratch / "queue-tests.so"
-        subprocess.run([compiler, "-shared", "-fPIC", f"-I{source}/include", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-                        "-o", path, source / "packaging/examples/module/queue-tests.c"], check=True)
+        subprocess.run([compiler, "-std=c11", "-shared", "-fPIC", f"-I{source}/include", "-Wall", "-Wextra", "-Wpedantic",
+                        "-Werror", "-o", path, source / "packaging/examples/module/queue-tests.c"], check=True)
         with run("./queue-tests.so", cwd=it.scratch, options=["-j2"]) as example:
             assert example.status == 0, example.stdout
             example.assert_whole()

@@ -9,6 +9,9 @@
  * It tests a small queue of numbers, which stands first, and shows what ptest/test.h can do.
  */
 
+/* mkdtemp() and others that are not of ISO C, also with -std=c11. */
+#define _DEFAULT_SOURCE
+
 #include <dirent.h>
 #include <signal.h>
 #include <unistd.h>
