@@ -161,6 +161,7 @@ static int past_take_result(Past *past, size_t run, const Event *event) {
                 return 0;
         if (test->outcome == PTEST_OUTCOME_INVALID || result_is_final(test, event->result)) {
                 test->outcome = event->result->outcome;
+                test->flaky = event->result->marks & PTEST_MARK_FLAKY;
                 test->finished = result_is_final(test, event->result);
                 test->run = run;
                 test->told = run == 0;

@@ -16,6 +16,7 @@ typedef struct PastTest {
         char *address;
         Outcome outcome; /* PTEST_OUTCOME_INVALID: none is recorded */
         bool finished;   /* the outcome stands: it was run, and was not to be run again */
+        bool flaky;      /* good at some attempts only */
         bool told; /* the run that was read has the outcome, and not one that it goes on with */
         size_t n_found;   /* tests that it brought forth while it ran */
         size_t found_run; /* where that is recorded */

@@ -108,7 +108,7 @@ int past_mark_part(const Past *past, const char *state_dir, const Suite *suite, 
         int r;
 
         /* Nobody asks about tests of which it has told all. */
-        if (past_has_ended(past) && !past->contexts)
+        if (past_tells_all(past) && !past->contexts)
                 return 0;
         r = mark_part(past, state_dir, suite, 0, inside);
         return r < 0 ? log_error_errno(r, "Failed to find out what a run was to run: %m") : 0;

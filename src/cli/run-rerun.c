@@ -72,6 +72,10 @@ bool run_rerun_wants(
         if (what != RERUN_OUTSTANDING && (recorded || inside) &&
             context_is_broken(past, suite, test->traits->context))
                 return true;
+        /* The run has failed for it. */
+        if (what != RERUN_OUTSTANDING && recorded && recorded->flaky &&
+            test->traits->limits.flaky == FLAKY_FAIL)
+                return true;
         return record_is_wanted(past, what, recorded, inside);
 }
 

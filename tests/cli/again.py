@@ -221,6 +221,14 @@ def attempts_at_tests_that_were_found_are_taken_over():
 
 
 @behaviour
+def flaky_test_that_fails_the_run_is_run_again_with_what_failed():
+    with Place() as at:
+        at.run(at.passes_from(2, "must-not", "Flaky=fail\n") + at.passes_from(2, "may"), "--retries=1", status=1)
+        at.run(None, "--rerun=failed", status=0)
+        assert at.ran == {"must-not": 3, "may": 2}, at.ran
+
+
+@behaviour
 def flaky_tests_that_were_found_are_taken_over_with_what_that_means():
     with Place() as at:
         (at.scratch / "find").write_text("echo found > $PTEST_FOUND\n")
