@@ -17,8 +17,8 @@ typedef enum DiffKind {
         DIFF_NEWLY_FLAKY,       /* marked flaky, and was not */
         DIFF_SLOWER,
         DIFF_HUNGRIER,
-        DIFF_NOT_RUN,       /* not run, and was */
-        DIFF_UNREPORTED,    /* without a result, in a run that goes on, was cut off, or is damaged */
+        DIFF_NOT_RUN,    /* not run, and was */
+        DIFF_UNREPORTED, /* without a result, in a run that goes on, was cut off, or is damaged */
         DIFF_NEWLY_SKIPPED, /* skipped, and was not */
         DIFF_STILL_FAILING, /* bad, as before */
         DIFF_NEWLY_PASSING, /* passed, or failed as expected, and was bad */
