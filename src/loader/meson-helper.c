@@ -53,12 +53,18 @@ static const char helper_script[] =
                 "    tests = pickle.load(open(sys.argv[1], 'rb'))\n"
                 "except (AttributeError, ImportError):\n"
                 "    sys.exit(11)\n"
+                "def changes(env):\n"
+                "    return ([[m.__name__.strip('_'), n, s.join(v), s] for m, n, v, s in env.envvars] +\n"
+                "            [['unset', n, '', ''] for n in getattr(env, 'unset_vars', ())])\n"
+                "setup = None\n"
+                "if len(sys.argv) > 2:\n"
+                "    from mesonbuild.mtest import TestHarness\n"
+                "    build = pickle.load(open(sys.argv[2], 'rb'))\n"
+                "    setup = build.test_setups.get(build.test_setup_default_name)\n"
                 "for t in tests:\n"
                 "    if t.version.split('.')[:2] != version.split('.')[:2]:\n"
                 "        sys.exit(11)\n"
-                "    env = [[m.__name__.strip('_'), n, s.join(v), s] for m, n, v, s in t.env.envvars]\n"
-                "    env += [['unset', n, '', ''] for n in getattr(t.env, 'unset_vars', ())]\n"
-                "    error, wrapper = None, []\n"
+                "    env, error, wrapper, multiplier, excluded = changes(t.env), None, [], 1, False\n"
                 "    if t.cmd_is_exe and t.is_cross_built and t.needs_exe_wrapper:\n"
                 "        if t.exe_wrapper is None or not t.exe_wrapper.found():\n"
                 "            error = 'is built for another machine, and no exe_wrapper is there to run it'\n"
@@ -67,8 +73,13 @@ static const char helper_script[] =
                 "    if getattr(t, 'expected_exitcode', 0):\n"
                 "        error = 'expects exit status %s, which is not supported' % t.expected_exitcode\n"
                 "    fail = getattr(t, 'should_fail', False) or getattr(t, 'expected_fail', False)\n"
-                "    print(json.dumps({'name': t.name, 'should_fail': bool(fail), 'env': env,\n"
-                "                      'wrapper': wrapper, 'error': error}))\n";
+                "    if setup:\n"
+                "        env = changes(setup.env) + env\n"
+                "        wrapper = list(setup.exe_wrapper or []) + wrapper\n"
+                "        multiplier = setup.timeout_multiplier\n"
+                "        excluded = TestHarness.test_in_suites(t, setup.exclude_suites)\n"
+                "    print(json.dumps({'name': t.name, 'should_fail': bool(fail), 'env': env, 'wrapper': wrapper,\n"
+                "                      'multiplier': multiplier, 'excluded': excluded, 'error': error}))\n";
 
 /*
  * A pickle can do anything that the reader can. Whoever owns the build directory decides what its tests
@@ -86,10 +97,11 @@ static void child_drop_privileges(const struct stat *st) {
 _Noreturn static void child_exec(
                 const char *python,
                 const char *pickle,
+                const char *build_pickle,
                 const struct stat *st,
                 int output_fd,
                 int null_fd) {
-        const char *const argv[] = { "python3", "-c", helper_script, pickle, NULL };
+        const char *const argv[] = { "python3", "-c", helper_script, pickle, build_pickle, NULL };
         sigset_t none;
 
         sigemptyset(&none);
@@ -127,20 +139,43 @@ static int child_wait(pid_t pid, int *ret_status) {
         return 0;
 }
 
-static int helper_run(const char *python, const char *pickle, int *ret_fd, char **ret_reason) {
+/* The child becomes the owner of one; the other must not be somebody else's. */
+static int pickles_look_up(
+                const char *pickle, const char *build_pickle, struct stat *ret, char **ret_reason) {
+        struct stat st, build_st;
+
+        if (stat(pickle, &st) < 0 || (build_pickle && stat(build_pickle, &build_st) < 0))
+                return -errno;
+        if (build_pickle && build_st.st_uid != st.st_uid) {
+                (void)text_setf(ret_reason, "the files in meson-private have several owners");
+                return -EPERM;
+        }
+        *ret = st;
+        return 0;
+}
+
+static int helper_run(
+                const char *python,
+                const char *pickle,
+                const char *build_pickle,
+                int *ret_fd,
+                char **ret_reason) {
         _cleanup_close_ int output = memfd_create("ptest-meson", MFD_CLOEXEC);
         _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         struct stat st;
         int r, status = 0;
 
-        if (output < 0 || null < 0 || stat(pickle, &st) < 0)
+        if (output < 0 || null < 0)
                 return -errno;
+        r = pickles_look_up(pickle, build_pickle, &st, ret_reason);
+        if (r < 0)
+                return r;
 
         pid_t pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                child_exec(python, pickle, &st, output, null);
+                child_exec(python, pickle, build_pickle, &st, output, null);
 
         r = child_wait(pid, &status);
         if (r == -ETIMEDOUT)
@@ -186,12 +221,14 @@ static char *find_python_of_meson(void) {
         return strdup(path);
 }
 
-int meson_helper_run(const char *build, int *ret_fd, char **ret_reason) {
+int meson_helper_run(const char *build, bool with_setup, int *ret_fd, char **ret_reason) {
         _cleanup_free_ char *of_meson = find_python_of_meson(), *of_path = NULL, *pickle = NULL;
-        _cleanup_free_ char *reason = NULL;
+        _cleanup_free_ char *build_pickle = NULL, *reason = NULL;
         int r;
 
         r = path_join(build, "meson-private/meson_test_setup.dat", &pickle);
+        if (r >= 0 && with_setup)
+                r = path_join(build, "meson-private/build.dat", &build_pickle);
         if (r < 0)
                 return r;
         r = -ENOENT;
@@ -202,7 +239,7 @@ int meson_helper_run(const char *build, int *ret_fd, char **ret_reason) {
                 if (!candidates[i] || access(candidates[i], X_OK) < 0)
                         continue;
                 /* Only for want of meson is another Python worth the time. */
-                r = helper_run(candidates[i], pickle, ret_fd, &reason);
+                r = helper_run(candidates[i], pickle, build_pickle, ret_fd, &reason);
                 if (r != -ENOPKG)
                         break;
         }

@@ -14,6 +14,8 @@
  *   what they are, and without it variables that hold a list are prepended to what is there, with a warning.
  * - should_fail. Only the helper knows; it is asked where a meson.build speaks of it, and where it has no
  *   answer a warning names the way out, a [Match] section.
+ * - Test setups. The one that is the default of "meson test" is asked for in the same way: its wrapper, environment,
+ *   multiplier of time limits and suites that it leaves out. The others are for those who name them to meson.
  * - MALLOC_PERTURB_. meson sets it to a random byte unless it is set. Here it is a byte that depends on the
  *   test's name: different for different tests, and the same in each run, so that what it shows can be seen again.
  * - Sanitizers: in a build with b_sanitize the options that later versions of meson set, so that a finding ends the test.
@@ -44,6 +46,7 @@ typedef struct Listing {
         bool has_details;
         char *helper_reason; /* why not */
         bool guessed_env;
+        bool excluded; /* the test that was read last is left out by the default setup */
 } Listing;
 
 static void listing_done(Listing *listing) {
@@ -278,6 +281,17 @@ static int test_prefix_wrapper(Test *test, const json_t *wrapper) {
         return 0;
 }
 
+static void test_multiply_timeout(Test *test, const json_t *multiplier) {
+        double factor = json_is_number(multiplier) ? json_number_value(multiplier) : 1;
+        double usec = (double)test->timeout_usec * factor;
+
+        if (test->timeout_usec == USEC_INFINITY)
+                return;
+        test->timeout_usec = usec > 0 && usec < (double)TIMEOUT_MAX_SEC * (double)USEC_PER_SEC ?
+                        (uint64_t)usec :
+                        USEC_INFINITY;
+}
+
 static int test_apply_details(Test *test, const json_t *details) {
         json_t *env = json_object_get(details, "env"), *change;
         const char *error = json_string_value(json_object_get(details, "error"));
@@ -289,6 +303,7 @@ static int test_apply_details(Test *test, const json_t *details) {
                 if (r < 0)
                         return r;
         }
+        test_multiply_timeout(test, json_object_get(details, "multiplier"));
         test->should_fail = json_is_true(json_object_get(details, "should_fail"));
         if (error) {
                 test->load_error = strdup(error);
@@ -321,10 +336,11 @@ static int listing_ask_helper(Listing *listing) {
         const MesonBuild *build = &listing->build;
         int fd, r;
 
-        if (!build->has_expectations && !build->has_env_changes && !build->is_cross)
+        if (!build->has_expectations && !build->has_env_changes && !build->is_cross &&
+            !build->has_default_setup)
                 return 0;
 
-        r = meson_helper_run(build->path, &fd, &listing->helper_reason);
+        r = meson_helper_run(build->path, build->has_default_setup, &fd, &listing->helper_reason);
         if (r >= 0)
                 r = json_stream_init(&listing->details, fd);
         listing->has_details = r >= 0;
@@ -336,12 +352,13 @@ static void listing_warn(const Listing *listing) {
         const char *reason = listing->helper_reason ? listing->helper_reason :
                                                       "no answer from Python";
 
-        if (build->has_default_setup)
-                log_warning("%s: the project has a default test setup, whose wrapper, environment and "
-                            "multiplier are not applied",
-                            build->path);
         if (listing->has_details)
                 return;
+        if (build->has_default_setup)
+                log_warning("%s: the project has a default test setup, which is not known (%s): its wrapper, "
+                            "environment and multiplier are not applied, and it leaves nothing out",
+                            build->path,
+                            reason);
         if (build->has_expectations)
                 log_warning("%s: which tests are expected to fail is not known (%s); name them in a "
                             "suite file: [Match ADDRESS], ShouldFail=yes",
@@ -440,6 +457,7 @@ static int test_fill(Listing *listing, Test *test, const json_t *object, const c
 
         /* First of all, and for each test: the two lists are read in step. */
         details = listing_next_details(listing, name);
+        listing->excluded = json_is_true(json_object_get(details, "excluded"));
 
         r = test_read_fields(listing, test, object, &field);
         if (r >= 0)
@@ -483,7 +501,7 @@ static int listing_add(Listing *listing, const json_t *object) {
 
         r = name ? test_fill(listing, test, object, name) :
                    test_fail(test, "a test without a name in %s", listing->build.tests_path);
-        if (r < 0)
+        if (r < 0 || listing->excluded)
                 return r;
         return suite_add(listing->context->suite, TAKE_PTR(test));
 }

@@ -276,6 +276,51 @@ START_TEST(helper_knows_should_fail_and_changes_of_the_environment)
 }
 END_TEST
 
+/* "meson test" applies it without being asked to. */
+START_TEST(default_setup_is_applied)
+{
+        _cleanup_free_ char *command = NULL, *build = NULL;
+
+        write_file("meson.build",
+                   "project('demo')\n"
+                   "t = find_program('true')\n"
+                   "test('plain', t, timeout: 10, env: ['FOO=own'])\n"
+                   "test('endless', t, timeout: 0)\n"
+                   "test('left-out', t, suite: 'slow')\n"
+                   "add_test_setup('other', timeout_multiplier: 7)\n"
+                   "add_test_setup('usual', is_default: true, timeout_multiplier: 3, exclude_suites: 'slow',\n"
+                   "               exe_wrapper: ['env', 'WRAPPED=1'], env: ['FOO=setup', 'BAR=setup'])\n");
+        ck_assert_int_ge(
+                        asprintf(&command,
+                                 "cd %s && rm -r meson-info && meson setup b >/dev/null 2>&1",
+                                 directory),
+                        0);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_ge(asprintf(&build, "%s/b", directory), 0);
+
+        _cleanup_(suite_freep) Suite *suite = load(build);
+        ck_assert_uint_eq(suite->n_tests, 2);
+        _cleanup_(test_freep) Test *one = unpack(suite, 0), *endless = unpack(suite, 1);
+
+        ck_assert_ptr_null(one->load_error);
+        ck_assert_str_eq(path_basename(one->argv[0]), "env");
+        ck_assert_str_eq(one->argv[1], "WRAPPED=1");
+        ck_assert_str_eq(path_basename(one->argv[2]), "true");
+        ck_assert_uint_eq(one->timeout_usec, 30 * USEC_PER_SEC);
+        ck_assert_uint_eq(endless->timeout_usec, USEC_INFINITY);
+        ck_assert_str_eq(find_env(one, "BAR")->value, "setup");
+        /* What the test says itself comes later. */
+        ck_assert_str_eq(find_env(one, "FOO")->value, "setup");
+        ck_assert_str_eq(one->env[one->n_env - 1].name, "FOO");
+        ck_assert_str_eq(one->env[one->n_env - 1].value, "own");
+
+        /* Without the pickles nothing is left out, and what is not known is told. */
+        write_file("b/meson-private/build.dat", "garbage");
+        _cleanup_(suite_freep) Suite *without = load(build);
+        ck_assert_uint_eq(without->n_tests, 3);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("loader-source-meson");
         TCase *tcase = tcase_create("core");
@@ -290,6 +335,7 @@ int main(void) {
                        broken_list_is_an_error_of_the_target_and_one_failed_test_within_a_suite);
         tcase_add_test(tcase, malloc_perturb_is_the_same_each_time_and_the_users_word_stands);
         tcase_add_test(tcase, helper_knows_should_fail_and_changes_of_the_environment);
+        tcase_add_test(tcase, default_setup_is_applied);
         suite_add_tcase(suite, tcase);
         return suite_run(suite);
 }
