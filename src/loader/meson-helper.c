@@ -162,7 +162,7 @@ static int helper_run(
                 char **ret_reason) {
         _cleanup_close_ int output = memfd_create("ptest-meson", MFD_CLOEXEC);
         _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        struct stat st;
+        struct stat st = {};
         int r, status = 0;
 
         if (output < 0 || null < 0)
