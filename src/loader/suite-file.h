@@ -130,22 +130,10 @@ int suite_file_assign(SuiteFile *file, const KeyfileLine *line);
 int suite_file_name_context(
                 SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret);
 
-/* A number of tasks */
-int suite_parse_tasks(const char *value, uint64_t *ret);
-
-/* A key that limits a test; as a KeySetter. */
-int suite_file_set_limit(SuiteFile *file, Spec *spec, const KeyfileLine *line);
 /* Once all is put together: what tests and fixtures do not say themselves, contexts and the suite say. */
 void suite_file_resolve_limits(const SuiteFile *file, Suite *suite);
 
-/* Keys of workers and their slice; as a KeySetter. */
-int suite_file_set_weight(SuiteFile *file, Spec *spec, const KeyfileLine *line);
-int suite_file_set_test_cgroups(SuiteFile *file, Spec *spec, const KeyfileLine *line);
-int suite_file_set_oom_score(SuiteFile *file, Spec *spec, const KeyfileLine *line);
-int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line);
-
-/* Private places of tests: as a KeySetter; what over gives over places; and as limits are resolved. */
-int suite_file_set_private(SuiteFile *file, Spec *spec, const KeyfileLine *line);
+/* Private places of tests: what over gives over places; and as limits are resolved. */
 unsigned private_places_apply(unsigned places, unsigned over);
 int suite_file_resolve_private(const SuiteFile *file, Suite *suite);
 

@@ -9,24 +9,17 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "basic/file.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
-#include "basic/text.h"
-#include "loader/suite-file.h"
+#include "loader/suite-keys.h"
 #include "ptest/protocol.h"
-
-/* More workers than that are a typo; the coordinator has one socket and some fds for each. */
-#define WORKERS_MAX 1000U
-
-typedef int (*KeySetter)(SuiteFile *file, Spec *spec, const KeyfileLine *line);
 
 typedef struct Key {
         const char *name;
         unsigned sections; /* bits of SpecKind */
-        KeySetter set;
+        KeySetter *set;
         const char *expected;
 } Key;
 
@@ -65,75 +58,6 @@ static int set_description(SuiteFile *file, Spec *spec, const KeyfileLine *line)
         return string_set(
                         spec->kind == SPEC_SUITE ? &file->description : &spec->values->description,
                         line->value);
-}
-
-/*
- * The program as a path where there is one, so that the test needs no more room later. Whether it can be run is
- * looked at in the end: a drop-in may name another.
- */
-static int program_resolve(const SuiteFile *file, char **program) {
-        _cleanup_free_ char *joined = NULL, *path = NULL;
-        int r;
-
-        if (!strchr(*program, '/'))
-                r = path_find_program(*program, &path);
-        else {
-                r = path_join(file->directory, *program, &joined);
-                if (r >= 0)
-                        r = path_make_absolute(joined, &path);
-        }
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0)
-                return 0;
-        free(*program);
-        *program = TAKE_PTR(path);
-        return 0;
-}
-
-static int command_parse(const SuiteFile *file, const char *value, char ***ret) {
-        _cleanup_strv_ char **argv = NULL;
-        int r;
-
-        r = strv_split_words(value, &argv);
-        if (r < 0)
-                return r;
-        if (argv && !*argv[0])
-                return -EINVAL;
-        r = argv ? program_resolve(file, &argv[0]) : 0;
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(argv);
-        return 0;
-}
-
-static int set_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        _cleanup_strv_ char **argv = NULL;
-        int r;
-
-        r = command_parse(file, line->value, &argv);
-        /* Also if it is wrong, so that nobody says that there is none; an empty one counts as none. */
-        spec->exec_line = r < 0 || argv ? line->line : 0;
-        spec->exec_path = file->paths[strv_length(file->paths) - 1];
-        if (r < 0)
-                return r;
-
-        strv_free(spec->values->argv);
-        spec->values->argv = TAKE_PTR(argv);
-        return 0;
-}
-
-static int set_found_exec(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        _cleanup_strv_ char **argv = NULL;
-        int r;
-
-        r = command_parse(file, line->value, &argv);
-        if (r < 0)
-                return r;
-        spec->values->finds = argv;
-        strv_free(spec->values->found_argv);
-        spec->values->found_argv = TAKE_PTR(argv);
-        return 0;
 }
 
 static int set_protocol(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
@@ -256,8 +180,7 @@ static int flag_set(Spec *spec, unsigned bit, const char *value, bool *field) {
                         return r;
         }
         *field = flag;
-        if (spec)
-                spec_mark(spec, bit, *value);
+        spec_mark(spec, bit, *value);
         return 0;
 }
 
@@ -339,28 +262,6 @@ static int set_context(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return 0;
 }
 
-static int fixture_set(SuiteFile *file, FixtureSpec *fixture, const KeyfileLine *line) {
-        _cleanup_strv_ char **argv = NULL;
-        int r;
-
-        r = command_parse(file, line->value, &argv);
-        if (r < 0)
-                return r;
-        strv_free(fixture->argv);
-        fixture->argv = TAKE_PTR(argv);
-        fixture->line = line->line;
-        fixture->path = file->paths[strv_length(file->paths) - 1];
-        return 0;
-}
-
-static int set_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        return fixture_set(file, &spec->context->set_up, line);
-}
-
-static int set_tear_down(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        return fixture_set(file, &spec->context->tear_down, line);
-}
-
 static int set_set_up_timeout(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return time_set(spec, 0, line->value, false, &spec->context->set_up.timeout_usec);
 }
@@ -381,209 +282,6 @@ static int set_mode(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         return 0;
 }
 
-/* ---- [Suite] ---- */
-
-void suite_from_done(SuiteFrom *from) {
-        free(from->value);
-        free(from->target);
-        free(from->path);
-        *from = (SuiteFrom){};
-}
-
-static int from_init(SuiteFrom *from, const SuiteFile *file, const KeyfileLine *line) {
-        const char *colon = strchr(line->value, ':');
-        _cleanup_free_ char *joined = NULL;
-        int r;
-
-        if (!colon || !colon[1])
-                return -EINVAL;
-        from->source = source_find_by_name(line->value, (size_t)(colon - line->value));
-        if (!from->source)
-                return -EINVAL;
-
-        r = path_join(file->directory, colon + 1, &joined);
-        if (r >= 0)
-                r = path_make_absolute(joined, &from->target);
-        if (r < 0)
-                return r;
-        from->line = line->line;
-        from->value = strdup(line->value);
-        from->path = strdup(line->path);
-        return from->value && from->path ? 0 : -ENOMEM;
-}
-
-static int set_from(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        _cleanup_(suite_from_done) SuiteFrom from = {};
-        int r;
-
-        if (value_is_empty(line)) {
-                while (file->n_from > 0)
-                        suite_from_done(&file->from[--file->n_from]);
-                return 0;
-        }
-        if (file->n_from >= SUITE_FILE_FROM_MAX)
-                return -ERANGE;
-        r = from_init(&from, file, line);
-        if (r < 0)
-                return r;
-
-        SuiteFrom *grown = reallocarray(file->from, file->n_from + 1, sizeof(SuiteFrom));
-        if (!grown)
-                return -ENOMEM;
-        file->from = grown;
-        file->from[file->n_from++] = from;
-        from = (SuiteFrom){};
-        return 0;
-}
-
-static int set_workers(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        unsigned workers = 0;
-        int r;
-
-        if (!value_is_empty(line)) {
-                r = parse_unsigned(line->value, WORKERS_MAX, &workers);
-                if (r < 0)
-                        return r;
-                if (workers == 0)
-                        return -ERANGE;
-        }
-        file->settings.workers = workers;
-        return 0;
-}
-
-static int set_timeout_multiplier(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        file->settings.timeout_multiplier = 1.0;
-        return value_is_empty(line) ? 0 :
-                                      parse_factor(line->value, &file->settings.timeout_multiplier);
-}
-
-static int set_stop(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        file->settings.stop_usec = SUITE_STOP_DEFAULT;
-        return value_is_empty(line) ? 0 : parse_time(line->value, &file->settings.stop_usec);
-}
-
-static int set_run_timeout(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        uint64_t usec = USEC_INFINITY;
-        int r = value_is_empty(line) ? 0 : parse_time(line->value, &usec);
-
-        if (r < 0)
-                return r;
-        if (usec == 0)
-                return -ERANGE;
-        file->settings.run_timeout_usec = usec;
-        return 0;
-}
-
-/* "yes" is 1, and "1" is both: the two ways to write it agree. */
-static int set_fail_fast(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        unsigned limit = 0;
-        bool flag;
-        int r = 0;
-
-        if (!value_is_empty(line)) {
-                r = parse_unsigned(line->value, UINT32_MAX, &limit);
-                if (r == -EINVAL) {
-                        r = parse_bool(line->value, &flag);
-                        limit = r >= 0 && flag;
-                }
-        }
-        if (r < 0)
-                return r;
-        file->settings.fail_fast = limit;
-        return 0;
-}
-
-static int set_keep_runs(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        return keep_runs_parse(line->value, &file->settings.keep_runs);
-}
-
-static int set_allow_no_tests(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        return flag_set(NULL, 0, line->value, &file->settings.allow_no_tests);
-}
-
-/* ---- [Worker] ---- */
-
-static int set_memory_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        if (file->section != SPEC_WORKER)
-                return suite_file_set_limit(file, spec, line);
-
-        uint64_t size = SIZE_INFINITY;
-        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
-
-        if (r < 0)
-                return r;
-        if (size == 0)
-                return -ERANGE;
-        file->settings.worker_memory_max = size;
-        return 0;
-}
-
-static int set_tasks_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        if (file->section != SPEC_WORKER)
-                return suite_file_set_limit(file, spec, line);
-        return suite_parse_tasks(line->value, &file->settings.worker_tasks_max);
-}
-
-static int set_user(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        if (strpbrk(line->value, " \t:/"))
-                return -EINVAL;
-
-        /* Whether there is that user is for the machine that runs the tests to tell. */
-        int r = text_setf(&file->settings.worker_user_place, "%s:%u", line->path, line->line);
-
-        return r < 0 ? r : string_set(&file->settings.worker_user, line->value);
-}
-
-/* ---- When workers are replaced, and what they begin with ---- */
-
-static int set_recycle_after(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        unsigned n = 0;
-        int r = 0;
-
-        if (!value_is_empty(line) && strcmp(line->value, "infinity") != 0)
-                r = parse_unsigned(line->value, UINT32_MAX, &n);
-        if (r < 0)
-                return r;
-        file->settings.recycle_after = n;
-        return 0;
-}
-
-static int set_recycle_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        uint64_t size = SIZE_INFINITY;
-        int r = value_is_empty(line) ? 0 : parse_memory(line->value, &size);
-
-        if (r < 0)
-                return r;
-        if (size == 0)
-                return -ERANGE;
-        file->settings.recycle_memory = size;
-        return 0;
-}
-
-static int set_worker_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        _cleanup_free_ char *joined = NULL, *path = NULL;
-        int r;
-
-        if (!value_is_empty(line)) {
-                r = path_join(file->directory, line->value, &joined);
-                if (r >= 0)
-                        r = path_make_absolute(joined, &path);
-                if (r < 0)
-                        return r;
-                if (access(path, F_OK) < 0)
-                        return problems_add(
-                                        file->problems,
-                                        line->path,
-                                        line->line,
-                                        "the module %s of WorkerSetUp= is not there: %s",
-                                        path,
-                                        strerror(errno));
-        }
-        free(file->settings.worker_set_up);
-        file->settings.worker_set_up = TAKE_PTR(path);
-        return 0;
-}
-
 /* ---- The table ---- */
 
 #define EXPECT_MEMORY \
@@ -595,69 +293,73 @@ static int set_worker_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *lin
 #define EXPECT_TIMEOUT "a time above 0 such as 30s, 5min 20s or infinity"
 
 static const Key keys[] = {
-        {"AllowNoTests",        IN(SPEC_SUITE),             set_allow_no_tests,          EXPECT_BOOL                                                   },
-        { "CPUWeight",          IN(SPEC_WORKER),            suite_file_set_weight,       "a number from 1 to 10000"                                    },
+        {"AllowNoTests",        IN(SPEC_SUITE),             suite_file_set_allow_no_tests, EXPECT_BOOL                                                   },
+        { "CPUWeight",          IN(SPEC_WORKER),            suite_file_set_weight,         "a number from 1 to 10000"                                    },
         { "CPUQuota",
          IN_EVERY,                                          suite_file_set_limit,
-         "a percentage of one CPU above 0 such as 50% or 200%, or infinity"                                                                            },
-        { "Context",            IN_CONTEXTS,                set_context,                 "the name of a context"                                       },
-        { "Description",        IN_EVERY,                   set_description,             EXPECT_TEXT                                                   },
+         "a percentage of one CPU above 0 such as 50% or 200%, or infinity"                                                                              },
+        { "Context",            IN_CONTEXTS,                set_context,                   "the name of a context"                                       },
+        { "Description",        IN_EVERY,                   set_description,               EXPECT_TEXT                                                   },
         { "Environment",
          IN_EVERY,                                          set_environment,
-         "words NAME=value, quoted where a value has spaces"                                                                                           },
-        { "Exclusive",          IN_CONTEXTS,                set_exclusive,               EXPECT_BOOL                                                   },
-        { "Exec",               IN(SPEC_TEST),              set_exec,                    EXPECT_COMMAND                                                },
+         "words NAME=value, quoted where a value has spaces"                                                                                             },
+        { "Exclusive",          IN_CONTEXTS,                set_exclusive,                 EXPECT_BOOL                                                   },
+        { "Exec",               IN(SPEC_TEST),              suite_file_set_exec,           EXPECT_COMMAND                                                },
         { "FailFast",
          IN(SPEC_SUITE),
-         set_fail_fast,                                                                  "yes, no, or after how many failures to stop"                 },
-        { "Flaky",              IN_EVERY,                   suite_file_set_limit,        "pass or fail"                                                },
-        { "FoundExec",          IN(SPEC_TEST),              set_found_exec,              EXPECT_COMMAND                                                },
+         suite_file_set_fail_fast,                                                         "yes, no, or after how many failures to stop"                 },
+        { "Flaky",              IN_EVERY,                   suite_file_set_limit,          "pass or fail"                                                },
+        { "FoundExec",          IN(SPEC_TEST),              suite_file_set_found_exec,     EXPECT_COMMAND                                                },
         { "From",
          IN(SPEC_SUITE),
-         set_from,                                                                       "meson:DIR, installed-tests:DIR, directory:DIR or module:FILE"},
-        { "GraceSec",           IN_ALL,                     set_grace,                   EXPECT_TIME                                                   },
-        { "IOWeight",           IN(SPEC_WORKER),            suite_file_set_weight,       "a number from 1 to 10000"                                    },
-        { "Isolation",          IN_MODULES,                 set_isolation,               "process or none"                                             },
-        { "KeepRuns",           IN(SPEC_SUITE),             set_keep_runs,               KEEP_RUNS_EXPECTED                                            },
-        { "Mode",               IN(SPEC_CONTEXT),           set_mode,                    "whole, split or shared"                                      },
-        { "LeakGraceSec",       IN_EVERY,                   suite_file_set_limit,        "a finite time such as 200ms or 1s"                           },
-        { "Leaks",              IN_EVERY,                   suite_file_set_limit,        "fail, mark or ignore"                                        },
-        { "MemoryHigh",         IN_EVERY,                   suite_file_set_limit,        EXPECT_MEMORY                                                 },
-        { "MemoryMax",          IN_EVERY | IN(SPEC_WORKER), set_memory_max,              EXPECT_MEMORY                                                 },
+         suite_file_set_from,                                                              "meson:DIR, installed-tests:DIR, directory:DIR or module:FILE"},
+        { "GraceSec",           IN_ALL,                     set_grace,                     EXPECT_TIME                                                   },
+        { "IOWeight",           IN(SPEC_WORKER),            suite_file_set_weight,         "a number from 1 to 10000"                                    },
+        { "Isolation",          IN_MODULES,                 set_isolation,                 "process or none"                                             },
+        { "KeepRuns",           IN(SPEC_SUITE),             suite_file_set_keep_runs,      KEEP_RUNS_EXPECTED                                            },
+        { "Mode",               IN(SPEC_CONTEXT),           set_mode,                      "whole, split or shared"                                      },
+        { "LeakGraceSec",       IN_EVERY,                   suite_file_set_limit,          "a finite time such as 200ms or 1s"                           },
+        { "Leaks",              IN_EVERY,                   suite_file_set_limit,          "fail, mark or ignore"                                        },
+        { "MemoryHigh",         IN_EVERY,                   suite_file_set_limit,          EXPECT_MEMORY                                                 },
+        { "MemoryMax",          IN_EVERY | IN(SPEC_WORKER), suite_file_set_memory_max,     EXPECT_MEMORY                                                 },
         { "OOMScoreAdjust",
          IN(SPEC_WORKER),
-         suite_file_set_oom_score,                                                       "a number from -1000 to 1000"                                 },
-        { "OutputMax",          IN(SPEC_SUITE),             set_output_max,              "a size of at most 4M"                                        },
-        { "Priority",           IN_TESTS,                   set_priority,                "a whole number, higher is earlier"                           },
-        { "Protocol",           IN_TESTS,                   set_protocol,                "exit, tap, gtest or rust"                                    },
-        { "PrivateHome",        IN_EVERY,                   suite_file_set_private,      EXPECT_BOOL                                                   },
-        { "PrivateTmp",         IN_EVERY,                   suite_file_set_private,      EXPECT_BOOL                                                   },
-        { "RecycleAfter",       IN_WORKERS,                 set_recycle_after,           "a number of tests, 0 for never"                              },
+         suite_file_set_oom_score,                                                         "a number from -1000 to 1000"                                 },
+        { "OutputMax",          IN(SPEC_SUITE),             set_output_max,                "a size of at most 4M"                                        },
+        { "Priority",           IN_TESTS,                   set_priority,                  "a whole number, higher is earlier"                           },
+        { "Protocol",           IN_TESTS,                   set_protocol,                  "exit, tap, gtest or rust"                                    },
+        { "PrivateHome",        IN_EVERY,                   suite_file_set_private,        EXPECT_BOOL                                                   },
+        { "PrivateTmp",         IN_EVERY,                   suite_file_set_private,        EXPECT_BOOL                                                   },
+        { "RecycleAfter",
+         IN_WORKERS,                                        suite_file_set_recycle_after,
+         "a number of tests, 0 for never"                                                                                                                },
         { "RecycleMemory",
-         IN_WORKERS,                                        set_recycle_memory,
-         "a size such as 64M or 1G, a percentage of the memory such as 5%, or infinity"                                                                },
-        { "Retries",            IN_EVERY,                   suite_file_set_limit,        "a number from 0 to 100"                                      },
-        { "RunTimeoutSec",      IN(SPEC_SUITE),             set_run_timeout,             EXPECT_TIMEOUT                                                },
-        { "SetUp",              IN(SPEC_CONTEXT),           set_set_up,                  EXPECT_COMMAND                                                },
-        { "SetUpTimeoutSec",    IN(SPEC_CONTEXT),           set_set_up_timeout,          EXPECT_TIMEOUT                                                },
-        { "ShouldFail",         IN_TESTS,                   set_should_fail,             EXPECT_BOOL                                                   },
-        { "SliceMemoryMax",     IN(SPEC_SUITE),             suite_file_set_slice_memory, EXPECT_MEMORY                                                 },
-        { "StopSec",            IN(SPEC_SUITE),             set_stop,                    EXPECT_TIME                                                   },
-        { "StuckReport",        IN_EVERY,                   suite_file_set_limit,        "stacks, processes or no"                                     },
-        { "Tags",               IN_TESTS,                   set_tags,                    "words"                                                       },
-        { "TasksMax",           IN_EVERY | IN(SPEC_WORKER), set_tasks_max,               "a number above 0, or infinity"                               },
-        { "TearDown",           IN(SPEC_CONTEXT),           set_tear_down,               EXPECT_COMMAND                                                },
-        { "TearDownTimeoutSec", IN(SPEC_CONTEXT),           set_tear_down_timeout,       EXPECT_TIMEOUT                                                },
-        { "TestCgroups",        IN(SPEC_WORKER),            suite_file_set_test_cgroups, EXPECT_BOOL                                                   },
+         IN_WORKERS,                                        suite_file_set_recycle_memory,
+         "a size such as 64M or 1G, a percentage of the memory such as 5%, or infinity"                                                                  },
+        { "Retries",            IN_EVERY,                   suite_file_set_limit,          "a number from 0 to 100"                                      },
+        { "RunTimeoutSec",      IN(SPEC_SUITE),             suite_file_set_run_timeout,    EXPECT_TIMEOUT                                                },
+        { "SetUp",              IN(SPEC_CONTEXT),           suite_file_set_set_up,         EXPECT_COMMAND                                                },
+        { "SetUpTimeoutSec",    IN(SPEC_CONTEXT),           set_set_up_timeout,            EXPECT_TIMEOUT                                                },
+        { "ShouldFail",         IN_TESTS,                   set_should_fail,               EXPECT_BOOL                                                   },
+        { "SliceMemoryMax",     IN(SPEC_SUITE),             suite_file_set_slice_memory,   EXPECT_MEMORY                                                 },
+        { "StopSec",            IN(SPEC_SUITE),             suite_file_set_stop,           EXPECT_TIME                                                   },
+        { "StuckReport",        IN_EVERY,                   suite_file_set_limit,          "stacks, processes or no"                                     },
+        { "Tags",               IN_TESTS,                   set_tags,                      "words"                                                       },
+        { "TasksMax",
+         IN_EVERY | IN(SPEC_WORKER),
+         suite_file_set_tasks_max,                                                         "a number above 0, or infinity"                               },
+        { "TearDown",           IN(SPEC_CONTEXT),           suite_file_set_tear_down,      EXPECT_COMMAND                                                },
+        { "TearDownTimeoutSec", IN(SPEC_CONTEXT),           set_tear_down_timeout,         EXPECT_TIMEOUT                                                },
+        { "TestCgroups",        IN(SPEC_WORKER),            suite_file_set_test_cgroups,   EXPECT_BOOL                                                   },
         { "TimeoutMultiplier",
          IN(SPEC_SUITE),
-         set_timeout_multiplier,                                                         "a number such as 2 or 0.5; 0 means no timeouts"              },
-        { "TimeoutSec",         IN_ALL,                     set_timeout,                 EXPECT_TIMEOUT                                                },
-        { "TimeoutSignal",      IN_ALL,                     set_timeout_signal,          "a signal such as SIGINT"                                     },
-        { "User",               IN(SPEC_WORKER),            set_user,                    "the name of a user"                                          },
-        { "Workers",            IN(SPEC_SUITE),             set_workers,                 "a number from 1 to 1000"                                     },
-        { "WorkerSetUp",        IN_WORKERS,                 set_worker_set_up,           "the path of a module"                                        },
-        { "WorkingDirectory",   IN_EVERY,                   set_working_directory,       "a directory"                                                 },
+         suite_file_set_timeout_multiplier,                                                "a number such as 2 or 0.5; 0 means no timeouts"              },
+        { "TimeoutSec",         IN_ALL,                     set_timeout,                   EXPECT_TIMEOUT                                                },
+        { "TimeoutSignal",      IN_ALL,                     set_timeout_signal,            "a signal such as SIGINT"                                     },
+        { "User",               IN(SPEC_WORKER),            suite_file_set_user,           "the name of a user"                                          },
+        { "Workers",            IN(SPEC_SUITE),             suite_file_set_workers,        "a number from 1 to 1000"                                     },
+        { "WorkerSetUp",        IN_WORKERS,                 suite_file_set_worker_set_up,  "the path of a module"                                        },
+        { "WorkingDirectory",   IN_EVERY,                   set_working_directory,         "a directory"                                                 },
 };
 
 const char *spec_kind_to_string(SpecKind kind) {

@@ -12,7 +12,7 @@
 
 #include "basic/parse.h"
 #include "basic/text.h"
-#include "loader/suite-file.h"
+#include "loader/suite-keys.h"
 
 /* A million CPUs. */
 #define CPU_PERCENT_MAX 1e8

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "basic/parse.h"
-#include "loader/suite-file.h"
+#include "loader/suite-keys.h"
 
 /* What the kernel takes. */
 #define WEIGHT_MAX    10000U
@@ -48,17 +48,5 @@ int suite_file_set_test_cgroups(SuiteFile *file, Spec *spec, const KeyfileLine *
         if (r < 0)
                 return r;
         file->settings.no_test_cgroups = !yes;
-        return 0;
-}
-
-int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        uint64_t size = SIZE_INFINITY;
-        int r = *line->value ? parse_memory(line->value, &size) : 0;
-
-        if (r < 0)
-                return r;
-        if (size == 0)
-                return -ERANGE;
-        file->settings.slice_memory_max = size;
         return 0;
 }

@@ -13,7 +13,7 @@
 
 #include "basic/parse.h"
 #include "loader/problems.h"
-#include "loader/suite-file.h"
+#include "loader/suite-keys.h"
 
 #define PLACE_GIVEN(place) ((place) << 2)
 
