@@ -9,7 +9,7 @@ from behaviour import behaviour, skip
 from program import PTEST, SOURCE
 
 
-@behaviour(seconds=300)
+@behaviour
 def benchmark_of_in_process_tests_runs_what_is_there():
     build = Path(PTEST).resolve().parents[2]
     if not (build / "src/worker/ptest-worker").exists():

@@ -155,7 +155,7 @@ def write_run(path, results, finished=True, begin=True):
     return path
 
 
-@behaviour(seconds=240)
+@behaviour
 def ten_thousand_tests_with_a_mebibyte_here_and_there_stay_readable():
     scratch = Path(tempfile.mkdtemp(prefix="pt."))
     try:

@@ -33,7 +33,7 @@ class TimedOut(Exception):
 _tests = []
 
 
-def behaviour(function=None, *, seconds=120):
+def behaviour(function=None, *, seconds=300):
     """Registers a test; its name with blanks for underscores is what is reported."""
 
     def register(function):
@@ -43,7 +43,7 @@ def behaviour(function=None, *, seconds=120):
     return register(function) if function else register
 
 
-def add(name, function, seconds=120):
+def add(name, function, seconds=300):
     """Registers a test that is made at run time."""
     _tests.append((name, function, seconds))
 
@@ -52,7 +52,7 @@ def skip(reason):
     raise Skip(reason)
 
 
-def eventually(condition, seconds=30, what="condition"):
+def eventually(condition, seconds=100, what="condition"):
     """The condition's first true value; waits for it, generously, because machines are slow."""
     end = time.monotonic() + seconds
     while True:

@@ -78,7 +78,7 @@ def bus_pid():
     return main_pid("dbus.service")
 
 
-@behaviour(seconds=240)
+@behaviour
 def run_begins_although_the_bus_goes_away_under_it():
     """At each moment of its beginning; so one of them is while it asks whether there are a bus and a manager."""
     for milliseconds in range(0, 40, 2):
@@ -91,7 +91,7 @@ def run_begins_although_the_bus_goes_away_under_it():
             assert it.status == 0 and not it.stderr, (milliseconds, it.status, it.stderr)
             assert text(it.records_of("RUN_STARTED")[0], "PTEST_BACKEND") == "system", milliseconds
         output("systemctl", "reset-failed", "dbus.service", check=False)
-        eventually(bus_answers, 30, "that the bus answers again")
+        eventually(bus_answers, what="that the bus answers again")
     assert_nothing_is_left_of("begins")
 
 

@@ -61,7 +61,7 @@ class ScopedRun(Run):
 DAEMON = "setsid sleep 900 >/dev/null 2>&1 & echo DAEMON=$! >>$LOG; echo DAEMON=$! >>$PTEST_ENV"
 
 
-@behaviour(seconds=180)
+@behaviour
 def daemon_of_a_shared_set_up_lives_in_its_slots_own_scope_until_the_tear_down():
     name = "daemon"
     suite = (context("s", "shared", DAEMON, "kill -0 $DAEMON && echo alive >>$LOG")
@@ -83,7 +83,7 @@ def daemon_of_a_shared_set_up_lives_in_its_slots_own_scope_until_the_tear_down()
         it.assert_over(0, name)
 
 
-@behaviour(seconds=180)
+@behaviour
 def what_whole_and_split_contexts_leave_running_lives_until_their_tear_down():
     for mode in ("whole", "split"):
         name = f"keeps{mode}"
@@ -96,7 +96,7 @@ def what_whole_and_split_contexts_leave_running_lives_until_their_tear_down():
             it.assert_over(0, name)
 
 
-@behaviour(seconds=180)
+@behaviour
 def kill_of_the_worker_of_a_shared_context_leaves_its_tests_not_run():
     name = "robbed"
     suite = (context("s", "shared", DAEMON) + case("t0", "s", "sleep 3") + case("t1", "s") + case("t2", "s")
@@ -117,7 +117,7 @@ def kill_of_the_worker_of_a_shared_context_leaves_its_tests_not_run():
         it.assert_over(1, name)
 
 
-@behaviour(seconds=180)
+@behaviour
 def contexts_of_all_modes_nested_leave_nothing():
     name = "nested"
     suite = (context("s", "shared", DAEMON) + context("m", "split", DAEMON, more="Context=s")
@@ -135,7 +135,7 @@ def contexts_of_all_modes_nested_leave_nothing():
         it.assert_over(0, name)
 
 
-@behaviour(seconds=180)
+@behaviour
 def stuck_test_of_a_shared_context_costs_its_own_scope_alone():
     """A worker that is stopped (not its test) is taken away; what the shared context runs in stays."""
     name = "apart"
@@ -150,7 +150,7 @@ def stuck_test_of_a_shared_context_costs_its_own_scope_alone():
         it.assert_over(1, name)
 
 
-@behaviour(seconds=180)
+@behaviour
 def hanging_fixtures_are_ended_and_nothing_of_them_is_left():
     name = "hanging"
     suite = (context("up", "shared", "setsid sleep 901 & sleep 902", more="SetUpTimeoutSec=1")
@@ -164,7 +164,7 @@ def hanging_fixtures_are_ended_and_nothing_of_them_is_left():
         it.assert_over(1, name)
 
 
-@behaviour(seconds=180)
+@behaviour
 def interrupt_tears_down_in_scopes_too():
     name = "stopped"
     for mode in ("whole", "split", "shared"):

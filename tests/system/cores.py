@@ -34,7 +34,7 @@ def machine_that_takes_cores():
         PLACE.rmdir()
 
 
-@behaviour(seconds=180)
+@behaviour
 def the_stacks_of_a_core_are_joined_to_the_result():
     with machine_that_takes_cores() as env:
         with run(suite=CRASH, backend="system", env=env, seconds=150) as it:
@@ -47,7 +47,7 @@ def the_stacks_of_a_core_are_joined_to_the_result():
             it.assert_nothing_is_left()
 
 
-@behaviour(seconds=180)
+@behaviour
 def a_core_that_nobody_tells_of_delays_a_result_by_its_limit_only():
     with machine_that_takes_cores() as env:
         (PLACE / "coredumpctl").write_text("#!/bin/sh\nexec sleep 1000\n")

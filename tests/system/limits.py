@@ -13,7 +13,7 @@ FORK_BOMB = ("[Test bomb]\nExec=/bin/sh -c \"bomb() { bomb | bomb & }; bomb; sle
              "TimeoutSec=20\nGraceSec=1\nPriority=1\n")
 
 
-@behaviour(seconds=300)
+@behaviour
 def test_that_eats_more_than_MemoryMax_is_oom_and_its_neighbours_pass():
     suite = "[Worker]\nMemoryMax=100M\n" + HOG + tests(20)
     with run(suite=suite, backend="system", options=["-j2"], name="hog", seconds=200) as it:
@@ -27,19 +27,19 @@ def test_that_eats_more_than_MemoryMax_is_oom_and_its_neighbours_pass():
         assert_nothing_is_left_of("hog")
 
 
-@behaviour(seconds=300)
+@behaviour
 def memory_max_of_the_command_line_holds_too():
     with run(suite=HOG + tests(3), backend="system", options=["--memory-max=100M"], seconds=200) as it:
         assert it.outcomes["hog"] == "oom" and it.status == 1, (it.outcomes, it.status)
 
 
-@behaviour(seconds=300)
+@behaviour
 def hog_that_has_enough_passes():
     with run(suite="[Worker]\nMemoryMax=700M\n" + HOG, backend="system", seconds=200) as it:
         assert it.outcomes == {"hog": "pass"} and not it.stderr, (it.outcomes, it.stderr)
 
 
-@behaviour(seconds=300)
+@behaviour
 def TasksMax_holds_a_fork_bomb():
     suite = "[Worker]\nTasksMax=50\n" + FORK_BOMB + tests(20)
     with run(suite=suite, backend="system", options=["-j2"], name="bomb", seconds=200) as it:
@@ -51,7 +51,7 @@ def TasksMax_holds_a_fork_bomb():
         assert_nothing_is_left_of("bomb")
 
 
-@behaviour(seconds=300)
+@behaviour
 def limits_that_hold_here_are_not_called_degraded():
     limits = "[Worker]\nMemoryMax=200M\nTasksMax=100\n"
     with LongRun(suite=LONG, backend="system", settings=limits, name="limited") as it:
@@ -63,7 +63,7 @@ def limits_that_hold_here_are_not_called_degraded():
         assert it.status == 0 and not it.stderr, (it.status, it.stderr)
 
 
-@behaviour(seconds=300)
+@behaviour
 def service_runs_end_to_end_from_the_installed_files():
     suite = "[Worker]\nMemoryMax=100M\n" + HOG + tests(10) + shell("broken", "exit 1") + shell("skipped", "exit 77")
     with Service("whole", suite) as service:

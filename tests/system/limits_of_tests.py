@@ -34,7 +34,7 @@ def limited(suite, name, **kwargs):
         assert_nothing_is_left_of(name)
 
 
-@behaviour(seconds=300)
+@behaviour
 def test_over_its_own_limit_dies_whole_and_alone():
     suite = ("[Suite]\nMemoryMax=60M\n[Worker]\nMemoryMax=400M\n"
              "[Test hog]\n" + HOG.format(200) +
@@ -62,7 +62,7 @@ def test_over_its_own_limit_dies_whole_and_alone():
         it.assert_whole()
 
 
-@behaviour(seconds=300)
+@behaviour
 def limit_of_the_worker_is_told_from_that_of_the_test():
     suite = "[Worker]\nMemoryMax=80M\n[Test hog]\n" + HOG.format(200) + "MemoryMax=1G\n" + tests(OTHERS)
     with limited(suite, "workers") as it:
@@ -74,7 +74,7 @@ def limit_of_the_worker_is_told_from_that_of_the_test():
         assert_one_worker_a_slot(it)
 
 
-@behaviour(seconds=300)
+@behaviour
 def what_earlier_tests_left_in_memory_is_told_at_the_limit_of_a_worker():
     left = Path("/dev/shm/ptest-left")
     suite = ("[Worker]\nMemoryMax=150M\n[Context one-worker]\n" +
@@ -90,7 +90,7 @@ def what_earlier_tests_left_in_memory_is_told_at_the_limit_of_a_worker():
         left.unlink(missing_ok=True)
 
 
-@behaviour(seconds=300)
+@behaviour
 def tasks_and_cpu_are_limited():
     suite = (shell("bomb", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait") + "TasksMax=5\n" +
              "[Test spin]\nExec=python3 -c \"import time; end = time.time() + 3\\nwhile time.time() < end: pass\"\n"
@@ -104,7 +104,7 @@ def tasks_and_cpu_are_limited():
         assert_the_others_passed(it)
 
 
-@behaviour(seconds=300)
+@behaviour
 def leaks_are_found_and_ended_whatever_they_did():
     away = "(setsid python3 -c 'import os,time; os.closerange(0, 99); time.sleep(300)' >/dev/null 2>&1 </dev/null &); exit 0"
     suite = (shell("away", away) + shell("holds", "sleep 300 & exit 0") +
@@ -123,7 +123,7 @@ def leaks_are_found_and_ended_whatever_they_did():
         assert_one_worker_a_slot(it)
 
 
-@behaviour(seconds=300)
+@behaviour
 def server_of_a_set_up_is_told_from_what_tests_leave():
     """It forks away from its session, again and again: only its cgroup says whose it is."""
     server = ("(setsid sh -c 'while sleep 0.2; do (setsid sleep 0.5 &) & done' </dev/null >/dev/null 2>&1 &); exit 0")
@@ -137,7 +137,7 @@ def server_of_a_set_up_is_told_from_what_tests_leave():
         assert re.fullmatch(r"\d+ sleep 300 .*", text(it.results["leaky"], "PTEST_LEAKS")), it.results["leaky"]
 
 
-@behaviour(seconds=300)
+@behaviour
 def what_a_test_used_is_measured_for_all_its_processes():
     # Both hold their memory until both have it, on a machine however slow.
     script = ("import os", "told, tell = os.pipe()", "wait, go = os.pipe()",
@@ -158,7 +158,7 @@ def what_a_test_used_is_measured_for_all_its_processes():
         assert all(int(text(it.results[f"t{i:04}"], "PTEST_MEMORY_PEAK")) < 20 << 20 for i in range(1, OTHERS)), it.results
 
 
-@behaviour(seconds=300)
+@behaviour
 def victim_of_the_slice_is_run_again_alone():
     """Two that have room alone, and not beside each other; and one that never has."""
     holds = 'Exec=python3 -c "import time; x = bytearray(80 << 20); time.sleep(4)"\n'
@@ -178,7 +178,7 @@ def victim_of_the_slice_is_run_again_alone():
         it.assert_whole()
 
 
-@behaviour(seconds=300)
+@behaviour
 def worker_that_is_killed_after_an_oom_of_a_test_is_not_an_oom_itself():
     suite = ("[Suite]\nWorkers=1\n[Test hog]\nMemoryMax=40M\nPriority=2\n" + HOG.format(200) +
              shell("killer", "kill -9 $PPID; sleep 300") + "Priority=1\n" + tests(OTHERS))
@@ -188,7 +188,7 @@ def worker_that_is_killed_after_an_oom_of_a_test_is_not_an_oom_itself():
         assert_the_others_passed(it)
 
 
-@behaviour(seconds=300)
+@behaviour
 def tests_of_modules_have_the_limits_of_their_process():
     build = os.environ.get("PTEST_TESTS_MESON") or Path(PTEST).resolve().parents[2]
     suite = (f"[Suite]\nWorkers=1\nFrom=module:{build}/tests/unit/modules/module-eats-memory.so\nMemoryMax=60M\n"

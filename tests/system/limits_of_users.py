@@ -33,7 +33,7 @@ def assert_nothing_is_left_of_user(it, uid, name):
     eventually(lambda: not list(top.rglob(f"ptest-{name}*")), 10, "that its cgroups are gone")
 
 
-@behaviour(seconds=300)
+@behaviour
 def tests_of_a_user_have_their_limits():
     uid = user_with_manager()
     controllers = delegated(uid)
@@ -58,7 +58,7 @@ def tests_of_a_user_have_their_limits():
         assert_nothing_is_left_of_user(it, uid, "userlimits")
 
 
-@behaviour(seconds=300)
+@behaviour
 def limits_that_are_not_delegated_to_a_user_are_refused_by_name():
     uid = user_with_manager()
     if "cpu" in delegated(uid):

@@ -14,7 +14,7 @@ def weights(unit):
     return tuple(found[name] for name in WEIGHTS)
 
 
-@behaviour(seconds=180)
+@behaviour
 def scopes_and_slices_have_a_lower_weight_than_everybody_else():
     with LongRun(suite=LONG, backend="system", name="polite") as it:
         it.until_both_run()
@@ -26,7 +26,7 @@ def scopes_and_slices_have_a_lower_weight_than_everybody_else():
     assert_nothing_is_left_of("polite")
 
 
-@behaviour(seconds=180)
+@behaviour
 def weights_are_as_the_suite_says():
     with LongRun(suite=LONG, backend="system", settings="[Worker]\nCPUWeight=100\nIOWeight=7\n", name="impolite") as it:
         it.until_both_run()
@@ -52,7 +52,7 @@ def private_places_belong_to_the_user_of_the_tests():
         it.assert_nothing_is_left()
 
 
-@behaviour(seconds=180)
+@behaviour
 def a_stuck_test_in_a_scope_is_told_and_ended():
     suite = "[Suite]\nTimeoutSec=1\n" + shell("t", "trap 'echo caught; exit 3' INT; sleep 1000 & while :; do sleep 0.1; done")
     with run(suite=suite, backend="system", name="held") as it:

@@ -69,7 +69,7 @@ def tests_run_as_the_unprivileged_user_unless_root_is_asked_for():
         assert it.results["who"]["PTEST_STDOUT"] == b"root\n", it.results
 
 
-@behaviour(seconds=180)
+@behaviour
 def stopped_worker_is_stuck_then_gone_and_only_then_replaced():
     """Proved by the order in which the manager and the journal tell it, not by waiting."""
     with Signals() as signals:

@@ -8,7 +8,7 @@ from systemd import assert_nothing_is_left_of
 EATER = 'python3 -c "x = bytearray(%d << 20); import time; time.sleep(8)"'
 
 
-@behaviour(seconds=300)
+@behaviour
 def a_slice_has_the_limit_that_was_asked_for():
     script = "systemctl show -p MemoryMax -p MemorySwapMax ptest-sliced.slice"
     with run(suite="[Suite]\nSliceMemoryMax=300M\n" + shell("t", script), backend="system", name="sliced", seconds=200) as it:
@@ -18,7 +18,7 @@ def a_slice_has_the_limit_that_was_asked_for():
     assert_nothing_is_left_of("sliced")
 
 
-@behaviour(seconds=300)
+@behaviour
 def tests_over_the_limit_of_the_slice_are_oom_together():
     suite = "[Suite]\nSliceMemoryMax=150M\n" + "".join(
         f"[Test eater{i}]\nExec={EATER % 90}\n" for i in (1, 2)) + shell("small", "true")
