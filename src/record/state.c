@@ -117,16 +117,28 @@ int state_dir_find(char **ret) {
         return 0;
 }
 
-/* The suite as it stands in a file's name. */
+static bool character_is_plain(char c, bool first) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                        strchr("_+-@", c) || (c == '.' && !first);
+}
+
+/* The suite as it stands in a file's name. Letters of other languages remain: without them all names would be one. */
 static char *suite_to_file_name(const char *suite) {
         char *name = strndup(suite, STATE_SUITE_MAX);
+        size_t n;
 
         if (!name)
                 return NULL;
-        for (char *p = name; *p; p++)
-                if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                      (*p >= '0' && *p <= '9') || strchr("_+-@", *p) || (*p == '.' && p > name)))
+        for (char *p = name; *p; p += n) {
+                bool printable;
+
+                n = text_measure_character(p, strlen(p), &printable);
+                if (n > 1 && printable)
+                        continue;
+                n = 1;
+                if (!character_is_plain(*p, p == name))
                         *p = '_';
+        }
         return name;
 }
 

@@ -87,6 +87,13 @@ START_TEST(source_finds_runs_by_what_users_say)
         ck_assert_int_eq(find("2222"), 0x55);   /* a suite's name first */
         ck_assert_int_eq(find("2222b"), 0x22);
         ck_assert_int_eq(find("gtk"), 0x22);
+        make_run("测试", "6622bbbb556677889900112233445566", 300);
+        make_run("示例", "7722bbbb556677889900112233445566", 200);
+        make_run("\xff\xe6[$]", "8822bbbb556677889900112233445566", 100);
+        ck_assert_int_eq(find("测试"), 0x66);
+        ck_assert_int_eq(find("示例"), 0x77);
+        ck_assert_int_eq(find("\xff\xe6[$]"), 0x88);
+        ck_assert_int_eq(find("______"), -ENOENT);
         ck_assert_int_eq(find("gt"), -ENOENT);
         snprintf(path,
                  sizeof(path),
