@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -210,6 +211,8 @@ int main(int argc, char **argv) {
 
         if (standard_streams_open() < 0)
                 return EXIT_MACHINERY;
+        /* A file that may not grow any more (ulimit -f) is as a full disk: told, and no sudden death. */
+        (void)signal(SIGXFSZ, SIG_IGN);
 
         /* Only how characters look: numbers and messages are the same everywhere. */
         setlocale(LC_CTYPE, "");

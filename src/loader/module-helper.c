@@ -101,6 +101,7 @@ _Noreturn static void child_exec(const Listing *listing) {
             dup2(listing->errors_fd, STDERR_FILENO) < 0)
                 _exit(127);
         (void)signal(SIGPIPE, SIG_DFL);
+        (void)signal(SIGXFSZ, SIG_DFL);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         if (listing->changes_user && child_change_user(listing) < 0)

@@ -132,6 +132,17 @@ def records_that_are_gone_are_never_a_pass():
 
 
 @behaviour
+def limit_of_file_size_is_as_a_full_disk():
+    loud = "".join(shell(f"loud{i:02}", "seq 2000") for i in range(20))
+    for limit in (3000, 20000):
+        with Run(suite=loud, options=["-j2"], within=["prlimit", f"--fsize={limit}:{limit}"]) as it:
+            it.wait()
+            assert it.status == 3 and "File too large" in it.stderr, (it.status, it.stderr)
+            assert "20 passed" in it.stdout, it.stdout
+            it.assert_nothing_is_left()
+
+
+@behaviour
 def state_directory_that_cannot_be_made_is_an_error():
     with run(suite=tests(3), options=["--state-dir=/proc/no/such"]) as it:
         assert it.status == 3 and "--state-dir" in it.stderr, (it.status, it.stderr)
