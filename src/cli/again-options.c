@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/text.h"
+#include "cli/option-value.h"
 #include "coordinator/retry.h"
 #include "model/shard.h"
 
@@ -205,13 +206,6 @@ static int options_check(const AgainOptions *options) {
         return 0;
 }
 
-static const char *options_get_name(int key) {
-        for (size_t i = 0; i < ELEMENTSOF(options_table); i++)
-                if (options_table[i].key == key && options_table[i].name)
-                        return options_table[i].name;
-        return "";
-}
-
 static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         AgainOptions *options = state->input;
         const char *want = NULL;
@@ -222,8 +216,7 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         r = options_parse_value(options, key, arg, &want);
         if (r == ARGP_ERR_UNKNOWN || r >= 0)
                 return r;
-        log_error("--%s: \"%s\" is not %s", options_get_name(key), arg ?: "", want);
-        return EINVAL;
+        return option_value_reject(options_table, key, arg, want);
 }
 
 const struct argp again_options_argp = { .options = options_table, .parser = options_parse_one };

@@ -9,6 +9,7 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/text.h"
+#include "cli/option-value.h"
 
 /* A number each of their own: the keys of a verb's options begin at 0x100. */
 enum {
@@ -138,13 +139,6 @@ static int options_check_stdout(const ReportOptions *options) {
         return 0;
 }
 
-static const char *options_get_name(int key) {
-        for (size_t i = 0; i < ELEMENTSOF(options_table); i++)
-                if (options_table[i].key == key)
-                        return options_table[i].name;
-        return "";
-}
-
 static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         ReportOptions *options = state->input;
         const char *want = NULL;
@@ -176,8 +170,7 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         }
         if (options_parse_value(options, key, arg, &want) >= 0)
                 return 0;
-        log_error("--%s: \"%s\" is not %s", options_get_name(key), arg, want);
-        return EINVAL;
+        return option_value_reject(options_table, key, arg, want);
 }
 
 const struct argp report_options_argp = { .options = options_table, .parser = options_parse_one };

@@ -11,6 +11,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "cli/jobs.h"
+#include "cli/option-value.h"
 #include "model/pattern.h"
 
 enum {
@@ -248,13 +249,6 @@ static int options_parse_word(int key, char *arg, RunOptions *options, struct ar
         }
 }
 
-static const char *options_get_name(int key) {
-        for (size_t i = 0; i < ELEMENTSOF(options_table); i++)
-                if (options_table[i].key == key && options_table[i].name)
-                        return options_table[i].name;
-        return "";
-}
-
 static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         RunOptions *options = state->input;
         const char *want = NULL;
@@ -263,10 +257,8 @@ static error_t options_parse_one(int key, char *arg, struct argp_state *state) {
         r = options_parse_value(key, arg, options, &want);
         if (r == ARGP_ERR_UNKNOWN)
                 return options_parse_word(key, arg, options, state);
-        if (r < 0) {
-                log_error("--%s: \"%s\" is not %s", options_get_name(key), arg, want);
-                return EINVAL;
-        }
+        if (r < 0)
+                return option_value_reject(options_table, key, arg, want);
         return 0;
 }
 
