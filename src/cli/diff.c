@@ -305,6 +305,11 @@ static int diff_show(DiffArguments *arguments) {
                 r = diff_print_json(&diff, runs.earlier, runs.n_earlier);
         else
                 r = diff_print_text(&diff, arguments->all ? SIZE_MAX : ROWS_DEFAULT);
+        /* What could not be printed is no answer, whatever the runs are like. */
+        if (r >= 0 && fflush(stdout) != 0)
+                r = -errno;
+        if (r >= 0 && ferror(stdout))
+                r = -EIO;
         if (r < 0) {
                 log_error_errno(r, "Failed to print the differences: %m");
                 return STATUS_TROUBLE;

@@ -338,6 +338,18 @@ def diff_says_what_a_narrowed_run_was_not_to_run():
 
 
 @behaviour
+def diff_that_cannot_be_printed_is_no_answer():
+    with state_directory() as state:
+        RunFile(state, 0).test("a").finish()
+        RunFile(state, 1).test("a", "fail").finish()
+        for options in ([], ["--json"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([PTEST, "diff", f"--state-dir={state}", *options], check=False, stdout=full,
+                                      stderr=subprocess.PIPE, text=True)
+            assert done.returncode == 2 and "print the differences" in done.stderr, done
+
+
+@behaviour
 def diff_takes_no_damage_for_a_test_that_is_gone():
     with state_directory() as state:
         RunFile(state, 0).test("a").test("b").finish()
