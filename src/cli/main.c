@@ -141,6 +141,9 @@ static int verb_reject(const char *name) {
 static int verb_start(const Verb *verb, int argc, char **argv) {
         /* argp prints argv[0] in its usage texts, so it has to be what the user would type. */
         argv[0] = (char *)verb->invocation;
+        /* Where it is all that was said it can only be that; argp knows --help and -?. */
+        if (argc == 2 && strcmp(argv[1], "-h") == 0)
+                argv[1] = (char *)"--help";
         return verb->run(argc, argv);
 }
 
@@ -206,9 +209,18 @@ static int standard_streams_open(void) {
         return 0;
 }
 
-int main(int argc, char **argv) {
-        int status;
+/*
+ * A full disk behind the redirected output must not look like success; where it does not, it was told. At exit, because
+ * argp leaves by itself when it has printed its help.
+ */
+static void output_check(int status, void *userdata _unused_) {
+        if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+                log_error("Failed to write to standard output.");
+                _exit(EXIT_MACHINERY);
+        }
+}
 
+int main(int argc, char **argv) {
         if (standard_streams_open() < 0)
                 return EXIT_MACHINERY;
         /* A file that may not grow any more (ulimit -f) is as a full disk: told, and no sudden death. */
@@ -219,12 +231,7 @@ int main(int argc, char **argv) {
         argp_program_version = "ptest " PTEST_VERSION;
         argp_err_exit_status = EXIT_WRONG_USE;
 
-        status = command_run(argc, argv);
-
-        /* A full disk behind the redirected output must not look like success; where it does not, it was told. */
-        if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
-                log_error("Failed to write to standard output.");
+        if (on_exit(output_check, NULL) != 0)
                 return EXIT_MACHINERY;
-        }
-        return status;
+        return command_run(argc, argv);
 }

@@ -3,11 +3,12 @@
 
 import json
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
 from behaviour import behaviour
-from program import ptest, run, shell, tests, text
+from program import PTEST, ptest, run, shell, tests, text
 
 THREE = tests(3, name="part/{}")
 
@@ -246,3 +247,13 @@ def doctor_fails_for_a_backend_that_cannot_be_used():
     nowhere = {**os.environ, "XDG_RUNTIME_DIR": "/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
     assert ptest("doctor", "--backend=user", env=nowhere, check=False).returncode == 1
     assert ptest("doctor", "--backend=plain", env=nowhere, check=False).returncode == 0
+
+
+@behaviour
+def help_is_there_with_each_of_its_options_and_not_lost_in_silence():
+    usage = ptest("run", "--help")
+    assert usage.startswith("Usage: ptest run ") and ptest("run", "-h") == usage and ptest("help", "run") == usage
+    with open("/dev/full", "wb") as full:
+        for argv in (["--help"], ["run", "--help"], ["run", "-h"], ["run", "--usage"], ["run", "--version"], ["--version"]):
+            it = subprocess.run([PTEST, *argv], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert it.returncode == 3 and "standard output" in it.stderr, (argv, it)
