@@ -44,5 +44,8 @@ KeySetter suite_file_set_test_cgroups;
 KeySetter suite_file_set_limit;
 KeySetter suite_file_set_private;
 
+/* The kernel counts pages, and has no room for less than one. */
+#define SUITE_MEMORY_MIN UINT64_C(4096)
+
 /* A number of tasks */
 int suite_parse_tasks(const char *value, uint64_t *ret);

@@ -3,8 +3,8 @@
 /*
  * The limits of tests in suite files
  *
- * A test's own section comes first, and what [Match] sections say; then each context around it, the innermost first;
- * then [Suite]. What [Worker] says is of the worker, and stands above all.
+ * What [Match] sections say comes first, as with all keys; then a test's own section; then each context around it, the
+ * innermost first; then [Suite]. What [Worker] says is of the worker, and stands above all.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static int memory_set(const char *value, uint64_t *field) {
 
         if (r < 0)
                 return r;
-        if (size == 0)
+        if (size < SUITE_MEMORY_MIN)
                 return -ERANGE;
         *field = size;
         return 0;

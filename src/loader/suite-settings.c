@@ -23,7 +23,7 @@ static int memory_set(const char *value, uint64_t *field) {
 
         if (r < 0)
                 return r;
-        if (size == 0)
+        if (size < SUITE_MEMORY_MIN)
                 return -ERANGE;
         *field = size;
         return 0;

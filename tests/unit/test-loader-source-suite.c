@@ -364,6 +364,8 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
                         "[Test inner]\nExec=true\nContext=inner\n"
                         "[Test own]\nExec=true\nContext=inner\nMemoryMax=40M\nMemoryHigh=30M\nRetries=0\n"
                         "[Test free]\nExec=true\nContext=inner\nMemoryMax=infinity\n"
+                        "[Test matched]\nExec=true\nMemoryMax=40M\nMemoryHigh=30M\n"
+                        "[Match matched]\nMemoryMax=50M\n"
                         "[Match free]\nTasksMax=infinity\nCPUQuota=200%\nLeaks=ignore\nStuckReport=yes\nFlaky=pass\n";
         char *path = write_suite(text, strlen(text));
         _cleanup_(suite_freep) Suite *suite = load_good(path, &plain);
@@ -394,6 +396,10 @@ START_TEST(limits_come_from_the_nearest_that_gives_them)
         ck_assert_uint_eq(limits.stuck, STUCK_PROCESSES);
         ck_assert_uint_eq(limits.retries, 2);
         ck_assert_uint_eq(limits.flaky, FLAKY_FAIL);
+
+        limits = find_limits(suite, "matched");
+        ck_assert_uint_eq(limits.memory_max, 50 * MIB);
+        ck_assert_uint_eq(limits.memory_high, 30 * MIB);
 
         limits = find_limits(suite, "own");
         ck_assert_uint_eq(limits.memory_max, 40 * MIB);
