@@ -132,7 +132,10 @@ static int host_bury_step(ModuleHost *host, ModulePhase phase) {
                 record.exit_status = -1;
         }
         if (phase == MODULE_PHASE_LOAD)
-                return text_setf(&host->load_error, "loading the module failed: %s", texts.reason);
+                return text_setf(
+                                &host->load_error,
+                                "loading the module or setting up its worker failed: %s",
+                                texts.reason);
 
         record.kind = phase == MODULE_PHASE_SET_UP      ? MODULE_RESULT_SET_UP :
                         phase == MODULE_PHASE_TEAR_DOWN ? MODULE_RESULT_TEAR_DOWN :

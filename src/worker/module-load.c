@@ -264,7 +264,12 @@ static int module_add_case(Module *module, const ModuleCase *value, char **why) 
                 return r;
         if (!name_is_valid(name))
                 return module_refuse(
-                                why, "%s:%u: not a name for a test", test->file ?: "?", test->line);
+                                why,
+                                "%s:%u: the name of test %.100s… is longer than %u bytes",
+                                test->file ?: "?",
+                                test->line,
+                                name,
+                                MODULE_NAME_MAX);
         if (module->n_cases == MODULE_TESTS_MAX)
                 return module_refuse(
                                 why,

@@ -415,6 +415,25 @@ def options_that_are_not_understood_say_what_would_be_right():
 # ---- As its user builds it ----
 
 @behaviour
+def compilers_tell_of_messages_that_do_not_fit_their_values():
+    compiler = shutil.which("cc")
+    version = subprocess.run([compiler, "-dM", "-E", "-xc", "/dev/null"], check=True, stdout=subprocess.PIPE, text=True).stdout if compiler else ""
+    if "__clang__" not in version and int(re.search(r"__GNUC__ (\d+)|$", version)[1] or 0) < 12:
+        skip("no compiler that could")
+    wrong = ['ptest_fail("%s", 1)', 'ptest_skip("%s", 1)', 'ptest_log("%s", 1)', 'ptest_assert(i, "%s", 1)', 'PTEST_ADD(leaf, "%s", 1)',
+             'ptest_assert_str_eq("", "", "%s", 1)', 'ptest_assert_float_near(0, 0, 0, "%s", 1)', 'ptest_export("A", "%s", 1)']
+    right = ["ptest_fail()", 'ptest_log("%d", 1)', 'ptest_assert(i, "%d", 1)', "ptest_assert(i)", 'PTEST_ADD(leaf, "%d", 1)']
+    with Run(argv=("true",)) as it:
+        for statements, n in ((wrong, len(wrong)), (right, 0)):
+            source = it.scratch / "messages.c"
+            source.write_text("#include <ptest/test.h>\nPTEST_TEMPLATE(leaf) {\n}\nPTEST_RANGE(messages, 0, 2) {\n"
+                              + "".join(f"        {statement};\n" for statement in statements) + "}\n")
+            told = subprocess.run([compiler, "-fsyntax-only", "-Wall", "-Wextra", f"-I{Path(__file__).parents[2]}/include", source],
+                                  check=True, stderr=subprocess.PIPE, text=True).stderr
+            assert told.count("[-Wformat") == n and told.count("warning:") == n, told
+
+
+@behaviour
 def the_example_is_built_with_the_header_alone_and_passes():
     compiler = shutil.which("cc")
     if not compiler:
