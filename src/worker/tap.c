@@ -259,13 +259,14 @@ static int tap_read_point(Tap *tap, bool ok, Span rest) {
 
         span_skip_space(&rest);
         n = span_read_number(&rest, &number);
-        if (n > 0 && (n == rest.size || char_is_space(rest.data[n]) || rest.data[n] == '#')) {
+        if (n > 0 && (n == rest.size || char_is_space(rest.data[n]) || rest.data[n] == '#'))
                 span_skip(&rest, n);
-                r = tap_note_number(tap, number);
-                if (r < 0)
-                        return r;
-        } else
+        else
                 number = tap->points.total + 1; /* "ok", "ok 2nd thing works" */
+        /* Also one that it has from here: another point may claim it. */
+        r = tap_note_number(tap, number);
+        if (r < 0)
+                return r;
 
         span_strip(&rest);
         directive = description_split(&rest, &reason);
