@@ -51,7 +51,7 @@ static int run_reports_add_terminal(RunReports *reports, const ReportOptions *op
                                         .defuse = report_options_want_annotations(options),
                         },
                         &reporter);
-        r = run_reports_add(reports, r, reporter, "to the terminal");
+        r = run_reports_add(reports, r, reporter, "to stdout");
         if (r >= 0)
                 reports->terminal = reporter;
         return r;

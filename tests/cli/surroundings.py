@@ -185,6 +185,10 @@ def full_stdout_is_told_by_every_verb():
             with open("/dev/full", "wb") as full:
                 done = subprocess.run([PTEST, *map(str, argv)], check=False, stdout=full, stderr=subprocess.PIPE)
             assert done.returncode == 3 and done.stderr, (argv, done)
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PTEST, "run", "--backend=plain", state, suite], check=False, stdout=full, stderr=subprocess.PIPE)
+        assert done.returncode == 3, done
+        assert done.stderr == b"ptest: Cannot write to stdout: No space left on device\n", done
 
 
 @behaviour
