@@ -144,7 +144,37 @@ static void tests_survey_measures(TestSurvey *tests) {
                                     "; what it read and wrote only with the io controller");
 }
 
+/* What a manager takes, and a kernel without the controller does not do: "CPUWeight=, IOWeight="; NULL: nothing */
+static char *tests_find_unheld_weights(const TestSurvey *tests) {
+        static const char *const table[][2] = {
+                {"cpu",     "CPUWeight="     },
+                { "io",     "IOWeight="      },
+                { "memory", "SliceMemoryMax="},
+        };
+        _cleanup_strv_ char **names = NULL;
+
+        /* Version 1 gives them to systemd itself, whatever it can delegate. */
+        if (!tests->cells)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                if (!strv_contains(tests->controllers, table[i][0]) &&
+                    strv_extend(&names, table[i][1]) < 0)
+                        return NULL;
+        return names ? strv_join(names, ", ") : NULL;
+}
+
 static void tests_survey_politeness(TestSurvey *tests) {
+        _cleanup_free_ char *unheld = tests_find_unheld_weights(tests);
+
+        if (unheld) {
+                survey_add(tests->survey,
+                           "politeness",
+                           "Politeness",
+                           true,
+                           "oom_score_adj, and weights of scopes; without effect, because the manager has no controllers for them: %s",
+                           unheld);
+                return;
+        }
         survey_add(tests->survey,
                    "politeness",
                    "Politeness",

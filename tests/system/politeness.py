@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Workers in scopes leave the machine to others first, and a stuck test there is looked at while it is held."""
 
+import json
+from pathlib import Path
+
 from behaviour import behaviour
 from long_run import LONG, LongRun
-from program import run, shell, text
+from program import ptest, run, shell, text
 from systemd import assert_nothing_is_left_of, show
 
 WEIGHTS = ("CPUWeight", "IOWeight")
@@ -24,6 +27,16 @@ def scopes_and_slices_have_a_lower_weight_than_everybody_else():
         it.let_go()
         it.wait()
     assert_nothing_is_left_of("polite")
+
+
+@behaviour
+def doctor_names_the_weights_that_have_no_controller():
+    controllers = Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
+    capabilities = json.loads(ptest("doctor", "--backend=system", "--json"))["capabilities"]
+    reason, = (capability["reason"] for capability in capabilities if capability["name"] == "politeness")
+    without = reason.partition("without effect")[2]
+    for controller, key in (("cpu", "CPUWeight="), ("io", "IOWeight="), ("memory", "SliceMemoryMax=")):
+        assert (key in without) == (controller not in controllers), (controllers, reason)
 
 
 @behaviour
