@@ -130,7 +130,9 @@ def results_are_sorted_by_what_tests_needed():
             answer = subprocess.run([PTEST, "results", f"--sort={key}", "--json", str(it.run_file)], check=True,
                                     stdout=subprocess.PIPE, text=True).stdout
             return [test["address"] for test in json.loads(answer)["tests"]]
-        assert order("time")[0] == "slow", order("time")
+        # On a machine that is busy itself, any of them may take the longest.
+        took = {address: int(text(r, "PTEST_DURATION_USEC")) for address, r in it.results.items()}
+        assert order("time") == sorted(took, key=took.get, reverse=True), (order("time"), took)
         assert order("memory")[0] == "busy", order("memory")
         assert order("cpu")[0] == "busy", order("cpu")
         wrong = subprocess.run([PTEST, "results", "--sort=colour", str(it.run_file)], check=False,
