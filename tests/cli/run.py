@@ -25,6 +25,7 @@ import manual  # noqa: E402,F401
 import modules  # noqa: E402,F401
 import report_files  # noqa: E402,F401
 import reports  # noqa: E402,F401
+import resumed  # noqa: E402,F401
 import review  # noqa: E402,F401
 import stuck_modules  # noqa: E402,F401
 import suite_files  # noqa: E402,F401
