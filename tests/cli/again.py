@@ -203,6 +203,7 @@ def attempts_at_tests_that_were_found_are_taken_over():
                  at.noting("long", f"test -e {at.scratch}/go || sleep 1000"))
         it = at.start(suite, "-j1")
         it.until(lambda: at.ran["long"], "the long one ran")
+        it.until(lambda: at.last.attempts["finder::found"], "the attempt before it is recorded")
         it.process.kill()
         it.process.wait()
         (at.scratch / "go").touch()
@@ -231,6 +232,7 @@ def flaky_tests_that_were_found_are_taken_over_with_what_that_means():
                  at.noting("long", f"test $(grep -cx long {at.scratch}/ran) -ge 2 || exit 1; test -e {at.scratch}/go || sleep 1000"))
         it = at.start(suite, "-j1")
         it.until(lambda: at.ran["long"] == 2, "the long one ran again, behind what was found")
+        it.until(lambda: "finder::found" in at.last.outcomes and at.last.attempts["long"], "that is recorded")
         it.process.kill()
         it.process.wait()
         (at.scratch / "go").touch()
@@ -348,10 +350,12 @@ def finder(at):
     return f"[Test finder]\nExec=/bin/sh {at.scratch}/find\nFoundExec=/bin/sh {at.scratch}/found\n"
 
 
-def kill_in(at, name, suite, *options):
-    """A run that is killed when a test has begun."""
+def kill_in(at, name, suite, *options, recorded=0):
+    """A run that is killed when a test has begun, and so many others are recorded: a test may begin before that is so."""
+    before = len(at.all)
     it = at.start(suite, "-j1", *options)
     it.until(lambda: at.ran[name], "it ran")
+    it.until(lambda: len(at.all) > before and len(at.last.results) >= recorded, "the others are recorded")
     it.process.kill()
     it.process.wait()
     at.forget()
@@ -364,7 +368,7 @@ def rerun_of_a_part_that_died_stays_in_that_part():
         with Place() as at:
             suite = (at.noting("a-done", more="Priority=1\n") + at.noting("a-long", long.format(at.scratch)) +
                      at.noting("a-left", more="Priority=-1\n") + at.noting("b"))
-            kill_in(at, "a-long", suite, "-k", "a-*", "--shuffle=3")
+            kill_in(at, "a-long", suite, "-k", "a-*", "--shuffle=3", recorded=1)
             (at.scratch / "go").touch()
             at.run(None, f"--rerun={what}", status=0)
             assert at.ran == {"a-long": 1, "a-left": 1}, (what, at.ran)
@@ -396,7 +400,7 @@ def rerun_of_a_rerun_that_died_stays_in_that_rerun():
         at.run(suite, "-j1", status=1)
         (at.scratch / "hang").touch()
         at.forget()
-        kill_in(at, "bad2", None, "--rerun=failed")
+        kill_in(at, "bad2", None, "--rerun=failed", recorded=1)
         (at.scratch / "hang").unlink()
         (at.scratch / "go").touch()
         at.run(None, "--rerun=outstanding", status=0)

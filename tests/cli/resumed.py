@@ -119,6 +119,7 @@ def resume_alone_goes_on_with_the_command_of_the_last_run():
         it = at.start(at.noting_many(3) + at.noting("long", f"test -e {at.scratch}/go || sleep 1000") + shell("it's", "true"),
                       "-j1", "-k", "t0*", "-k", "long", "-k", "it's")
         it.until(lambda: at.ran["long"], "it ran")
+        it.until(lambda: len(at.last.results) >= 3, "those before it are recorded")
         it.process.kill()
         it.process.wait()
         (at.scratch / "go").touch()
@@ -187,6 +188,7 @@ def attempts_before_a_kill_count_after_it():
             "long", f"test -e {at.scratch}/go || sleep 1000")
         it = at.start(suite, "-j1", "--retries=2")
         it.until(lambda: at.ran["long"], "the long one ran")
+        it.until(lambda: at.last.attempts["wobbly"], "the attempt before it is recorded")
         it.process.kill()
         it.process.wait()
         (at.scratch / "go").touch()
@@ -203,6 +205,7 @@ def found_tests_are_taken_over_and_what_is_left_of_them_is_found_again():
     with Place() as at:
         it = at.start(finder(at), "-j1")
         it.until(lambda: at.ran["two"], "the second one ran")
+        it.until(lambda: len(at.last.results) == 2, "finder and first one are recorded")
         it.process.kill()
         it.process.wait()
         (at.scratch / "go").touch()
@@ -218,6 +221,7 @@ def found_tests_that_are_all_done_are_taken_over_with_their_finder():
         it = at.start(finder(at) + at.noting("long", f"test -e {at.scratch}/go2 || sleep 1000", "Priority=-1"), "-j1")
         (at.scratch / "go").touch()
         it.until(lambda: at.ran["long"], "the long one ran")
+        it.until(lambda: len(at.last.results) == 4, "those before it are recorded")
         it.process.kill()
         it.process.wait()
         for number in (1, 2):
