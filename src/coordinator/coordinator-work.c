@@ -190,8 +190,9 @@ static void coordinator_give_work(Coordinator *coordinator) {
         coordinator_start_shared(coordinator);
         waiting = schedule_count_waiting(coordinator->dispatch.schedule);
         dispatch_fill(&coordinator->dispatch);
-        /* Without what was given away, it may be a shared context that is next. */
-        if (schedule_count_waiting(coordinator->dispatch.schedule) < waiting)
+        /* Without what was given away, it may be a shared context that is next, if there is one. */
+        if (pool_get_size(coordinator->pool) > coordinator->config.workers &&
+            schedule_count_waiting(coordinator->dispatch.schedule) < waiting)
                 coordinator_wake(coordinator);
         /* What needs no command is torn down without one as it is looked at. */
         coordinator_stop_spent(coordinator);
