@@ -180,13 +180,15 @@ static void socket_remove_dead(const char *path) {
                 (void)unlinkat(fd, STATUS_SOCKET, 0);
 }
 
+/* Where many ask at once, one waits for its turn to be let in. */
 static int socket_connect(RunSocket *socket_at, int *ret) {
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const struct timeval patience = { .tv_sec = ANSWER_USEC / USEC_PER_SEC };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         struct ucred peer;
         socklen_t size = sizeof(peer);
 
-        if (fd < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
                 return -errno;
         if (strlen(socket_at->path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
@@ -196,7 +198,7 @@ static int socket_connect(RunSocket *socket_at, int *ret) {
 
                 if (error == ECONNREFUSED)
                         socket_remove_dead(socket_at->path);
-                return error == EAGAIN ? -ETIME : -error;
+                return error == EAGAIN || error == EINTR ? -ETIME : -error;
         }
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return -errno;
@@ -347,9 +349,9 @@ static bool status_is_wanted(const json_t *status, const char *only) {
 
 /* All are asked before the first answer is waited for: many that are stopped cost no more time than one. */
 static int sockets_get_status(RunSockets *sockets, json_t **all) {
-        const uint64_t end = clock_machine() + ANSWER_USEC;
         _cleanup_free_ int *fds = calloc(sockets->n + 1, sizeof(int));
         _cleanup_free_ int *errors = calloc(sockets->n + 1, sizeof(int));
+        uint64_t end;
 
         if (!fds || !errors)
                 return -ENOMEM;
@@ -357,6 +359,7 @@ static int sockets_get_status(RunSockets *sockets, json_t **all) {
                 fds[i] = -1;
                 errors[i] = socket_send(&sockets->items[i], "status", &fds[i]);
         }
+        end = clock_machine() + ANSWER_USEC;
         for (size_t i = 0; i < sockets->n; i++) {
                 all[i] = socket_get_status(&sockets->items[i], errors[i], fds[i], end);
                 fd_close(fds[i]);

@@ -115,6 +115,28 @@ def SIGUSR1_prints_the_status():
 
 
 @behaviour
+def status_waits_behind_others_who_ask():
+    with LongRun() as it, contextlib.ExitStack() as clients:
+        it.until_both_run()
+        path = status_socket(it)
+        os.kill(it.pid, signal.SIGSTOP)
+        eventually(lambda: state(it.pid) == "T", what="that the coordinator stands still")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = clients.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(path)
+        with subprocess.Popen([PTEST, "status", "--json"], stdout=subprocess.PIPE, env=surroundings(it)) as asking:
+            time.sleep(0.5)
+            os.kill(it.pid, signal.SIGCONT)
+            runs = json.loads(asking.communicate(timeout=PATIENCE)[0])["runs"]
+        assert [r["planned"] for r in runs if r["pid"] == it.pid] == [12], runs
+        it.let_go()
+        it.wait()
+        assert it.status == 0, it.status
+
+
+@behaviour
 def who_asks_badly_costs_the_run_nothing():
     with LongRun() as it:
         it.until_both_run()

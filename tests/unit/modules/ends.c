@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 PTEST(good) {
@@ -137,9 +138,12 @@ PTEST(leaves_child) {
                         pause();
 }
 PTEST(leaves_zombie) {
-        if (fork() == 0)
+        const pid_t child = fork();
+        siginfo_t info;
+
+        if (child == 0)
                 _exit(0);
-        usleep(20000);
+        waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
 }
 PTEST(leaves_alarm) {
         alarm(1000);
