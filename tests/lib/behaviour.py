@@ -16,6 +16,7 @@ tested is one failed test.
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -64,6 +65,10 @@ def eventually(condition, seconds=100, what="condition"):
         time.sleep(0.02)
 
 
+# As tests/system/vm ends when its machine does.
+MACHINE_IS_DEAD = 125
+
+
 def _on_alarm(signum, frame):
     raise TimedOut("the test ran longer than it may")
 
@@ -90,9 +95,30 @@ def _run(number, name, function, seconds):
     return True
 
 
+def _machine_is_dead():
+    """Its first process has crashed, and does nothing any more but wait: no test can tell anything then."""
+    if "PTEST_TESTS_MACHINE" not in os.environ:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        try:
+            notify.connect("/run/systemd/notify")
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            pass
+    return False
+
+
 def _run_share(chosen, share, jobs):
     """Every jobs-th test, with its number among all."""
-    return all([_run(i + 1, *test) for i, test in enumerate(chosen) if i % jobs == share])
+    good = True
+    for i, test in enumerate(chosen):
+        if i % jobs == share and not _run(i + 1, *test):
+            good = False
+            if _machine_is_dead():
+                print("Bail out! The first process of the machine has crashed", flush=True)
+                os._exit(MACHINE_IS_DEAD)
+    return good
 
 
 def _relay(pipe, lock):
