@@ -44,8 +44,6 @@ KeySetter suite_file_set_test_cgroups;
 KeySetter suite_file_set_limit;
 KeySetter suite_file_set_private;
 
-/* The kernel counts pages, and has no room for less than one. */
-#define SUITE_MEMORY_MIN UINT64_C(4096)
-
-/* A number of tasks */
+/* A size of memory, and a number of tasks; what is empty or "infinity" is no limit */
+int suite_parse_memory(const char *value, uint64_t *ret);
 int suite_parse_tasks(const char *value, uint64_t *ret);

@@ -17,15 +17,18 @@
 /* A million CPUs. */
 #define CPU_PERCENT_MAX 1e8
 
-static int memory_set(const char *value, uint64_t *field) {
+/* The kernel counts pages, and has no room for less than one. */
+#define MEMORY_MIN UINT64_C(4096)
+
+int suite_parse_memory(const char *value, uint64_t *ret) {
         uint64_t size = SIZE_INFINITY;
         int r = *value ? parse_memory(value, &size) : 0;
 
         if (r < 0)
                 return r;
-        if (size < SUITE_MEMORY_MIN)
+        if (size < MEMORY_MIN)
                 return -ERANGE;
-        *field = size;
+        *ret = size;
         return 0;
 }
 
@@ -120,9 +123,9 @@ static int flaky_set(const char *value, uint16_t *field) {
 /* What was written, by its key: a bit, or a negative errno */
 static int limits_set(TestLimits *limits, const char *key, const char *value) {
         if (strcmp(key, "MemoryMax") == 0)
-                return memory_set(value, &limits->memory_max) ?: LIMITS_MEMORY_MAX;
+                return suite_parse_memory(value, &limits->memory_max) ?: LIMITS_MEMORY_MAX;
         if (strcmp(key, "MemoryHigh") == 0)
-                return memory_set(value, &limits->memory_high) ?: LIMITS_MEMORY_HIGH;
+                return suite_parse_memory(value, &limits->memory_high) ?: LIMITS_MEMORY_HIGH;
         if (strcmp(key, "TasksMax") == 0)
                 return suite_parse_tasks(value, &limits->tasks_max) ?: LIMITS_TASKS_MAX;
         if (strcmp(key, "CPUQuota") == 0)

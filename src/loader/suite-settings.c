@@ -17,18 +17,6 @@
 /* More workers than that are a typo; the coordinator has one socket and some fds for each. */
 #define WORKERS_MAX 1000U
 
-static int memory_set(const char *value, uint64_t *field) {
-        uint64_t size = SIZE_INFINITY;
-        int r = *value ? parse_memory(value, &size) : 0;
-
-        if (r < 0)
-                return r;
-        if (size < SUITE_MEMORY_MIN)
-                return -ERANGE;
-        *field = size;
-        return 0;
-}
-
 /* ---- [Suite] ---- */
 
 int suite_file_set_workers(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
@@ -102,7 +90,7 @@ int suite_file_set_allow_no_tests(SuiteFile *file, Spec *spec, const KeyfileLine
 }
 
 int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        return memory_set(line->value, &file->settings.slice_memory_max);
+        return suite_parse_memory(line->value, &file->settings.slice_memory_max);
 }
 
 /* ---- [Worker] ---- */
@@ -110,7 +98,7 @@ int suite_file_set_slice_memory(SuiteFile *file, Spec *spec, const KeyfileLine *
 int suite_file_set_memory_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         if (file->section != SPEC_WORKER)
                 return suite_file_set_limit(file, spec, line);
-        return memory_set(line->value, &file->settings.worker_memory_max);
+        return suite_parse_memory(line->value, &file->settings.worker_memory_max);
 }
 
 int suite_file_set_tasks_max(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
@@ -149,7 +137,7 @@ int suite_file_set_recycle_after(SuiteFile *file, Spec *spec, const KeyfileLine 
 }
 
 int suite_file_set_recycle_memory(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
-        return memory_set(line->value, &file->settings.recycle_memory);
+        return suite_parse_memory(line->value, &file->settings.recycle_memory);
 }
 
 int suite_file_set_worker_set_up(SuiteFile *file, Spec *spec, const KeyfileLine *line) {

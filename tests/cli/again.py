@@ -194,13 +194,17 @@ def flaky_test_fails_the_run_if_the_suite_says_so_of_it():
             at.run(None, *options, status=status)
 
 
+def finder_of_flaky(at):
+    """A test that finds another one, which passes the second time and may not be flaky."""
+    (at.scratch / "find").write_text("echo found > $PTEST_FOUND\n")
+    return (f"[Test finder]\nExec=/bin/sh {at.scratch}/find\nFlaky=fail\nPriority=1\nFoundExec=/bin/sh -c "
+            f"\"echo found >> {at.scratch}/ran; test $(grep -cx found {at.scratch}/ran) -ge 2\"\n")
+
+
 @behaviour
 def attempts_at_tests_that_were_found_are_taken_over():
     with Place() as at:
-        (at.scratch / "find").write_text("echo found > $PTEST_FOUND\n")
-        suite = (f"[Suite]\nRetries=2\n[Test finder]\nExec=/bin/sh {at.scratch}/find\nFlaky=fail\nPriority=1\nFoundExec=/bin/sh -c "
-                 f"\"echo found >> {at.scratch}/ran; test $(grep -cx found {at.scratch}/ran) -ge 2\"\n" +
-                 at.noting("long", f"test -e {at.scratch}/go || sleep 1000"))
+        suite = f"[Suite]\nRetries=2\n{finder_of_flaky(at)}" + at.noting("long", f"test -e {at.scratch}/go || sleep 1000")
         it = at.start(suite, "-j1")
         it.until(lambda: at.ran["long"], "the long one ran")
         it.until(lambda: at.last.attempts["finder::found"], "the attempt before it is recorded")
@@ -226,10 +230,8 @@ def flaky_test_that_fails_the_run_is_run_again_with_what_failed():
 @behaviour
 def flaky_tests_that_were_found_are_taken_over_with_what_that_means():
     with Place() as at:
-        (at.scratch / "find").write_text("echo found > $PTEST_FOUND\n")
-        suite = (f"[Suite]\nRetries=1\n[Test finder]\nExec=/bin/sh {at.scratch}/find\nFlaky=fail\nPriority=1\nFoundExec=/bin/sh -c "
-                 f"\"echo found >> {at.scratch}/ran; test $(grep -cx found {at.scratch}/ran) -ge 2\"\n" +
-                 at.noting("long", f"test $(grep -cx long {at.scratch}/ran) -ge 2 || exit 1; test -e {at.scratch}/go || sleep 1000"))
+        suite = f"[Suite]\nRetries=1\n{finder_of_flaky(at)}" + at.noting(
+            "long", f"test $(grep -cx long {at.scratch}/ran) -ge 2 || exit 1; test -e {at.scratch}/go || sleep 1000")
         it = at.start(suite, "-j1")
         it.until(lambda: at.ran["long"] == 2, "the long one ran again, behind what was found")
         it.until(lambda: "finder::found" in at.last.outcomes and at.last.attempts["long"], "that is recorded")

@@ -230,10 +230,25 @@ START_TEST(malloc_perturb_is_the_same_each_time_and_the_users_word_stands)
 }
 END_TEST
 
+/* By meson itself, of the meson.build that was written: the directory */
+static char *set_up_build(void) {
+        _cleanup_free_ char *command = NULL;
+        char *build;
+
+        ck_assert_int_ge(
+                        asprintf(&command,
+                                 "cd %s && rm -r meson-info && meson setup b >/dev/null 2>&1",
+                                 directory),
+                        0);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_ge(asprintf(&build, "%s/b", directory), 0);
+        return build;
+}
+
 /* What only meson's pickles say. Without a meson in $PATH there is none who could have set up this build. */
 START_TEST(helper_knows_should_fail_and_changes_of_the_environment)
 {
-        _cleanup_free_ char *command = NULL, *build = NULL;
+        _cleanup_free_ char *build = NULL;
 
         write_file("meson.build",
                    "project('demo')\n"
@@ -243,13 +258,7 @@ START_TEST(helper_knows_should_fail_and_changes_of_the_environment)
                    "t = find_program('true')\n"
                    "test('fails', t, should_fail: true, priority: 1)\n"
                    "test('env', t, env: e)\n");
-        ck_assert_int_ge(
-                        asprintf(&command,
-                                 "cd %s && rm -r meson-info && meson setup b >/dev/null 2>&1",
-                                 directory),
-                        0);
-        ck_assert_int_eq(system(command), 0);
-        ck_assert_int_ge(asprintf(&build, "%s/b", directory), 0);
+        build = set_up_build();
         _cleanup_(suite_freep) Suite *suite = load(build);
         _cleanup_(test_freep) Test *fails = unpack(suite, 0), *env = unpack(suite, 1);
 
@@ -279,7 +288,7 @@ END_TEST
 /* "meson test" applies it without being asked to. */
 START_TEST(default_setup_is_applied)
 {
-        _cleanup_free_ char *command = NULL, *build = NULL;
+        _cleanup_free_ char *build = NULL;
 
         write_file("meson.build",
                    "project('demo')\n"
@@ -290,13 +299,7 @@ START_TEST(default_setup_is_applied)
                    "add_test_setup('other', timeout_multiplier: 7)\n"
                    "add_test_setup('usual', is_default: true, timeout_multiplier: 3, exclude_suites: 'slow',\n"
                    "               exe_wrapper: ['env', 'WRAPPED=1'], env: ['FOO=setup', 'BAR=setup'])\n");
-        ck_assert_int_ge(
-                        asprintf(&command,
-                                 "cd %s && rm -r meson-info && meson setup b >/dev/null 2>&1",
-                                 directory),
-                        0);
-        ck_assert_int_eq(system(command), 0);
-        ck_assert_int_ge(asprintf(&build, "%s/b", directory), 0);
+        build = set_up_build();
 
         _cleanup_(suite_freep) Suite *suite = load(build);
         ck_assert_uint_eq(suite->n_tests, 2);
