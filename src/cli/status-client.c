@@ -285,12 +285,14 @@ static int socket_receive(int fd, uint64_t end, char **ret_data, size_t *ret_siz
 }
 
 int run_socket_ask(RunSocket *socket_at, const char *request, char **ret_data, size_t *ret_size) {
-        const uint64_t end = clock_machine() + ANSWER_USEC;
         _cleanup_close_ int fd = -1;
         int r;
 
         r = socket_send(socket_at, request, &fd);
-        return r < 0 ? r : socket_receive(fd, end, ret_data, ret_size);
+        if (r < 0)
+                return r;
+        /* From now on: it may have waited to be let in. */
+        return socket_receive(fd, clock_machine() + ANSWER_USEC, ret_data, ret_size);
 }
 
 /* ---- Documents ---- */
