@@ -86,14 +86,12 @@ static void dispatch_send_fixture(Dispatch *dispatch, Slot *slot, const Schedule
         }
 }
 
-/* True if there may be more for this slot: what it was to get could not be run. */
-static bool dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
-        size_t held = slot_get_in_flight(slot), target, left;
-        uint32_t tests[PTEST_TASKS_MAX];
-        ScheduleStep step;
+/* How many tests the slot is to get now. */
+static size_t dispatch_count_wanted(const Dispatch *dispatch, const Slot *slot) {
+        size_t held = slot_get_in_flight(slot), in_flight, target, harmless;
 
         if (held > 0 && slot_is_at_long_test(slot))
-                return false;
+                return 0;
         target = batch_get_target(
                         &dispatch->batch,
                         dispatch->n_workers,
@@ -101,12 +99,25 @@ static bool dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
                         PTEST_TASKS_MAX);
         /* Refilled when half is done: fewer, larger messages. */
         if (held >= target || (held > 0 && held > target / 2))
+                return 0;
+        if (dispatch->failures_left == SIZE_MAX)
+                return target - held;
+        /* All that workers have may fail: what waits behind that many would be started too late. */
+        in_flight = pool_count_in_flight(dispatch->pool);
+        harmless = dispatch->failures_left > in_flight ? dispatch->failures_left - in_flight : 0;
+        return MIN(target - held, held > 0 ? harmless : MAX(harmless, (size_t)1));
+}
+
+/* True if there may be more for this slot: what it was to get could not be run. */
+static bool dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
+        uint32_t tests[PTEST_TASKS_MAX];
+        ScheduleStep step;
+        size_t n, left;
+
+        n = dispatch_count_wanted(dispatch, slot);
+        if (n == 0)
                 return false;
-        if (schedule_next(dispatch->schedule,
-                          slot_get_number(slot) - 1,
-                          tests,
-                          target - held,
-                          &step) < 0)
+        if (schedule_next(dispatch->schedule, slot_get_number(slot) - 1, tests, n, &step) < 0)
                 return false;
         if (step.action == SCHEDULE_NOTHING)
                 return false;

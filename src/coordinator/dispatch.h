@@ -10,7 +10,8 @@
  * Dispatch: sends to workers what the schedule has for them
  *
  * A worker is given a few tests ahead, as many as hide the latency of the socket while tests are short; none
- * while the test that it is at takes long. The first slots of the pool are those of workers; one for each shared
+ * while the test that it is at takes long, nor where failures of those before it could end the run: what is to be
+ * started no more is then not at a worker already. The first slots of the pool are those of workers; one for each shared
  * context follows, as the schedule numbers its places.
  */
 
@@ -28,6 +29,7 @@ typedef struct Dispatch {
         Schedule *schedule;
         Plan *plan;
         unsigned n_workers;
+        size_t failures_left; /* bad outcomes until nothing more is to be started; SIZE_MAX: whatever comes */
         Test *nothing; /* the tear-down of contexts that have none */
         Batch batch;
         DispatchHandlers handlers;
