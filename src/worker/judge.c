@@ -19,12 +19,17 @@
 /* Each function below that judges gives an outcome, or -ENOMEM; *reason is set by text_setf(). */
 
 static int judge_timeout(const JudgeFacts *facts, char **reason) {
-        char limit[FORMAT_MAX];
+        char limit[FORMAT_MAX], duration[FORMAT_MAX];
         const char *asked = signal_to_name(facts->sent_signal);
         int r;
 
         format_time(limit, facts->timeout_usec);
-        if (facts->code == 0)
+        if (facts->seen_late)
+                r = text_setf(reason,
+                              "its limit of %s was over by far when its end was seen, after %s: its worker had stood still",
+                              limit,
+                              format_time(duration, facts->duration_usec));
+        else if (facts->code == 0)
                 r = text_setf(reason,
                               "ran longer than %s; could not be ended, not even by SIGKILL",
                               limit);
@@ -35,6 +40,11 @@ static int judge_timeout(const JudgeFacts *facts, char **reason) {
                               "ran longer than %s; did not end on %s, ended by SIGKILL",
                               limit,
                               asked);
+        else if (facts->code == CLD_EXITED && facts->sent_signal == 0)
+                r = text_setf(reason,
+                              "ran longer than %s; ended by itself with exit status %d",
+                              limit,
+                              facts->status);
         else if (facts->code == CLD_EXITED)
                 r = text_setf(reason,
                               "ran longer than %s; ended by %s with exit status %d",
@@ -245,7 +255,7 @@ static int judge_end(const JudgeFacts *facts, char **reason) {
         }
         if (facts->interrupted)
                 return judge_interrupted(facts, reason);
-        if (facts->timed_out)
+        if (facts->timed_out || facts->seen_late)
                 return judge_timeout(facts, reason);
 
         assert(facts->code != 0); /* only what was to be ended can fail to end */

@@ -40,6 +40,7 @@ typedef struct JudgeFacts {
 
         bool timed_out;
         bool interrupted;
+        bool seen_late; /* nobody watched the limit, and it was over by far when the end was seen */
         uint64_t timeout_usec;
         int sent_signal; /* what it was asked to end with; 0: it was not asked */
         bool sent_kill;

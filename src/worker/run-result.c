@@ -22,6 +22,9 @@
 /* A reason is one line; what is longer is no reason but an output. */
 #define SKIP_REASON_MAX 200
 
+/* On top of a time limit. */
+#define SEEN_LATE_USEC (5 * USEC_PER_SEC)
+
 /*
  * What a process used before it became its program counts in the kernel's number, and that was our memory: a
  * peak below our own says nothing of the test.
@@ -98,6 +101,16 @@ static int run_find_last_line(const Run *run, char **ret) {
         return capture_find_last_line(&run->result->err, SKIP_REASON_MAX, ret);
 }
 
+/*
+ * Its worker did not run meanwhile, for somebody had stopped it: when the test ended is not known, and a duration
+ * beyond the limit is no pass. What a busy machine delays a worker by is far less.
+ */
+static bool run_was_seen_late(const Run *run) {
+        return !escalation_has_begun(&run->escalation) &&
+                        run->result->duration_usec >=
+                        usec_add(run->test->timeout_usec, SEEN_LATE_USEC);
+}
+
 /* What the kernel did to it. */
 static void run_fill_evidence(Run *run, JudgeFacts *facts) {
         CellEvents events = {};
@@ -128,6 +141,7 @@ static int run_judge(Run *run, const Report *report) {
                 .start_error = run->start_error,
                 .timed_out = begun && !run->interrupted,
                 .interrupted = begun && run->interrupted,
+                .seen_late = run_was_seen_late(run),
                 .timeout_usec = run->test->timeout_usec,
                 .sent_signal = run->sent_signal ? run->test->timeout_signal : 0,
                 .sent_kill = run->sent_kill,

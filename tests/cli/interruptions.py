@@ -3,6 +3,7 @@
 
 import os
 import signal
+import time
 
 from behaviour import behaviour, eventually
 from long_run import LONG, LongRun, parent_with_name
@@ -130,6 +131,21 @@ def SIGKILL_of_a_worker_costs_its_test_and_nothing_else():
         assert it.status in (1, 3), it.status
         it.assert_whole()
         it.assert_nothing_is_left()
+
+
+@behaviour
+def an_end_that_was_seen_long_after_the_limit_is_no_pass():
+    with LongRun(settings="TimeoutSec=2\n") as it:
+        it.until_both_run()
+        stopped = parent_with_name(it, "long1")
+        os.kill(stopped, signal.SIGSTOP)
+        it.let_go()
+        time.sleep(7.5)
+        os.kill(stopped, signal.SIGCONT)
+        it.wait()
+        assert it.status == 1 and it.outcomes.pop("long1") == "timeout", it.outcomes
+        assert "2s" in it.reason("long1"), it.reason("long1")
+        assert set(it.outcomes.values()) == {"timeout", "pass"}, it.outcomes
 
 
 @behaviour
