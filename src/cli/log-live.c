@@ -22,6 +22,9 @@
 
 #define FOLLOW_USEC (300 * USEC_PER_MSEC)
 
+/* For how long a coordinator gives the same answer (coordinator/status-server.c), and a little more. */
+#define STATUS_FRESH_USEC (250 * USEC_PER_MSEC)
+
 /* What a look has to say about one stream. */
 typedef struct Stream {
         uint64_t from, total;
@@ -61,23 +64,38 @@ static void status_name_running(const json_t *all) {
         }
 }
 
-/* The id of the run that it runs in. */
-static int find_run(const LogLive *options, char **ret) {
-        const char *found = NULL;
-        json_t *all = NULL;
-        int r, n = 0;
+/* In how many runs it runs, and the id of the last of them. */
+static int find_in(const json_t *all, const char *address, const char **ret_run) {
+        int n = 0;
 
-        r = status_collect(options->run, &all);
-        if (r < 0)
-                return log_error_errno(r, "Failed to find out what is running: %m");
         for (size_t i = 0; i < json_array_size(all); i++) {
                 const json_t *status = json_array_get(all, i);
 
-                if (!status_runs(status, options->address))
+                if (!status_runs(status, address))
                         continue;
-                found = json_string_value(json_object_get(status, "run_id"));
+                *ret_run = json_string_value(json_object_get(status, "run_id"));
                 n++;
         }
+        return n;
+}
+
+/* The id of the run that it runs in. What has just begun may be missing in an answer that was made for somebody before us. */
+static int find_run(const LogLive *options, char **ret) {
+        const char *found = NULL;
+        json_t *all = NULL;
+        int r, n;
+
+        r = status_collect(options->run, &all);
+        n = find_in(all, options->address, &found);
+        if (r >= 0 && n == 0) {
+                json_decref(all);
+                all = NULL;
+                (void)nanosleep(&(struct timespec){ .tv_nsec = STATUS_FRESH_USEC * 1000 }, NULL);
+                r = status_collect(options->run, &all);
+                n = find_in(all, options->address, &found);
+        }
+        if (r < 0)
+                return log_error_errno(r, "Failed to find out what is running: %m");
         if (n == 1) {
                 *ret = strdup(found);
                 r = *ret ? 0 : log_error_errno(-ENOMEM, "Failed to find out what is running: %m");
