@@ -50,6 +50,10 @@
  * A worker that says "spent" in a result starts nothing after it: its tasks that it has not started are to be
  * given to its successor.
  *
+ * A worker that was started to do so (--hand-back) gives back all that it has not started, as "cancelled" without being
+ * asked, behind each test with a bad outcome: whether there is more to be started is then for the coordinator to say, who sends
+ * such a worker nothing while it has something.
+ *
  * Inherited fds of a worker: PTEST_GATE_FD, one end of a stream socketpair; the worker waits for one byte on
  * it before it does anything, and ends itself and its tests when the other end is closed. PTEST_PAGE_FD, a
  * memfd of one PtestPage, which both map. PTEST_SPILL_FD, a memfd to which the worker appends messages that

@@ -104,8 +104,6 @@ void coordinator_note_flaky(Coordinator *coordinator, uint32_t test, const Resul
 /* If nothing but flaky tests makes the run a failed one, that is its reason. */
 void coordinator_tell_flaky(Coordinator *coordinator);
 
-/* How many more tests and fixtures may fail before nothing further is started; SIZE_MAX without such a limit. */
-size_t coordinator_count_failures_left(const Coordinator *coordinator);
 /* Begins to end where so many tests and fixtures failed that nothing further is to be started. */
 void coordinator_look_at_failures(Coordinator *coordinator);
 /* Takes the result. The one place where a test gets its outcome. */

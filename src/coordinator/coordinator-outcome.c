@@ -57,21 +57,13 @@ void coordinator_note_flaky(Coordinator *coordinator, uint32_t test, const Resul
                         coordinator->suite->tests[test]->traits->limits.flaky == FLAKY_FAIL;
 }
 
-size_t coordinator_count_failures_left(const Coordinator *coordinator) {
-        const size_t limit = coordinator->config.fail_fast + coordinator->carry.n_bad,
+void coordinator_look_at_failures(Coordinator *coordinator) {
+        const size_t limit = coordinator->config.fail_fast,
                      n = tally_bad(plan_get_tally(coordinator->plan)) +
                         coordinator->fixtures.n_failed;
-
-        if (coordinator->config.fail_fast == 0)
-                return SIZE_MAX;
-        return n < limit ? limit - n : 0;
-}
-
-void coordinator_look_at_failures(Coordinator *coordinator) {
-        const size_t limit = coordinator->config.fail_fast;
         _cleanup_free_ char *reason = NULL;
 
-        if (coordinator->phase != RUN_GOING || coordinator_count_failures_left(coordinator) > 0)
+        if (limit == 0 || coordinator->phase != RUN_GOING || n < limit + coordinator->carry.n_bad)
                 return;
         (void)text_setf(&reason, "not started after %zu failure%s", limit, limit == 1 ? "" : "s");
         coordinator_begin_phase(

@@ -189,7 +189,6 @@ static void coordinator_give_work(Coordinator *coordinator) {
         coordinator_start_workers(coordinator);
         coordinator_start_shared(coordinator);
         waiting = schedule_count_waiting(coordinator->dispatch.schedule);
-        coordinator->dispatch.failures_left = coordinator_count_failures_left(coordinator);
         dispatch_fill(&coordinator->dispatch);
         /* Without what was given away, it may be a shared context that is next, if there is one. */
         if (pool_get_size(coordinator->pool) > coordinator->config.workers &&

@@ -311,6 +311,7 @@ static int coordinator_new_pool(Coordinator *coordinator) {
                 .user = config->user,
                 .uid = config->uid,
                 .stop_usec = config->stop_usec,
+                .hands_back = config->fail_fast > 0,
                 .last_id = &coordinator->last_id,
                 .handlers = &coordinator_slot_handlers,
                 .userdata = coordinator,
@@ -350,6 +351,7 @@ static int coordinator_new_dispatch(Coordinator *coordinator) {
         coordinator->dispatch.suite = coordinator->suite;
         coordinator->dispatch.plan = coordinator->plan;
         coordinator->dispatch.n_workers = coordinator->config.workers;
+        coordinator->dispatch.hands_back = coordinator->config.fail_fast > 0;
         coordinator->dispatch.handlers = (DispatchHandlers){
                 .on_reject = coordinator_on_reject,
                 .on_reject_fixture = coordinator_on_reject_fixture,

@@ -88,9 +88,9 @@ static void dispatch_send_fixture(Dispatch *dispatch, Slot *slot, const Schedule
 
 /* How many tests the slot is to get now. */
 static size_t dispatch_count_wanted(const Dispatch *dispatch, const Slot *slot) {
-        size_t held = slot_get_in_flight(slot), in_flight, target, harmless;
+        size_t held = slot_get_in_flight(slot), target;
 
-        if (held > 0 && slot_is_at_long_test(slot))
+        if (held > 0 && (dispatch->hands_back || slot_is_at_long_test(slot)))
                 return 0;
         target = batch_get_target(
                         &dispatch->batch,
@@ -98,14 +98,7 @@ static size_t dispatch_count_wanted(const Dispatch *dispatch, const Slot *slot) 
                         schedule_count_waiting(dispatch->schedule),
                         PTEST_TASKS_MAX);
         /* Refilled when half is done: fewer, larger messages. */
-        if (held >= target || (held > 0 && held > target / 2))
-                return 0;
-        if (dispatch->failures_left == SIZE_MAX)
-                return target - held;
-        /* All that workers have may fail: what waits behind that many would be started too late. */
-        in_flight = pool_count_in_flight(dispatch->pool);
-        harmless = dispatch->failures_left > in_flight ? dispatch->failures_left - in_flight : 0;
-        return MIN(target - held, held > 0 ? harmless : MAX(harmless, (size_t)1));
+        return held >= target || (held > 0 && held > target / 2) ? 0 : target - held;
 }
 
 /* True if there may be more for this slot: what it was to get could not be run. */
@@ -150,6 +143,9 @@ void dispatch_on_result(Dispatch *dispatch, uint32_t test, const Result *result)
 }
 
 void dispatch_rebalance(Dispatch *dispatch) {
+        /* It would come back to the same worker, behind what was sent meanwhile. */
+        if (dispatch->n_workers < 2)
+                return;
         for (unsigned i = 0; i < pool_get_size(dispatch->pool); i++) {
                 Slot *slot = pool_get_slot(dispatch->pool, i);
 

@@ -10,8 +10,8 @@
  * Dispatch: sends to workers what the schedule has for them
  *
  * A worker is given a few tests ahead, as many as hide the latency of the socket while tests are short; none
- * while the test that it is at takes long, nor where failures of those before it could end the run: what is to be
- * started no more is then not at a worker already. The first slots of the pool are those of workers; one for each shared
+ * while the test that it is at takes long. Where workers hand back what waits after each failure they get none before
+ * they have nothing: what was under way then would be started without anybody having looked at the failure. The first slots of the pool are those of workers; one for each shared
  * context follows, as the schedule numbers its places.
  */
 
@@ -29,8 +29,8 @@ typedef struct Dispatch {
         Schedule *schedule;
         Plan *plan;
         unsigned n_workers;
-        size_t failures_left; /* bad outcomes until nothing more is to be started; SIZE_MAX: whatever comes */
-        Test *nothing; /* the tear-down of contexts that have none */
+        bool hands_back; /* so the workers */
+        Test *nothing;   /* the tear-down of contexts that have none */
         Batch batch;
         DispatchHandlers handlers;
 } Dispatch;
@@ -44,7 +44,7 @@ void dispatch_on_result(Dispatch *dispatch, uint32_t test, const Result *result)
 /* The set-up or tear-down of a context; a context without has an empty one to be given. */
 const Test *dispatch_get_fixture(const Dispatch *dispatch, uint32_t context, PtestRole role);
 
-/* Takes back what waits behind a test that turned out to be long, while others have nothing to do. */
+/* Takes back what waits behind a test that turned out to be long: for other workers, where there are any. */
 void dispatch_rebalance(Dispatch *dispatch);
 
 /* A test that has run for this long is long: nothing is to wait behind it. */

@@ -105,6 +105,8 @@ static int slot_spawn(Slot *slot, int gate_fd) {
                 r = strv_extendf(&argv, "--recycle-after=%u", settings->recycle_after);
         if (r >= 0 && settings->recycle_memory != SIZE_INFINITY)
                 r = strv_extendf(&argv, "--recycle-memory=%" PRIu64, settings->recycle_memory);
+        if (r >= 0 && context->hands_back)
+                r = strv_extend(&argv, "--hand-back");
         if (r >= 0 && settings->worker_set_up)
                 r = strv_extendf(&argv, "--worker-set-up=%s", settings->worker_set_up);
         if (r >= 0 && context->places)

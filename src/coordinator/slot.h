@@ -122,6 +122,7 @@ typedef struct SlotContext {
         const char *user;      /* who workers become; NULL: as we are */
         uid_t uid;             /* of the workers */
         uint64_t stop_usec;
+        bool hands_back;      /* workers: what waits behind a bad outcome */
         struct rlimit nofile; /* of the workers; ours is raised */
         uint64_t *last_id;    /* of tasks in this run */
         const SlotHandlers *handlers;

@@ -168,6 +168,7 @@ int home_new(const ModulesOptions *options, const Task *task, Home **ret) {
                                         .workdir = home->workdir,
                                         .output_max = test->output_max,
                                         .grace_usec = test->grace_usec,
+                                        .stops_at_bad = options->stops_at_bad,
                                         .page_fd = options->page_fd,
                                         .keep = options->keep,
                                         .oom = options->oom,

@@ -46,6 +46,7 @@ typedef struct Arguments {
         uint64_t recycle_memory;
         unsigned recycle_after;
         unsigned slot, generation;
+        bool hands_back;
         bool no_test_cgroups;
         bool guard;
 } Arguments;
@@ -63,27 +64,32 @@ enum {
         OPTION_NO_TEST_CGROUPS,
         OPTION_RECYCLE_AFTER,
         OPTION_RECYCLE_MEMORY,
+        OPTION_HAND_BACK,
         OPTION_LIST_MODULE,
         OPTION_GUARD,
 };
 
 static const struct argp_option options[] = {
-        {"directory",                            OPTION_DIRECTORY, "DIR", 0, "Where the coordinator's sockets are", 0 },
-        { "slot",                                 OPTION_SLOT, "NUMBER", 0, "Slot of this worker, from 1", 0 },
-        { "generation", OPTION_GENERATION, "NUMBER", 0, "Generation in that slot, from 1", 0 },
-        { "user",                                     OPTION_USER, "NAME", 0, "Become this user first", 0 },
+        {"directory",                                                              OPTION_DIRECTORY, "DIR", 0, "Where the coordinator's sockets are", 0 },
+        { "slot",                                                                   OPTION_SLOT, "NUMBER", 0, "Slot of this worker, from 1", 0 },
+        { "generation",                                   OPTION_GENERATION, "NUMBER", 0, "Generation in that slot, from 1", 0 },
+        { "user",                                                                       OPTION_USER, "NAME", 0, "Become this user first", 0 },
         { "worker-set-up",
          OPTION_WORKER_SET_UP, "PATH",
          0, "A module whose set-up of workers each process for modules calls first",
          0 },
-        { "recycle-after",                                     OPTION_RECYCLE_AFTER, "NUMBER", 0, "Be spent after so many tests", 0 },
+        { "recycle-after",                                                                       OPTION_RECYCLE_AFTER, "NUMBER", 0, "Be spent after so many tests", 0 },
         { "recycle-memory",
          OPTION_RECYCLE_MEMORY, "BYTES",
          0, "Be spent when grown by so much",
          0 },
-        { "places",                          OPTION_PLACES, "DIR", 0, "Below which tests have their private places", 0 },
-        { "cpu-weight",                              OPTION_CPU_WEIGHT, "NUMBER", 0, "Be as nice as below 100", 0 },
-        { "io-weight",     OPTION_IO_WEIGHT, "NUMBER", 0, "The same for input and output", 0 },
+        { "hand-back",
+         OPTION_HAND_BACK, NULL,
+         0, "Give back what waits behind a test that did not do well",
+         0 },
+        { "places",                                                                OPTION_PLACES, "DIR", 0, "Below which tests have their private places", 0 },
+        { "cpu-weight",                                       OPTION_CPU_WEIGHT, "NUMBER", 0, "Be as nice as below 100", 0 },
+        { "io-weight",                                                                       OPTION_IO_WEIGHT, "NUMBER", 0, "The same for input and output", 0 },
         { "oom-score",
          OPTION_OOM_SCORE, "NUMBER",
          0, "Be killed first for lack of memory, above 0",
@@ -96,8 +102,8 @@ static const struct argp_option options[] = {
          OPTION_LIST_MODULE, "PATH",
          0, "Print what is in a test module, as JSON lines, and exit",
          0 },
-        { "guard",                                     OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
-        {                               },
+        { "guard",                                                         OPTION_GUARD, NULL, 0, "Only end together with the coordinator", 0 },
+        {},
 };
 
 static error_t argument_parse(int key, char *value, struct argp_state *state) {
@@ -149,6 +155,9 @@ static error_t argument_parse(int key, char *value, struct argp_state *state) {
         case OPTION_RECYCLE_MEMORY:
                 if (parse_size(value, &arguments->recycle_memory) < 0)
                         argp_error(state, "not a size: %s", value);
+                return 0;
+        case OPTION_HAND_BACK:
+                arguments->hands_back = true;
                 return 0;
         case OPTION_LIST_MODULE:
                 arguments->list_module = value;
@@ -272,6 +281,7 @@ static WorkerStatus run(const Arguments *arguments) {
                         .places = arguments->places,
                         .no_test_cgroups = arguments->no_test_cgroups,
                         .recycle_after = arguments->recycle_after,
+                        .hands_back = arguments->hands_back,
                         .recycle_memory = arguments->recycle_memory,
                         .gate_fd = PTEST_GATE_FD,
                         .page_fd = PTEST_PAGE_FD,

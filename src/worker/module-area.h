@@ -136,6 +136,12 @@ typedef struct ModuleCurrent {
 typedef struct ModuleClaim {
         _Atomic uint64_t n_claimed; /* of this host's requests so far */
         _Atomic uint32_t hold;      /* the worker's */
+        /*
+         * The worker's, set before the start: after the bad outcome of a test the host claims nothing until the worker has
+         * read it, who counts those here
+         */
+        uint32_t stops_at_bad;
+        _Atomic uint64_t n_bad_read;
 } ModuleClaim;
 
 typedef struct ModuleArea {

@@ -73,11 +73,19 @@ static int page_take(int *fd, ModuleRunner *runner) {
         return r;
 }
 
+/* What it has to say of a bad outcome may be that nothing is to be run after it. */
+static bool runner_waits_for_worker(const ModuleRunner *runner) {
+        const ModuleClaim *claim = &runner->area->claim;
+
+        return claim->stops_at_bad && runner->n_bad > atomic_load(&claim->n_bad_read);
+}
+
 /* The next request, claimed: see ModuleClaim. 0: none waits, or the worker holds them back */
-static int request_take(ModuleArea *area, char *buffer, size_t *ret_size) {
+static int request_take(ModuleRunner *runner, char *buffer, size_t *ret_size) {
+        ModuleArea *area = runner->area;
         int r;
 
-        if (module_ring_is_empty(&area->requests))
+        if (module_ring_is_empty(&area->requests) || runner_waits_for_worker(runner))
                 return 0;
         atomic_fetch_add(&area->claim.n_claimed, 1);
         r = atomic_load(&area->claim.hold) ? 0 :
@@ -94,7 +102,7 @@ static int requests_handle(ModuleRunner *runner, char *buffer) {
                 size_t size;
                 int r;
 
-                r = request_take(runner->area, buffer, &size);
+                r = request_take(runner, buffer, &size);
                 if (r <= 0)
                         return r;
                 if (size < sizeof(request))

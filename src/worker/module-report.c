@@ -66,6 +66,8 @@ int module_report_send(ModuleRunner *runner, ModuleReport *report) {
                         return -EPIPE;
                 usleep(ROOM_PAUSE_USEC);
         }
+        if (r >= 0 && report->head.kind == MODULE_RESULT_TEST)
+                runner->n_bad += outcome_is_bad((Outcome)report->head.outcome);
         if (r >= 0 && clock_monotonic() - runner->woken_usec > WAKE_USEC)
                 module_runner_wake(runner);
         return r;

@@ -27,6 +27,7 @@ typedef struct ModuleRunner {
         uint64_t data_max;   /* of the request before */
         uint64_t woken_usec; /* when the worker was last told to look */
         bool leaving;        /* not fit for another test */
+        uint64_t n_bad;      /* outcomes of tests that were told */
         int crash_signal;    /* the first step that crashed: ends this process in the end */
         char *record;        /* MODULE_RING_RECORD_MAX bytes */
 } ModuleRunner;

@@ -109,7 +109,7 @@ int module_host_start(ModuleHost *host) {
         module_ring_clear(&host->memory.area->results);
         host->memory.area->current = (ModuleCurrent){};
         host->memory.area->crash = (ModuleCrash){};
-        host->memory.area->claim = (ModuleClaim){};
+        host->memory.area->claim = (ModuleClaim){ .stops_at_bad = host->options.stops_at_bad };
         module_host_note_away(host);
         host->n_sent = 0;
         host->n_written = 0;

@@ -296,6 +296,20 @@ int module_host_take_record(
         return host_emit(host, &event);
 }
 
+static void host_wake(const ModuleHost *host) {
+        (void)send(host->socket_fd, "t", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* A bad outcome was looked at. */
+static void host_let_go_on(ModuleHost *host) {
+        ModuleClaim *claim = &host->memory.area->claim;
+
+        if (!claim->stops_at_bad)
+                return;
+        atomic_fetch_add(&claim->n_bad_read, 1);
+        host_wake(host);
+}
+
 int module_host_take_results(ModuleHost *host) {
         for (;;) {
                 _cleanup_(module_texts_done) ModuleTexts texts = {};
@@ -319,6 +333,8 @@ int module_host_take_results(ModuleHost *host) {
                         r = module_host_take_record(host, &record, &texts);
                 if (r < 0)
                         return r;
+                if (record.kind == MODULE_RESULT_TEST && outcome_is_bad((Outcome)record.outcome))
+                        host_let_go_on(host);
         }
 }
 
@@ -353,10 +369,6 @@ static int host_answer_hopeless(ModuleHost *host) {
                         return r;
         }
         return 0;
-}
-
-static void host_wake(const ModuleHost *host) {
-        (void)send(host->socket_fd, "t", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static int host_send(ModuleHost *host) {

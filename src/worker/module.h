@@ -61,6 +61,7 @@ typedef struct ModuleHostOptions {
         uint64_t output_max; /* bytes kept of each stream */
         uint64_t grace_usec; /* from the interruption of a test to SIGKILL */
         const char *workdir; /* NULL: the worker's */
+        bool stops_at_bad; /* starts nothing behind a test with a bad outcome before the handler has returned */
         int page_fd; /* of the worker's PtestPage, above MODULE_FD_END; 0 or -1: what runs is not noted */
         /* What else lives below the worker: other hosts, what set-ups left. NULL: nothing does. Weak, and so the next */
         Keep *keep;

@@ -33,7 +33,8 @@ typedef struct ModulesOptions {
         char *const *environment;  /* of all tests; weak, as all */
         const char *worker_set_up; /* of a module whose hook each host calls first; NULL: none */
         const char *exports_path;  /* where set-ups write theirs */
-        int page_fd;               /* of the PtestPage */
+        bool stops_at_bad; /* nothing is started behind a bad outcome before on_finished() has returned */
+        int page_fd;       /* of the PtestPage */
         PtestPage *page;
         Keep *keep;
         OomWatch *oom;

@@ -43,6 +43,15 @@ void tasks_drop_waiting(Tasks *tasks) {
         }
 }
 
+size_t tasks_take_waiting(Tasks *tasks, uint64_t *ids) {
+        size_t n = 0;
+
+        for (size_t i = tasks->n_begun; i < tasks->n_items; i++)
+                ids[n++] = tasks_get(tasks, i)->id;
+        tasks_drop_waiting(tasks);
+        return n;
+}
+
 /* The tasks behind keep their order. */
 static void tasks_move(Tasks *tasks, size_t from, size_t to) {
         Task moved;

@@ -19,6 +19,8 @@ int tasks_add(Tasks *tasks, Task *task);
 void tasks_drop_first(Tasks *tasks);
 /* Those that are not begun. */
 void tasks_drop_waiting(Tasks *tasks);
+/* The same, and which they were, at most PTEST_TASKS_MAX. */
+size_t tasks_take_waiting(Tasks *tasks, uint64_t *ids);
 /* Of those that are not begun all tests and set-ups: only what undoes something is left. */
 void tasks_drop_but_tear_downs(Tasks *tasks);
 /* Of those that are not begun the ones with these ids: which they were is noted, how many is returned. */

@@ -59,6 +59,17 @@ static void worker_look_at_memory(Worker *worker) {
                 worker->exhausted = true;
 }
 
+/* The coordinator says what comes next, or that nothing does. */
+static void worker_hand_back(Worker *worker) {
+        uint64_t ids[PTEST_TASKS_MAX];
+        Message message = { .kind = MESSAGE_CANCELLED, .cancel = { .ids = ids } };
+
+        worker_withdraw(worker);
+        message.cancel.n_ids = tasks_take_waiting(&worker->tasks, ids);
+        if (message.cancel.n_ids > 0)
+                worker_send(worker, &message);
+}
+
 /* The result of the first task. Takes nothing. */
 static void worker_say_result(Worker *worker, Result *result, char **exported, bool unfit) {
         const Task *task = tasks_get(&worker->tasks, 0);
@@ -83,10 +94,11 @@ static void worker_say_result(Worker *worker, Result *result, char **exported, b
         }
         worker_send(worker, &message);
         tasks_drop_first(&worker->tasks);
-        if (!message.finished.spent)
-                return;
-        worker->spent = true;
-        tasks_drop_but_tear_downs(&worker->tasks);
+        if (message.finished.spent) {
+                worker->spent = true;
+                tasks_drop_but_tear_downs(&worker->tasks);
+        } else if (worker->options->hands_back && outcome_is_bad(result->outcome))
+                worker_hand_back(worker);
 }
 
 /* ---- Tests that are programs ---- */
@@ -224,6 +236,7 @@ int worker_open_modules(Worker *worker) {
                                         .environment = worker->options->environment,
                                         .worker_set_up = worker->options->worker_set_up,
                                         .exports_path = worker->exports_path,
+                                        .stops_at_bad = worker->options->hands_back,
                                         .page_fd = worker->options->page_fd,
                                         .page = worker->page,
                                         .keep = runner_get_keep(worker->runner),
@@ -236,11 +249,17 @@ int worker_open_modules(Worker *worker) {
                         &worker->modules);
 }
 
+/* Its outcome may be bad although its host takes it for good. */
+static bool task_is_judged_here(const Task *task) {
+        return task->test->should_fail || task->test->limits.leaks == LEAKS_FAIL;
+}
+
 /*
  * As many as may run before somebody has to look at them. A module's host goes through all that it was
- * given, however long the worker takes to read its answers: where memory counts it gets one at a time.
+ * given, however long the worker takes to read its answers: where memory counts it gets one at a time, and so where it
+ * cannot know that nothing is to follow.
  */
-static bool worker_may_submit(const Worker *worker, const Task *task) {
+static bool worker_may_submit(Worker *worker, const Task *task) {
         const WorkerOptions *options = worker->options;
 
         if (task->role != PTEST_ROLE_TEST)
@@ -248,7 +267,13 @@ static bool worker_may_submit(const Worker *worker, const Task *task) {
         if (options->recycle_after > 0 &&
             worker->n_tests + worker->tasks.n_begun >= options->recycle_after)
                 return false;
-        return options->recycle_memory == SIZE_INFINITY || worker->tasks.n_begun == 0;
+        if (worker->tasks.n_begun == 0)
+                return true;
+        if (options->hands_back &&
+            (task_is_judged_here(task) ||
+             task_is_judged_here(tasks_get(&worker->tasks, worker->tasks.n_begun - 1))))
+                return false;
+        return options->recycle_memory == SIZE_INFINITY;
 }
 
 /* Gives the next task to a module's host. False: it has to wait */

@@ -28,6 +28,7 @@ typedef struct WorkerOptions {
         const char *worker_set_up; /* of a module whose hook each process for modules calls first; NULL: none */
         unsigned recycle_after;  /* tests; 0: never */
         uint64_t recycle_memory; /* bytes that it may grow by; SIZE_INFINITY: any */
+        bool hands_back;         /* what waits, after each test with a bad outcome */
         bool no_test_cgroups;    /* tests stay in ours */
         int gate_fd, page_fd, spill_fd;
         int signal_fd;     /* readable: SIGTERM */

@@ -337,6 +337,22 @@ def a_worker_is_replaced_after_so_many_tests():
 
 
 @behaviour
+def fail_fast_starts_no_test_of_a_module_after_the_failure():
+    # The process of the module has all of them before the first has ended, whoever finds that it was bad.
+    for kind, first_bad, more in (("warm", 40, ""), ("forked", 40, ""), ("warm", 30, "[Match fails::warm\\[30\\]]\nShouldFail=yes"),
+                                  ("warm", 77, "[Match fails::warm\\[40\\]]\nShouldFail=yes\n[Match fails::warm\\[77\\]]\nShouldFail=yes")):
+        with run(suite=suite_of("fails", "", more), options=["-j1", "--fail-fast", f"-kfails::{kind}"]) as it:
+            assert it.status == 1, it.stdout
+            ran = [a for a, outcome in it.outcomes.items() if outcome != "not-run"]
+            assert sorted(ran) == sorted(f"fails::{kind}[{i}]" for i in range(first_bad + 1)), (kind, first_bad, ran)
+            it.assert_whole()
+    # With two, the second of them, although there was one in between.
+    with run(suite=suite_of("fails"), options=["-j1", "--fail-fast=2"]) as it:
+        assert Counter(it.outcomes.values()) == {"pass": 99 + 40, "fail": 2, "not-run": 59}, it.outcomes
+        it.assert_whole()
+
+
+@behaviour
 def a_worker_that_grows_is_replaced():
     for options, settings, grows in ((["--recycle-memory=10M"], "", True), ([], "[Worker]\nRecycleMemory=10M", True),
                                      ([], "", False)):

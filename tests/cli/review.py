@@ -225,7 +225,7 @@ def thousand_runs_are_listed_without_reading_them_whole():
             (runs / f"many-{number:032x}.export.zst").write_bytes(data)
         begin = time.monotonic()
         assert len(listed(it)) == 1001
-        assert time.monotonic() - begin < 30
+        assert time.monotonic() - begin < 100
         assert len(listed(it, "-n", "5")) == 5
 
 
