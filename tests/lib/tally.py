@@ -2,7 +2,7 @@
 """tally.py TIER COUNTS-FILE < OUTPUT: one line a test, from TAP or from what `meson test` prints.
 
 What is not a test's line is passed on only if it says why a test failed. Appends "passed failed skipped" to
-COUNTS-FILE. TAP whose plan does not fit is one more failure, and so is an exit status (which the last line
+COUNTS-FILE, and of the passed how many were flaky (behaviour.py). TAP whose plan does not fit is one more failure, and so is an exit status (which the last line
 tells) that no test explains: a test program that dies must not pass.
 """
 
@@ -22,12 +22,17 @@ class Tally:
     def __init__(self, tier):
         self.tier = tier
         self.counts = {"pass": 0, "FAIL": 0, "skip": 0}
+        self.flaky = 0
         self.plan = None
         self.status = None
         self.seen = set()
 
     def report(self, result, name, note=""):
         self.counts[result] += 1
+        if result == "pass" and note.startswith("FLAKY"):
+            self.flaky += 1
+            result = "FLAKY"
+            note = note.removeprefix("FLAKY, ")
         print(f"{result}  {self.tier}: {name}{'  (' + note.strip() + ')' if note.strip() else ''}", flush=True)
 
     def take(self, line):
@@ -70,7 +75,7 @@ def main():
         tally.take(line.rstrip("\r\n"))
     tally.finish()
     with open(sys.argv[2], "a", encoding="utf-8") as counts:
-        print(*tally.counts.values(), file=counts)
+        print(*tally.counts.values(), tally.flaky, file=counts)
     sys.exit(1 if tally.counts["FAIL"] else 0)
 
 

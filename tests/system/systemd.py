@@ -13,6 +13,8 @@ from behaviour import eventually
 from program import MESSAGE_IDS, read_export, text
 
 SERVICE_PATIENCE = 300
+# Seconds; so many that even on a busy machine none that turns has to wait for as long, and not as many as the service has.
+QUICK_WATCHDOG = 12
 
 
 def output(*argv, check=True, quiet=False):
@@ -27,7 +29,7 @@ def show(unit, *properties, manager=()):
 
 def main_pid(unit):
     """Waits for it: a 0 given to kill() would be the whole test program."""
-    return eventually(lambda: int(show(unit, "MainPID")["MainPID"]), 30, f"that {unit} has a process")
+    return eventually(lambda: int(show(unit, "MainPID")["MainPID"]), what=f"that {unit} has a process")
 
 
 def units(pattern, manager=()):
@@ -56,8 +58,8 @@ def nothing_is_left_of(name):
     return not units(f"ptest-{name}-*.scope") and not units(f"ptest-{name}.slice") and not cgroups_of(name)
 
 
-def assert_nothing_is_left_of(name, seconds=10):
-    eventually(lambda: nothing_is_left_of(name), seconds, f"that no scope, slice and cgroup of {name} is left")
+def assert_nothing_is_left_of(name):
+    eventually(lambda: nothing_is_left_of(name), what=f"that no scope, slice and cgroup of {name} is left")
 
 
 def cgroup_of(pid):
@@ -77,12 +79,19 @@ class Signals:
             ["busctl", "monitor", "--json=short", *(f"--match={match}" for match in self.MATCHES)],
             stdout=self.file, stderr=subprocess.DEVNULL)
         # It is there when it hears.
-        eventually(lambda: self.poke() and self.all(), what="that the monitor hears signals")
+        eventually(lambda: self.poke("monitor-is-there") and self.all(), what="that the monitor hears signals")
         return self
 
     @staticmethod
-    def poke():
-        return output("systemd-run", "--quiet", "--collect", "true") == ""
+    def poke(unit):
+        return output("systemd-run", "--quiet", "--collect", f"--unit={unit}", "true") == ""
+
+    def settle(self):
+        """Until it has heard all that was told so far: also what is told now."""
+        self.settled += 1
+        unit = f"monitor-has-heard-{id(self)}-{self.settled}"
+        self.poke(unit)
+        eventually(lambda: self.about(f"{unit}.service"), what="that the monitor has heard all")
 
     def all(self):
         """Lists of member and its arguments."""
@@ -125,11 +134,11 @@ class Service:
 
     def until(self, *marks):
         for mark in marks:
-            eventually((self.marks / mark).exists, 60, f"that {mark} runs")
+            eventually((self.marks / mark).exists, what=f"that {mark} runs")
 
     def until_over(self):
-        eventually(lambda: self.show("ActiveState")["ActiveState"] in ("inactive", "failed"), 60,
-                   f"that {self.unit} has ended")
+        eventually(lambda: self.show("ActiveState")["ActiveState"] in ("inactive", "failed"),
+                   what=f"that {self.unit} has ended")
 
     def let_go(self):
         (self.marks / "go").touch()
@@ -140,6 +149,11 @@ class Service:
     @property
     def main_pid(self):
         return main_pid(self.unit)
+
+    @property
+    def last_fed(self):
+        """When its watchdog was, in seconds."""
+        return int(self.show("WatchdogTimestampMonotonic")["WatchdogTimestampMonotonic"]) / 1e6
 
     @property
     def records(self):
