@@ -30,7 +30,7 @@ def ask_check(program, **environment):
     with tempfile.NamedTemporaryFile(suffix=".xml") as log:
         done = subprocess.run([program], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, timeout=100,
-                              env={**os.environ, **ENVIRONMENT, "CK_XML_LOG_FILE_NAME": log.name, **environment})
+                              env={**os.environ, "CK_DEFAULT_TIMEOUT": "60", **ENVIRONMENT, "CK_XML_LOG_FILE_NAME": log.name, **environment})
         # Check's programs that a test starts write to the same file.
         root = xml.etree.ElementTree.fromstring(log.read().replace(b"\0", b""))
     match = re.search(rb"Checks: (\d+), Failures: (\d+), Errors: (\d+)", done.stdout)

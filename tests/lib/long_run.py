@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A run that goes on until it is told to end, so that something can happen to it meanwhile."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -39,11 +40,13 @@ class LongRun(Run):
 
 
 def parent_with_name(it, address):
-    """The worker that runs a test: an ancestor of the process that has the test's name in its command."""
+    """The worker that runs a test: the parent of the process that has the test's name in its command."""
+    workers = it.workers()
+    # What the test starts looks the same for a moment, or is gone the next.
     for pid in it.processes():
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if f"/{address};".encode() in command:
+        with contextlib.suppress(OSError):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
             parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-            assert parent in it.workers(), (parent, it.workers())
-            return parent
+            if f"/{address};".encode() in command and parent in workers:
+                return parent
     raise AssertionError(f"no process runs {address}")

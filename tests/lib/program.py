@@ -24,14 +24,17 @@ MESSAGE_IDS = dict(re.findall(r'#define PTEST_MESSAGE_(\w+)\s+"([0-9a-f]{32})"',
 
 
 def read_export(path):
-    """The records of a run file: dicts of name to bytes, or to a list of them for a field that is there twice."""
+    """The records of a run file: dicts of name to bytes, or to a list of them for a field that is there twice. One that is being
+    written when it is read may be there in part, and is not there yet then."""
     if Path(path).suffix == ".zst":
         data = subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
     else:
         data = Path(path).read_bytes()
     records, record, at = [], {}, 0
     while at < len(data):
-        end = data.index(b"\n", at)
+        end = data.find(b"\n", at)
+        if end < 0:
+            return records
         line = data[at:end]
         at = end + 1
         if not line:
@@ -42,6 +45,8 @@ def read_export(path):
         name, equals, value = line.partition(b"=")
         if not equals:
             size = int.from_bytes(data[at:at + 8], "little")
+            if at + 8 + size >= len(data):
+                return records
             value = data[at + 8:at + 8 + size]
             at += 8 + size + 1
         name = name.decode()
@@ -129,13 +134,23 @@ class Run:
 
     @property
     def run_file(self):
+        running = self.process.poll() is None
         files = list((self.scratch / "state" / "runs").glob("*.export*"))
+        if running and len(files) > 1:
+            # At its end it is compressed, under a name that begins with a dot, and there twice for a moment.
+            files = [path for path in files if not path.name.startswith(".")]
+            files = [path for path in files if path.suffix == ".zst"] or files
         assert len(files) == 1, f"run files: {files}; stderr: {self.stderr!r}"
         return files[0]
 
     @property
     def records(self):
-        return read_export(self.run_file)
+        path = self.run_file
+        try:
+            return read_export(path)
+        except FileNotFoundError:
+            # The one that was not compressed, until just now.
+            return read_export(self.run_file)
 
     def records_of(self, kind):
         return [r for r in self.records if text(r, "MESSAGE_ID") == MESSAGE_IDS[kind]]

@@ -71,7 +71,7 @@ def run_ends_while_the_bus_is_away():
             eventually(bus_answers, what="that the bus answers")
             # Not all of its clients come back by themselves.
             output("systemctl", "restart", "systemd-logind", check=False)
-        eventually(lambda: not scopes_of("away"), 15, "that its scopes are gone")
+        eventually(lambda: not scopes_of("away"), what="that its scopes are gone")
 
 
 def bus_pid():

@@ -10,7 +10,9 @@ from behaviour import behaviour, eventually
 from program import Run, process_is_gone, shell, text
 from systemd import assert_nothing_is_left_of, cgroup_of, scopes_of
 
-HEAD = "[Suite]\nTimeoutSec=30\nStopSec=2\nEnvironment=LOG=@LOG@\n\n"
+HEAD = "[Suite]\nTimeoutSec=2min\nStopSec=2\nEnvironment=LOG=@LOG@\n\n"
+# Of a test: it goes on until it may end.
+WAITS = "until [ -e $LOG.go ]; do sleep 0.05; done"
 
 
 def context(name, mode, set_up="", tear_down="", more=""):
@@ -41,6 +43,9 @@ class ScopedRun(Run):
         path = self.place / "log"
         return path.read_text().split() if path.exists() else []
 
+    def let_go(self):
+        (self.place / "log.go").touch()
+
     def value(self, name):
         """Of a line NAME=value in the log."""
         return next((entry.partition("=")[2] for entry in self.log if entry.startswith(f"{name}=")), None)
@@ -65,7 +70,7 @@ DAEMON = "setsid sleep 900 >/dev/null 2>&1 & echo DAEMON=$! >>$LOG; echo DAEMON=
 def daemon_of_a_shared_set_up_lives_in_its_slots_own_scope_until_the_tear_down():
     name = "daemon"
     suite = (context("s", "shared", DAEMON, "kill -0 $DAEMON && echo alive >>$LOG")
-             + "".join(case(f"t{i}", "s", "kill -0 $DAEMON; sleep 1") for i in range(4)))
+             + "".join(case(f"t{i}", "s", f"kill -0 $DAEMON; {WAITS}") for i in range(4)))
     with ScopedRun(suite, name, options=["-j2"]) as it:
         it.until(lambda: "t0" in it.log and "t1" in it.log, "two tests ran")
         daemon = int(it.value("DAEMON"))
@@ -75,6 +80,7 @@ def daemon_of_a_shared_set_up_lives_in_its_slots_own_scope_until_the_tear_down()
         assert tests and unit not in tests and unit in scopes_of(name), (unit, tests)
         # In a cgroup of its own, too: what a test's end kills is elsewhere.
         assert len(scopes_of(name)) == 3, scopes_of(name)
+        it.let_go()
         it.wait()
         assert process_is_gone(daemon)
         log = [entry for entry in it.log if "=" not in entry]
@@ -99,7 +105,7 @@ def what_whole_and_split_contexts_leave_running_lives_until_their_tear_down():
 @behaviour
 def kill_of_the_worker_of_a_shared_context_leaves_its_tests_not_run():
     name = "robbed"
-    suite = (context("s", "shared", DAEMON) + case("t0", "s", "sleep 3") + case("t1", "s") + case("t2", "s")
+    suite = (context("s", "shared", DAEMON) + case("t0", "s", WAITS) + case("t1", "s") + case("t2", "s")
              + shell("free", "sleep 1"))
     with ScopedRun(suite, name, options=["-j1"]) as it:
         it.until(lambda: "t0" in it.log, "the first test ran")
@@ -107,7 +113,8 @@ def kill_of_the_worker_of_a_shared_context_leaves_its_tests_not_run():
         unit = it.unit_of(daemon)
         started = {text(r, "PTEST_UNIT"): int(text(r, "PTEST_PID")) for r in it.records_of("WORKER_STARTED")}
         os.kill(started[unit], signal.SIGKILL)
-        eventually(lambda: process_is_gone(daemon), 20, "that what it had set up is gone with it")
+        eventually(lambda: process_is_gone(daemon), what="that what it had set up is gone with it")
+        it.let_go()
         it.wait()
         assert it.outcomes == {"t0": "pass", "t1": "not-run", "t2": "not-run", "free": "pass"}, it.outcomes
         assert it.reason("t1"), it.results["t1"]
@@ -140,7 +147,8 @@ def stuck_test_of_a_shared_context_costs_its_own_scope_alone():
     """A worker that is stopped (not its test) is taken away; what the shared context runs in stays."""
     name = "apart"
     suite = (context("s", "shared", DAEMON, "kill -0 $DAEMON && echo alive >>$LOG")
-             + case("t0", "s", "kill -STOP $PPID; sleep 600", "TimeoutSec=1\nGraceSec=1") + case("t1", "s") + case("t2", "s"))
+             + case("t0", "s", "kill -STOP $PPID; sleep 600", "TimeoutSec=10\nGraceSec=1")
+             + case("t1", "s") + case("t2", "s"))
     with ScopedRun(suite, name, options=["-j1"]) as it:
         it.wait()
         outcomes = it.outcomes
@@ -168,10 +176,12 @@ def hanging_fixtures_are_ended_and_nothing_of_them_is_left():
 def interrupt_tears_down_in_scopes_too():
     name = "stopped"
     for mode in ("whole", "split", "shared"):
-        suite = context("c", mode, DAEMON) + case("t0", "c", "sleep 2") + case("t1", "c", "sleep 2")
+        suite = context("c", mode, DAEMON) + case("t0", "c", WAITS) + case("t1", "c", WAITS)
         with ScopedRun(suite, name, options=["-j1"]) as it:
             it.until(lambda: "t0" in it.log, "the first test ran")
             os.kill(it.pid, signal.SIGINT)
+            it.until(lambda: "nterrupt" in it.stdout + it.stderr, "the interrupt was told")
+            it.let_go()
             it.wait()
             assert it.outcomes == {"t0": "pass", "t1": "not-run"}, it.outcomes
             assert it.log.count("+c") == it.log.count("-c") == 1, it.log

@@ -28,8 +28,8 @@ def until_all_run(it):
 
 def assert_all_ends(it, name):
     it.process.wait()
-    eventually(lambda: not it.processes(), 8, "that all processes of the run are gone")
-    eventually(lambda: not units(f"ptest-{name}-*.scope"), 8, "that all scopes of the run are gone")
+    eventually(lambda: not it.processes(), what="that all processes of the run are gone")
+    eventually(lambda: not units(f"ptest-{name}-*.scope"), what="that all scopes of the run are gone")
 
 
 @behaviour

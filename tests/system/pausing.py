@@ -11,11 +11,12 @@ from pathlib import Path
 from behaviour import behaviour, eventually
 from long_run import LONG, LongRun
 from program import PTEST, process_command, shell, tests, text
-from systemd import Service, assert_nothing_is_left_of, cgroup_of, journal, output, units
+from systemd import QUICK_WATCHDOG, Service, assert_nothing_is_left_of, cgroup_of, journal, output, units
 
-# Counts what it is told of being stopped and continued, and takes about two seconds of its own time.
-NOTICES = ("trap 'echo noticed' CONT; touch $MARKS/long1; i=0; while [ $i -lt 20 ]; do i=$((i+1)); sleep 0.1; done; "
-           "touch $MARKS/long2")
+# Tells when it is told of being stopped and continued, and ends when it may.
+LIMIT = 10
+NOTICES = shell("counts", "trap 'echo noticed' CONT; touch $MARKS/long1; while [ ! -e $MARKS/go ]; do sleep 0.05; done",
+                f"TimeoutSec={LIMIT}\nGraceSec=100ms")
 
 
 def state(pid):
@@ -24,7 +25,7 @@ def state(pid):
 
 def pause(pid):
     os.kill(pid, signal.SIGTSTP)
-    eventually(lambda: state(pid) == "T", 20, "the coordinator is stopped")
+    eventually(lambda: state(pid) == "T", what="that the coordinator is stopped")
 
 
 def shells(it):
@@ -35,23 +36,33 @@ def is_frozen(pid):
     return "frozen 1" in Path(f"/sys/fs/cgroup{cgroup_of(pid)}/cgroup.events").read_text()
 
 
+def measured_slot(it):
+    asked = subprocess.run([PTEST, "status", "--json", "frozen"], stdout=subprocess.PIPE, check=True,
+                           env={**os.environ, "RUNTIME_DIRECTORY": f"{it.scratch}/runtime"})
+    run, = json.loads(asked.stdout)["runs"]
+    return next((s for s in run["slots"] if s["running"] and s["running"]["memory"] > 0), None)
+
+
 @behaviour
 def paused_test_in_a_cgroup_is_frozen_and_does_not_notice():
-    with LongRun(suite=shell("counts", NOTICES, "TimeoutSec=5\nGraceSec=100ms"), backend="system", name="frozen") as it:
+    begun = time.monotonic()
+    with LongRun(suite=NOTICES, backend="system", name="frozen") as it:
         it.until_marked("long1")
-        asked = subprocess.run([PTEST, "status", "--json", "frozen"], stdout=subprocess.PIPE, check=True,
-                               env={**os.environ, "RUNTIME_DIRECTORY": f"{it.scratch}/runtime"})
-        run, = json.loads(asked.stdout)["runs"]
-        slot = [s for s in run["slots"] if s["running"]][0]
-        assert slot["unit"].startswith("ptest-frozen-") and slot["running"]["memory"] > 0, slot
+        slot = eventually(lambda: measured_slot(it), what="that the status tells how much memory the test uses")
+        assert slot["unit"].startswith("ptest-frozen-"), slot
         pause(it.pid)
         assert shells(it) and all(is_frozen(pid) and state(pid) != "T" for pid in shells(it)), shells(it)
-        time.sleep(6)
+        paused = time.monotonic()
+        it.let_go()
+        time.sleep(LIMIT + 1)
+        paused = time.monotonic() - paused
         os.kill(it.pid, signal.SIGCONT)
         it.wait()
+        ended = time.monotonic()
         assert it.outcomes == {"counts": "pass"}, (it.outcomes, it.reason("counts"))
         assert "noticed" not in text(it.results["counts"], "PTEST_STDOUT")
-        assert int(text(it.results["counts"], "PTEST_DURATION_USEC")) < 5e6
+        # What was not its own time is not counted.
+        assert int(text(it.results["counts"], "PTEST_DURATION_USEC")) / 1e6 < ended - begun - paused
         assert [text(e, "PTEST_RUNNING") for e in it.records_of("RUN_PAUSED")] == ["1"]
         it.assert_nothing_is_left()
         assert_nothing_is_left_of("frozen")
@@ -68,26 +79,29 @@ def SIGKILL_while_tests_are_frozen_leaves_nothing():
         assert all(is_frozen(pid) for pid in shells(it))
         it.process.kill()
         it.process.wait()
-        eventually(lambda: not it.processes(), 8, "that all processes of the run are gone")
-        eventually(lambda: not units("ptest-icekill-*.scope"), 8, "that all scopes of the run are gone")
+        eventually(lambda: not it.processes(), what="that all processes of the run are gone")
+        eventually(lambda: not units("ptest-icekill-*.scope"), what="that all scopes of the run are gone")
 
 
 @behaviour
 def paused_service_is_not_taken_for_one_that_hangs():
     drop_in = Path("/run/systemd/system/ptest@patient.service.d")
     drop_in.mkdir(parents=True)
-    (drop_in / "watchdog.conf").write_text("[Service]\nWatchdogSec=2s\n")
+    (drop_in / "watchdog.conf").write_text(f"[Service]\nWatchdogSec={QUICK_WATCHDOG}s\n")
     output("systemctl", "daemon-reload")
     with Service("patient", "[Suite]\nEnvironment=MARKS=@MARKS@\nWorkers=2\n" + LONG) as service:
         service.start_no_block()
         service.until("long1", "long2")
         pid = service.main_pid
         pause(pid)
-        assert service.show("StatusText")["StatusText"].startswith("Paused"), service.show("StatusText")
-        time.sleep(5)
+        eventually(lambda: service.show("StatusText")["StatusText"].startswith("Paused"), what="that it says so")
+        time.sleep(QUICK_WATCHDOG + 1)
+        assert service.show("ActiveState")["ActiveState"] == "activating" and state(pid) == "T", service.show("Result")
+        fed = service.last_fed
         os.kill(pid, signal.SIGCONT)
-        eventually(lambda: "running" in service.show("StatusText")["StatusText"], 20, "it goes on")
-        time.sleep(1)
+        eventually(lambda: "running" in service.show("StatusText")["StatusText"], what="that it goes on")
+        eventually(lambda: service.last_fed > fed, what="that it is watched again")
+        assert service.main_pid == pid
         service.let_go()
         service.until_over()
         assert service.show("Result")["Result"] == "success", service.show("Result", "ActiveState")

@@ -67,7 +67,7 @@ def private_places_belong_to_the_user_of_the_tests():
 
 @behaviour
 def a_stuck_test_in_a_scope_is_told_and_ended():
-    suite = "[Suite]\nTimeoutSec=1\n" + shell("t", "trap 'echo caught; exit 3' INT; sleep 1000 & while :; do sleep 0.1; done")
+    suite = "[Suite]\nTimeoutSec=10\n" + shell("t", "trap 'echo caught; exit 3' INT; sleep 1000 & while :; do sleep 0.1; done")
     with run(suite=suite, backend="system", name="held") as it:
         assert it.outcomes == {"t": "timeout"} and "exit status 3" in it.reason("t"), it.stdout
         lines = text(it.results["t"], "PTEST_STUCK_REPORT").splitlines()

@@ -73,15 +73,17 @@ def tests_run_as_the_unprivileged_user_unless_root_is_asked_for():
 def stopped_worker_is_stuck_then_gone_and_only_then_replaced():
     """Proved by the order in which the manager and the journal tell it, not by waiting."""
     with Signals() as signals:
-        # Enough is left to do for the replacement, too.
-        suite = LONG + "".join(shell(f"short{i}", "sleep 0.1") for i in range(200))
-        with LongRun(suite=suite, backend="system", settings="TimeoutSec=2\n", name="stuck") as it:
+        # Until its worker is stopped there is time; the other worker stays with the other one until there is a replacement.
+        suite = LONG.replace("GraceSec=1\n", "GraceSec=1\nTimeoutSec=10\n", 1) + tests(10)
+        with LongRun(suite=suite, backend="system", settings="TimeoutSec=10min\n", name="stuck") as it:
             it.until_both_run()
             victim = parent_with_name(it, "long1")
             os.kill(victim, signal.SIGSTOP)
+            it.until(lambda: len(it.records_of("WORKER_STARTED")) == 3, "there was a replacement")
             it.let_go()
             it.wait()
             assert process_is_gone(victim)
+            signals.settle()
             stuck = it.records_of("WORKER_STUCK")
             assert str(victim) in [text(r, "PTEST_PID") for r in stuck], stuck
             slot = next(text(r, "PTEST_SLOT") for r in stuck if text(r, "PTEST_PID") == str(victim))
@@ -98,20 +100,20 @@ def stopped_worker_is_stuck_then_gone_and_only_then_replaced():
             assert story == [("STARTED", "1"), ("STUCK", "1"), ("STOPPED", "1"), ("STARTED", "2"), ("STOPPED", "2")], story
             outcomes = it.outcomes
             assert outcomes.pop("long1") in ("timeout", "lost"), it.outcomes
-            assert set(outcomes.values()) == {"pass"} and len(outcomes) == 201, outcomes
+            assert set(outcomes.values()) == {"pass"} and len(outcomes) == 11, outcomes
         assert_nothing_is_left_of("stuck")
 
 
-@behaviour(seconds=400)
+@behaviour(seconds=800)
 def two_hundred_workers_at_once():
     crowd = Path("/tmp/crowd")
     crowd.mkdir()
     crowd.chmod(0o1777)
     # All wait for the last one: with fewer workers it would never begin.
-    suite = "[Suite]\nTimeoutSec=1min\n" + "".join(
+    suite = "[Suite]\nTimeoutSec=10min\n" + "".join(
         shell(f"t{i:03}", f"touch /tmp/crowd/{i}; until [ -e /tmp/crowd/199 ]; do sleep 0.5; done")
         for i in range(200))
-    with run(suite=suite, backend="system", options=["-j200"], name="crowd", seconds=300) as it:
+    with run(suite=suite, backend="system", options=["-j200"], name="crowd", seconds=700) as it:
         assert it.status == 0 and not it.stderr, (it.status, it.stderr)
         assert len(it.records_of("WORKER_STARTED")) == 200
         assert {text(r, "PTEST_SLOT") for r in it.results.values()} == {str(i) for i in range(1, 201)}
@@ -143,8 +145,8 @@ def SIGKILL_of_the_coordinator_takes_workers_and_tests_along():
         it.until_marked("leaver")
         it.process.kill()
         it.process.wait()
-        eventually(lambda: not it.processes(), 15, "that all processes of the run are gone")
-        eventually(lambda: not scopes_of("orphan"), 15, "that all scopes of the run are gone")
+        eventually(lambda: not it.processes(), what="that all processes of the run are gone")
+        eventually(lambda: not scopes_of("orphan"), what="that all scopes of the run are gone")
     # The slice may stay until the suite is run again.
     with run(suite=tests(2), backend="system", name="orphan") as again:
         assert again.status == 0, again.stderr

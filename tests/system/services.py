@@ -17,6 +17,7 @@ STUBBORN = "[Suite]\nEnvironment=MARKS=@MARKS@\nWorkers=2\n" + "".join(
     shell(f"long{i}", f"trap '' INT TERM; touch $MARKS/long{i}; while :; do sleep 1; done", "TimeoutSec=1h\nGraceSec=1h")
     for i in (1, 2)) + tests(10)
 
+
 @behaviour
 def start_waits_for_the_verdict_and_succeeds_if_all_pass():
     with Service("good", tests(5)) as service:

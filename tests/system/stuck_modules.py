@@ -40,12 +40,14 @@ def check_story(name):
         with stories.StoryRun(name, backend="system") as it:
             it.wait()
             stories.check(stories.Story(name), it)
+            signals.settle()
             check_stop_on_the_bus(it, signals)
             units = {text(r, "PTEST_UNIT") for r in it.records_of("WORKER_STARTED")}
             assert all(re.search(r"-w\d+g\d+\.scope$", unit) for unit in units), units
             assert_nothing_is_left_of(name.replace("-", r"\x2d"))
+            signals.settle()
             check_order_on_the_bus(name, it, signals)
 
 
 for story in stories.NAMES:
-    add(f"module {story} ends as it says, in scopes", lambda story=story: check_story(story), 180)
+    add(f"module {story} ends as it says, in scopes", lambda story=story: check_story(story))

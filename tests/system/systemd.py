@@ -73,25 +73,28 @@ class Signals:
     MATCHES = ("type='signal',interface='org.freedesktop.systemd1.Manager'",
                "type='method_call',interface='org.freedesktop.systemd1.Manager',member='StopUnit'")
 
+    pokes = 0
+
     def __enter__(self):
         self.file = tempfile.NamedTemporaryFile("w+b")
         self.process = subprocess.Popen(
             ["busctl", "monitor", "--json=short", *(f"--match={match}" for match in self.MATCHES)],
             stdout=self.file, stderr=subprocess.DEVNULL)
         # It is there when it hears.
-        eventually(lambda: self.poke("monitor-is-there") and self.all(), what="that the monitor hears signals")
+        eventually(lambda: self.poke() and self.all(), what="that the monitor hears signals")
         return self
 
-    @staticmethod
-    def poke(unit):
-        return output("systemd-run", "--quiet", "--collect", f"--unit={unit}", "true") == ""
+    def poke(self):
+        """Lets the manager tell of a unit that nobody else has."""
+        self.pokes += 1
+        unit = f"poke-{os.getpid()}-{id(self)}-{self.pokes}.service"
+        output("systemd-run", "--quiet", "--collect", f"--unit={unit}", "true")
+        return unit
 
     def settle(self):
-        """Until it has heard all that was told so far: also what is told now."""
-        self.settled += 1
-        unit = f"monitor-has-heard-{id(self)}-{self.settled}"
-        self.poke(unit)
-        eventually(lambda: self.about(f"{unit}.service"), what="that the monitor has heard all")
+        """Until it has heard what was told before this, which may take it a moment."""
+        unit = self.poke()
+        eventually(lambda: self.about(unit), what="that the monitor has heard all")
 
     def all(self):
         """Lists of member and its arguments."""

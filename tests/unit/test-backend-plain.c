@@ -239,7 +239,6 @@ int main(void) {
         Suite *suite = suite_create("backend-plain");
         TCase *tc = tcase_create("plain");
 
-        tcase_set_timeout(tc, 60);
         tcase_add_test(tc, worker_that_exits_is_gone_with_status);
         tcase_add_test(tc, worker_that_ignores_sigterm_is_killed);
         tcase_add_test(tc, stopped_worker_ends_by_sigterm);

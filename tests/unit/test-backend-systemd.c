@@ -553,7 +553,6 @@ int main(int argc, char **argv) {
         Suite *suite = suite_create("backend-systemd");
         TCase *tc = tcase_create("systemd");
 
-        tcase_set_timeout(tc, 60);
         tcase_add_test(tc, job_done_makes_ready_and_stop_makes_gone);
         tcase_add_test(tc, job_failed_means_not_started);
         tcase_add_test(tc, existing_unit_means_not_started);

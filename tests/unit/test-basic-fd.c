@@ -199,8 +199,6 @@ int main(void) {
         Suite *suite = suite_create("basic-fd");
         TCase *tcase = tcase_create("fd");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, fd_close_keeps_errno_and_takes_negative);
         tcase_add_test(tcase, fd_cleanup_closes_at_end_of_scope);
         tcase_add_test(tcase, fd_flags_are_set_and_cleared);

@@ -406,8 +406,6 @@ int main(void) {
         Suite *suite = suite_create("basic-file");
         TCase *tcase = tcase_create("file");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, file_read_gives_content);
         tcase_add_test(tcase, file_read_failure_tells_why);

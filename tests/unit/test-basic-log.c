@@ -177,8 +177,6 @@ int main(void) {
         Suite *suite = suite_create("basic-log");
         TCase *tcase = tcase_create("log");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, log_below_warning_is_silent_by_default);
         tcase_add_test(tcase, log_set_level_lets_more_through);
         tcase_add_test(tcase, log_debug_variable_beats_the_level);

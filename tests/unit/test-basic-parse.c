@@ -503,8 +503,6 @@ int main(void) {
         Suite *suite = suite_create("basic-parse");
         TCase *tcase = tcase_create("parse");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, parse_garbage_is_einval_and_leaves_the_result);
         tcase_add_test(tcase, parse_random_text_gives_a_value_or_an_error);
         tcase_add_test(tcase, parse_bool_words);

@@ -425,8 +425,6 @@ int main(void) {
         Suite *suite = suite_create("basic-process");
         TCase *tcase = tcase_create("process");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, process_gone_is_esrch_everywhere);
         tcase_add_test(tcase, process_signal_reaches_the_process);
         tcase_add_test(tcase, process_get_command_quotes_and_escapes);

@@ -224,8 +224,6 @@ int main(void) {
         Suite *suite = suite_create("basic-strv");
         TCase *tcase = tcase_create("strv");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, strv_null_is_an_empty_vector);
         tcase_add_test(tcase, strv_extend_many_keeps_order);
         tcase_add_test(tcase, strv_equal_compares_strings_and_their_order);

@@ -222,8 +222,6 @@ int main(void) {
         Suite *suite = suite_create("basic-text");
         TCase *tcase = tcase_create("text");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, text_is_utf8_takes_valid_text);
         tcase_add_test(tcase, text_is_utf8_refuses_broken_text);
         tcase_add_test(tcase, text_is_utf8_stops_at_size);

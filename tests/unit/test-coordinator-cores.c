@@ -184,7 +184,6 @@ int main(void) {
         TCase *tcase = tcase_create("cores");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
-        tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, what_has_no_core_does_not_wait);
         tcase_add_test(tcase, without_a_program_nothing_waits);
         tcase_add_test(tcase, stacks_become_the_backtrace);

@@ -228,7 +228,6 @@ int main(void) {
         Suite *checks = suite_create("coordinator-growth");
         TCase *tcase = tcase_create("growth");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, growth_of_a_program_runs_what_it_says_with_the_words);
         tcase_add_test(tcase, growth_of_a_module_takes_its_template);

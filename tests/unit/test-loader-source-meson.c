@@ -329,7 +329,6 @@ int main(void) {
         TCase *tcase = tcase_create("core");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
-        tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, fields_all_arrive);
         tcase_add_test(tcase, names_that_are_not_unique_get_numbers);
         tcase_add_test(tcase, broken_entries_and_missing_programs_are_failed_tests);

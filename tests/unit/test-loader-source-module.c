@@ -558,13 +558,11 @@ static Suite *suite_make(void) {
         Suite *suite = suite_create("loader-source-module");
         TCase *corpus = tcase_create("corpus"), *files = tcase_create("files");
 
-        tcase_set_timeout(corpus, 60);
         tcase_add_test(corpus, corpus_loads_or_is_one_failed_test);
         tcase_add_test(corpus, one_that_hangs_is_ended_with_all_it_started);
         tcase_add_test(corpus, signal_ends_the_loading);
         tcase_add_test(corpus, without_a_worker_it_says_so);
         suite_add_tcase(suite, corpus);
-        tcase_set_timeout(files, 60);
         tcase_add_test(files, match_changes_tests_and_templates);
         tcase_add_test(files, contexts_of_a_module_go_into_one_of_the_file);
         tcase_add_test(files, half_a_context_is_refused);

@@ -126,8 +126,6 @@ int main(void) {
         Suite *suite = suite_create("model-address");
         TCase *tcase = tcase_create("address");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, address_is_valid_takes_printable_text);
         tcase_add_test(tcase, address_is_valid_refuses_the_rest);
         tcase_add_test(tcase, address_is_valid_up_to_the_limit);

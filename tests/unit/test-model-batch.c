@@ -121,8 +121,6 @@ int main(void) {
         Suite *suite = suite_create("model-batch");
         TCase *tcase = tcase_create("batch");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, batch_before_the_first_duration_is_one);
         tcase_add_test(tcase, batch_of_long_tests_is_the_running_one);
         tcase_add_test(tcase, batch_of_short_tests_covers_the_stock);

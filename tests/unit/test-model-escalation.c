@@ -219,8 +219,6 @@ int main(void) {
         Suite *suite = suite_create("model-escalation");
         TCase *tcase = tcase_create("escalation");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, escalation_signals_until_kill_and_gives_up);
         tcase_add_test(tcase, escalation_caught_signal_is_not_repeated);
         tcase_add_test(tcase, escalation_caught_before_the_signal_means_nothing);

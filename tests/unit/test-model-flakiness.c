@@ -106,8 +106,6 @@ int main(void) {
         Suite *suite = suite_create("model-flakiness");
         TCase *tcase = tcase_create("flakiness");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, test_that_ends_alike_is_not_flaky);
         tcase_add_test(tcase, test_that_changes_once_was_broken_or_fixed);
         tcase_add_test(tcase, test_that_changes_to_and_fro_is_flaky);

@@ -64,8 +64,6 @@ int main(void) {
         Suite *suite = suite_create("model-outcome");
         TCase *tcase = tcase_create("outcome");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, outcome_round_trip);
         tcase_add_test(tcase, outcome_invalid_is_refused);
         tcase_add_test(tcase, outcome_is_bad_as_the_header_says);

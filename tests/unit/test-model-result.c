@@ -91,8 +91,6 @@ int main(void) {
         Suite *suite = suite_create("model-result");
         TCase *tcase = tcase_create("result");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, result_new_has_nothing_yet);
         tcase_add_test(tcase, result_free_takes_all_that_it_owns);
         tcase_add_test(tcase, result_add_point_copies);

@@ -944,8 +944,6 @@ int main(void) {
         Suite *suite = suite_create("model-schedule");
         TCase *tcase = tcase_create("simulations");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 110);
         tcase_add_test(tcase, simulations_hold_what_always_holds);
         suite_add_tcase(suite, tcase);
         return suite_run(suite);

@@ -209,8 +209,6 @@ int main(void) {
         Suite *suite = suite_create("model-statistics");
         TCase *tcase = tcase_create("statistics");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, median_is_the_middle_or_between_the_two_middle_ones);
         tcase_add_test(tcase, spread_is_not_moved_by_one_wild_value);
         tcase_add_test(tcase, deviation_is_the_median_of_the_distances);

@@ -177,8 +177,6 @@ int main(void) {
         Suite *suite = suite_create("model-suite");
         TCase *tcase = tcase_create("suite");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, suite_new_sets_no_limits);
         tcase_add_test(tcase, suite_add_keeps_the_order);
         tcase_add_test(tcase, suite_add_beyond_the_bound_frees_the_test);

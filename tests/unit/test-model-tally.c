@@ -67,8 +67,6 @@ int main(void) {
         Suite *suite = suite_create("model-tally");
         TCase *tcase = tcase_create("tally");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, tally_add_counts_each_outcome_once);
         tcase_add_test(tcase, tally_add_counts_marks_beside_outcomes);
         tcase_add_test(tcase, verdict_round_trip);

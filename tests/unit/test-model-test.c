@@ -159,8 +159,6 @@ int main(void) {
         Suite *suite = suite_create("model-test");
         TCase *tcase = tcase_create("test");
 
-        /* Far above what is needed, for slow machines under valgrind. */
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, test_new_has_the_defaults);
         tcase_add_test(tcase, test_free_takes_all_that_it_owns);
         tcase_add_test(tcase, test_add_env_checks_and_completes);

@@ -148,7 +148,6 @@ int main(void) {
         Suite *suite = suite_create("record-event");
         TCase *tcase = tcase_create("event");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, event_random_comes_back_exactly);
         tcase_add_test(tcase, event_with_most_points_fits_a_journal_entry);
         tcase_add_test(tcase, event_message_is_one_line_for_a_person);

@@ -156,7 +156,6 @@ int main(void) {
         Suite *suite = suite_create("record-journal");
         TCase *tcase = tcase_create("journal");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, journal_without_journald_is_enoent);
         tcase_add_test(tcase, journal_small_entry_is_one_datagram);

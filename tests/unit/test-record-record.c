@@ -78,7 +78,6 @@ int main(void) {
         Suite *suite = suite_create("record-record");
         TCase *tcase = tcase_create("record");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, record_keeps_order_repeats_and_bytes);
         tcase_add_test(tcase, record_reset_reuses_its_memory);
         tcase_add_test(tcase, record_refuses_what_a_journal_drops);

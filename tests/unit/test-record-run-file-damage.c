@@ -324,7 +324,6 @@ int main(void) {
         Suite *suite = suite_create("record-run-file-damage");
         TCase *tcase = tcase_create("damage");
 
-        tcase_set_timeout(tcase, 200);
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, damage_of_a_bit_costs_an_entry);
         tcase_add_test(tcase, damage_of_a_bit_costs_what_is_in_a_compressed_frame);

@@ -240,7 +240,6 @@ int main(void) {
         Suite *suite = suite_create("record-run-file");
         TCase *tcase = tcase_create("run-file");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, run_file_entries_come_back_byte_for_byte);
         tcase_add_test(tcase, run_file_existing_is_not_touched);

@@ -244,7 +244,6 @@ int main(void) {
         Suite *suite = suite_create("record-source");
         TCase *tcase = tcase_create("source");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, source_finds_runs_by_what_users_say);
         tcase_add_test(tcase, source_ambiguous_id_names_the_runs);

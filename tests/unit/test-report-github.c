@@ -139,7 +139,6 @@ int main(void) {
         Suite *suite = suite_create("report-github");
         TCase *tcase = tcase_create("github");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, github_annotations_are_escaped_commands);
         tcase_add_test(tcase, github_shows_as_many_as_are_shown);

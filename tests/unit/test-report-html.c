@@ -457,7 +457,6 @@ int main(void) {
         Suite *suite = suite_create("report-html");
         TCase *tcase = tcase_create("html");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, text_has_no_meaning_in_html);
         tcase_add_test(tcase, json_cannot_end_its_script);

@@ -181,7 +181,6 @@ int main(void) {
         Suite *suite = suite_create("report-jsonl");
         TCase *tcase = tcase_create("jsonl");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, jsonl_has_the_fields_of_the_record);
         tcase_add_test(tcase, jsonl_counts_are_numbers_by_outcome);

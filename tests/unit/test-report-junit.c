@@ -271,7 +271,6 @@ int main(void) {
         Suite *suite = suite_create("report-junit");
         TCase *tcase = tcase_create("junit");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, junit_outcomes_and_counts_agree);
         tcase_add_test(tcase, junit_attempts_of_a_test_are_in_its_case);

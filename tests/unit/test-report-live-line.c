@@ -93,7 +93,6 @@ int main(void) {
         Suite *suite = suite_create("report-live-line");
         TCase *tcase = tcase_create("live-line");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, live_line_wide_terminal_shows_all);
         tcase_add_test(tcase, live_line_never_exceeds_its_columns);
         tcase_add_test(tcase, live_line_cuts_names_before_numbers);

@@ -103,7 +103,6 @@ int main(void) {
         Suite *suite = suite_create("report-output-tail");
         TCase *tcase = tcase_create("output-tail");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_test(tcase, output_tail_takes_the_last_lines);
         tcase_add_test(tcase, output_tail_long_line_loses_its_begin_between_characters);
         tcase_add_test(tcase, output_tail_marks_what_was_not_kept);

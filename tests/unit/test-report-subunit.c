@@ -273,7 +273,6 @@ int main(void) {
         Suite *suite = suite_create("report-subunit");
         TCase *tcase = tcase_create("subunit");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, subunit_tests_have_a_begin_and_one_end);
         tcase_add_test(tcase, subunit_words_fit_the_outcomes);

@@ -161,7 +161,6 @@ int main(void) {
         Suite *suite = suite_create("report-tap");
         TCase *tcase = tcase_create("tap");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, tap_outcomes_give_a_consumer_our_verdict);
         tcase_add_test(tcase, tap_run_that_failed_without_a_failed_test_bails_out);

@@ -368,7 +368,6 @@ int main(void) {
         Suite *suite = suite_create("report-terminal");
         TCase *tcase = tcase_create("terminal");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, NULL, teardown);
         tcase_add_test(tcase, terminal_log_has_a_line_for_each_test);
         tcase_add_test(tcase, terminal_summary_names_points_once);

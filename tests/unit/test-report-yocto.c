@@ -117,7 +117,6 @@ int main(void) {
         Suite *suite = suite_create("report-yocto");
         TCase *tcase = tcase_create("yocto");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_checked_fixture(tcase, report_set_up, report_tear_down);
         tcase_add_test(tcase, yocto_run_is_one_section_with_a_line_for_each_test);
         tcase_add_test(tcase, yocto_run_that_passed_has_no_error);

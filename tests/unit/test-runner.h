@@ -5,6 +5,11 @@
 
 #include <check.h>
 
+/* Before a TCase is made. Check's own 4 s for a test are not enough on a slow machine, or under valgrind. */
+__attribute__((constructor)) static void suite_set_patience(void) {
+        (void)setenv("CK_DEFAULT_TIMEOUT", "500", 0);
+}
+
 /* What a test program ends with: runs the suite, as CK_VERBOSITY and the like say. The value is main()'s. */
 static inline int suite_run(Suite *suite) {
         SRunner *runner = srunner_create(suite);

@@ -408,7 +408,6 @@ int main(void) {
         Suite *suite = suite_create("wire/hostile");
         TCase *tcase = tcase_create("hostile");
 
-        tcase_set_timeout(tcase, 100);
         tcase_add_loop_test(tcase, hostile_truncation_is_refused, 0, MESSAGE_KIND_MAX);
         tcase_add_test(tcase, hostile_mutation_never_crashes);
         tcase_add_loop_test(tcase, hostile_sample_is_refused, 0, (int)ELEMENTSOF(bad_samples));

@@ -356,7 +356,6 @@ int main(void) {
         Suite *suite = suite_create("wire/message");
         TCase *tcase = tcase_create("message");
 
-        tcase_set_timeout(tcase, 60);
         tcase_add_loop_test(tcase, message_of_every_kind_survives_the_wire, 0, MESSAGE_KIND_MAX);
         tcase_add_test(tcase, message_kind_invalid_has_no_name);
         tcase_add_test(tcase, message_plain_pass_is_small);

@@ -183,7 +183,6 @@ int main(void) {
 
         suite_add_tcase(suite, capture);
         suite_add_tcase(suite, lines);
-        tcase_set_timeout(capture, 60);
         tcase_add_test(capture, head_and_tail_are_kept);
         tcase_add_test(capture, limit_is_lowered_to_what_a_message_can_carry);
         tcase_add_test(capture, small_output_takes_little_memory);

@@ -768,7 +768,6 @@ int main(void) {
 
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(tcase, peer_set_up, peer_tear_down);
-        tcase_set_timeout(tcase, 90);
         tcase_add_test(tcase, tests_are_finished_in_their_order);
         tcase_add_test(tcase, tests_share_a_process_and_programs_have_their_own);
         tcase_add_test(tcase, modules_and_environments_have_a_process_each);

@@ -15,7 +15,7 @@
 #include "test-runner.h"
 
 /* A machine under load needs its time; none of it is spent if all is well. */
-#define PATIENCE (20 * USEC_PER_SEC)
+#define PATIENCE (200 * USEC_PER_SEC)
 
 static pid_t start_sleeper(void) {
         pid_t pid = fork();
@@ -132,7 +132,6 @@ int main(void) {
         Suite *suite = suite_create("worker-pause");
         TCase *tcase = tcase_create("pause");
 
-        tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, pause_stops_all_below_and_lets_it_go_on);
         tcase_add_test(tcase, pause_leaves_stopped_what_was_stopped_before);
         tcase_add_test(tcase, pause_bears_that_what_it_stopped_is_killed);

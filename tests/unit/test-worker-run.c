@@ -24,7 +24,7 @@
 #include "test-runner.h"
 
 /* Loaded machines are slow; no test waits for this unless it fails. */
-#define PATIENCE_USEC (60 * USEC_PER_SEC)
+#define PATIENCE_USEC (200 * USEC_PER_SEC)
 
 static Runner *runner;
 
@@ -619,7 +619,6 @@ static Suite *suite_make(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(all); i++) {
                 tcase_add_checked_fixture(all[i], runner_set_up, runner_tear_down);
-                tcase_set_timeout(all[i], 90);
                 suite_add_tcase(suite, all[i]);
         }
         tcase_add_test(ends, exit_status_zero_is_pass);

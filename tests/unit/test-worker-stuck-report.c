@@ -315,7 +315,6 @@ int main(void) {
         TCase *tcase = tcase_create("stuck-report");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
-        tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, report_tells_tree_threads_and_files);
         tcase_add_test(tcase, report_leaves_all_stopped);
         tcase_add_test(tcase, report_has_what_the_debugger_says);

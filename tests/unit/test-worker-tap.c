@@ -153,8 +153,6 @@ static Suite *suite_make(void) {
         }
         suite_add_tcase(suite, files);
         suite_add_tcase(suite, bounds);
-        tcase_set_timeout(files, 60);
-        tcase_set_timeout(bounds, 60);
         tcase_add_loop_test(files, corpus_file_gives_what_is_expected, 0, (int)corpus.gl_pathc);
         tcase_add_test(bounds, more_points_than_are_kept_are_counted);
         tcase_add_test(bounds, long_names_are_bounded_together);

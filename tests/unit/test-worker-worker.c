@@ -242,7 +242,6 @@ int main(void) {
 
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(tcase, peer_set_up, peer_tear_down);
-        tcase_set_timeout(tcase, 90);
         tcase_add_test(tcase, tasks_are_finished_in_their_order);
         tcase_add_test(tcase, large_result_is_spilled);
         tcase_add_test(tcase, cancelled_are_those_not_started);
