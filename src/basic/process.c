@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/macros.h"
@@ -241,15 +242,8 @@ static void pid_list_done(PidList *list) {
 static int pid_list_add(PidList *list, pid_t pid) {
         if (list->n >= list->max)
                 return 1;
-        if (list->n == list->n_allocated) {
-                size_t n = MAX(list->n_allocated * 2, (size_t)16);
-                pid_t *larger = reallocarray(list->pids, n, sizeof(pid_t));
-
-                if (!larger)
-                        return -ENOMEM;
-                list->pids = larger;
-                list->n_allocated = n;
-        }
+        if (array_reserve(list->pids, list->n_allocated, list->n + 1) < 0)
+                return -ENOMEM;
         list->pids[list->n++] = pid;
         return 0;
 }
@@ -365,15 +359,8 @@ static int process_list_all(PidPair **ret, size_t *ret_n) {
                         continue;
                 if (process_get_stat(pid, &stat) < 0 || !process_stat_is_living(&stat))
                         continue;
-                if (n == n_allocated) {
-                        size_t wanted = MAX(n_allocated * 2, (size_t)64);
-                        PidPair *larger = reallocarray(pairs, wanted, sizeof(PidPair));
-
-                        if (!larger)
-                                return -ENOMEM;
-                        pairs = larger;
-                        n_allocated = wanted;
-                }
+                if (array_reserve(pairs, n_allocated, n + 1) < 0)
+                        return -ENOMEM;
                 pairs[n++] = (PidPair){ .pid = pid, .parent = stat.parent };
         }
         *ret = TAKE_PTR(pairs);

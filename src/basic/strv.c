@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/array.h"
+
 #define WHITESPACE " \t\n\r"
 
 char **strv_free(char **v) {
@@ -28,24 +30,6 @@ bool strv_contains(char *const *v, const char *s) {
                 if (strcmp(*i, s) == 0)
                         return true;
         return false;
-}
-
-/*
- * Makes room for n strings and the NULL. The sizes asked for are powers of two, so that realloc() has
- * nothing to do most of the time; nothing is assumed about how a vector was allocated before.
- */
-static int strv_reserve(char ***v, size_t n) {
-        size_t room = 4;
-
-        while (room < n + 1)
-                room *= 2;
-
-        char **larger = reallocarray(*v, room, sizeof(char *));
-
-        if (!larger)
-                return -ENOMEM;
-        *v = larger;
-        return 0;
 }
 
 bool strv_equal(char *const *a, char *const *b) {
@@ -80,7 +64,7 @@ int strv_consume(char ***v, char *s) {
                 return -ENOMEM;
 
         size_t n = strv_length(*v);
-        int r = strv_reserve(v, n + 1);
+        int r = array_fit(*v, n + 2);
 
         if (r < 0)
                 return r;
@@ -114,7 +98,7 @@ int strv_extend_strv(char ***v, char *const *other) {
         if (!copy)
                 return -ENOMEM;
 
-        int r = strv_reserve(v, n + n_other);
+        int r = array_fit(*v, n + n_other + 1);
 
         if (r < 0)
                 return r;
