@@ -7,11 +7,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "basic/text.h"
 #include "worker/lines.h"
 #include "worker/points.h"
+#include "worker/span.h"
 
 /* Numbers up to this one are checked for coming twice: 128 KiB at most for a million points. */
 #define TAP_NUMBERS_MAX (UINT64_C(1) << 20)
@@ -43,13 +43,11 @@ struct Tap {
         uint64_t repeated; /* the first number that came twice; 0: none */
         uint64_t highest;
         bool zero; /* a point had the number 0 */
-};
 
-/* A piece of a line. */
-typedef struct Span {
-        const char *data;
-        size_t size;
-} Span;
+        bool begun;     /* the first line was read */
+        bool strict;    /* between "pragma +strict" and "pragma -strict" */
+        char *nonsense; /* the first line that was none of TAP's there */
+};
 
 int tap_new(Result *result, Tap **ret) {
         _cleanup_(tap_freep) Tap *tap = NULL;
@@ -69,62 +67,10 @@ Tap *tap_free(Tap *tap) {
         points_done(&tap->points);
         free(tap->plan_reason);
         free(tap->bail_reason);
+        free(tap->nonsense);
         free(tap->seen);
         free(tap);
         return NULL;
-}
-
-/* ---- Spans ---- */
-
-static bool char_is_space(char c) {
-        return c == ' ' || c == '\t';
-}
-
-static void span_skip(Span *span, size_t n) {
-        span->data += n;
-        span->size -= n;
-}
-
-static size_t span_skip_space(Span *span) {
-        size_t n = 0;
-
-        while (n < span->size && char_is_space(span->data[n]))
-                n++;
-        span_skip(span, n);
-        return n;
-}
-
-static void span_strip(Span *span) {
-        span_skip_space(span);
-        while (span->size > 0 && char_is_space(span->data[span->size - 1]))
-                span->size--;
-}
-
-static bool span_starts_with(const Span *span, const char *prefix) {
-        size_t n = strlen(prefix);
-
-        return span->size >= n && memcmp(span->data, prefix, n) == 0;
-}
-
-static bool span_starts_with_nocase(const Span *span, const char *prefix) {
-        size_t n = strlen(prefix);
-
-        return span->size >= n && strncasecmp(span->data, prefix, n) == 0;
-}
-
-/* Decimal digits at the beginning; UINT64_MAX for a number that does not fit. */
-static size_t span_read_number(const Span *span, uint64_t *ret) {
-        uint64_t value = 0;
-        size_t n = 0;
-
-        for (; n < span->size && isdigit((unsigned char)span->data[n]); n++) {
-                unsigned digit = (unsigned)(span->data[n] - '0');
-
-                value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
-        }
-        if (n > 0)
-                *ret = value;
-        return n;
 }
 
 static int span_to_text(Span span, char **text) {
@@ -378,12 +324,75 @@ static bool span_take_status(Span *line, bool *ret_ok) {
         return true;
 }
 
+/* "pragma +strict -other", "pragma +strict,-other": the last word of each kind holds. */
+static bool tap_read_pragma(Tap *tap, Span line) {
+        if (!span_starts_with(&line, "pragma ") && !span_starts_with(&line, "pragma\t"))
+                return false;
+        span_skip(&line, strlen("pragma"));
+        while (line.size > 0) {
+                Span word;
+
+                while (line.size > 0 && (char_is_space(line.data[0]) || line.data[0] == ','))
+                        span_skip(&line, 1);
+                word = line;
+                while (line.size > 0 && !char_is_space(line.data[0]) && line.data[0] != ',')
+                        span_skip(&line, 1);
+                word.size -= line.size;
+                if (word.size == strlen("+strict") && memcmp(word.data + 1, "strict", 6) == 0 &&
+                    (word.data[0] == '+' || word.data[0] == '-'))
+                        tap->strict = word.data[0] == '+';
+        }
+        return true;
+}
+
+static bool tap_read_version(Tap *tap, Span line) {
+        if (!span_starts_with_nocase(&line, "TAP version "))
+                return false;
+        span_skip(&line, strlen("TAP version "));
+        span_skip_space(&line);
+        span_read_number(&line, &tap->version);
+        return true;
+}
+
+static bool span_is_of_subtest(Span text) {
+        Span reason;
+        uint64_t plan;
+
+        return span_read_plan(text, &plan, &reason) || span_starts_with(&text, "pragma ") ||
+                        span_starts_with_nocase(&text, "TAP version ") ||
+                        span_starts_with_nocase(&text, "bail out!");
+}
+
+/* A line that is neither point nor plan nor bail-out. Before version 13 there was no pragma: that was a line as any. */
+static int tap_read_rest(Tap *tap, size_t indent, Span text) {
+        if (indent == 0 &&
+            (tap_read_version(tap, text) || (tap->version >= 13 && tap_read_pragma(tap, text))))
+                return 0;
+        if (!tap->strict || tap->nonsense || text.size == 0 || text.data[0] == '#' ||
+            (indent > 0 && span_is_of_subtest(text)))
+                return 0;
+        return span_to_text(text, &tap->nonsense);
+}
+
+/* What some programs for another system begin their output with, so that it is known to be UTF-8. */
+static void tap_skip_mark(Tap *tap, Span *line) {
+        static const char mark[] = "\xef\xbb\xbf";
+
+        if (!tap->begun && span_starts_with(line, mark))
+                span_skip(line, strlen(mark));
+        tap->begun = true;
+}
+
 static int tap_on_line(const char *data, size_t size, void *userdata) {
         Tap *tap = userdata;
-        Span line = { data, size }, text = line, reason = {};
-        size_t indent = span_skip_space(&text);
+        Span line = { data, size }, text, reason = {};
+        size_t indent;
         uint64_t plan;
         bool ok;
+
+        tap_skip_mark(tap, &line);
+        text = line;
+        indent = span_skip_space(&text);
 
         if (tap->in_yaml && (indent >= tap->yaml_indent || text.size == 0))
                 return tap_read_yaml(tap, indent, text);
@@ -400,7 +409,7 @@ static int tap_on_line(const char *data, size_t size, void *userdata) {
         if (indent == 0 && span_read_plan(line, &plan, &reason))
                 return tap_read_plan(tap, plan, reason);
         if (!span_take_status(&text, &ok))
-                return 0; /* version, comment, pragma, empty, garbage */
+                return tap_read_rest(tap, indent, text);
 
         tap->after_point = true;
         tap->point_is_sub = indent > 0;
@@ -468,6 +477,8 @@ static int tap_find_defect(const Tap *tap, char **ret) {
                              "point %" PRIu64 " is outside of the plan 1..%" PRIu64,
                              tap->zero ? 0 : tap->highest,
                              tap->plan);
+        else if (tap->nonsense)
+                r = asprintf(&text, "not a line of TAP, which is strict here: %s", tap->nonsense);
         if (r < 0)
                 return -ENOMEM;
         *ret = text;
