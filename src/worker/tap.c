@@ -44,7 +44,8 @@ struct Tap {
         uint64_t highest;
         bool zero; /* a point had the number 0 */
 
-        bool begun;     /* the first line was read */
+        bool begun; /* the first line was read */
+        uint64_t version;
         bool strict;    /* between "pragma +strict" and "pragma -strict" */
         char *nonsense; /* the first line that was none of TAP's there */
 };
