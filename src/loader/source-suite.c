@@ -123,6 +123,26 @@ int builder_find_program(SuiteBuilder *builder, const Spec *spec, char **argv) {
         return 0;
 }
 
+/* Where it is written is looked for only if it has to be said. */
+static int builder_find_found_program(SuiteBuilder *builder, size_t i, Spec *spec, char **argv) {
+        _cleanup_free_ char *program = NULL;
+        const FoundNote *note;
+        int r;
+
+        r = source_find_program(argv[0], &program);
+        if (r >= 0) {
+                free(argv[0]);
+                argv[0] = TAKE_PTR(program);
+                return 0;
+        }
+        note = suite_file_get_found_note(&builder->file, i);
+        if (note) {
+                spec->exec_path = note->path;
+                spec->exec_line = note->line;
+        }
+        return builder_find_program(builder, spec, argv);
+}
+
 /* Makes the test that a section means of what it says. */
 static int builder_finish_test(SuiteBuilder *builder, size_t i) {
         SourceContext context = { .suite = builder->suite, .defaults = builder->defaults };
@@ -159,7 +179,7 @@ static int builder_finish_test(SuiteBuilder *builder, size_t i) {
         if (r >= 0 && spec->values->found_argv) {
                 test->finds = true;
                 test->found_argv = TAKE_PTR(spec->values->found_argv);
-                r = builder_find_program(builder, spec, test->found_argv);
+                r = builder_find_found_program(builder, i, spec, test->found_argv);
         }
         return r < 0 ? r : suite_replace(builder->suite, i, test);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "loader/suite-keys.h"
@@ -77,6 +78,15 @@ int suite_file_set_found_exec(SuiteFile *file, Spec *spec, const KeyfileLine *li
         spec->values->finds = argv;
         strv_free(spec->values->found_argv);
         spec->values->found_argv = TAKE_PTR(argv);
+
+        r = array_fit(file->found_notes, file->n_found_notes + 1);
+        if (r < 0)
+                return r;
+        file->found_notes[file->n_found_notes++] = (FoundNote){
+                .test = file->open_at,
+                .path = file->paths[strv_length(file->paths) - 1],
+                .line = line->line,
+        };
         return 0;
 }
 

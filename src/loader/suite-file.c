@@ -66,6 +66,7 @@ void suite_file_done(SuiteFile *file) {
         spec_free(file->open);
         suite_free(file->tests);
         free(file->notes);
+        free(file->found_notes);
         for (size_t i = 0; i < file->n_contexts; i++)
                 context_spec_free(file->contexts[i]);
         free(file->contexts);
@@ -144,6 +145,13 @@ int suite_file_get_spec(const SuiteFile *file, size_t i, Spec **ret) {
         spec->exec_line = note->exec_line;
         *ret = TAKE_PTR(spec);
         return 0;
+}
+
+const FoundNote *suite_file_get_found_note(const SuiteFile *file, size_t i) {
+        for (size_t n = file->n_found_notes; n > 0; n--)
+                if (file->found_notes[n - 1].test == i)
+                        return &file->found_notes[n - 1];
+        return NULL;
 }
 
 /* ---- Sections ---- */

@@ -74,6 +74,13 @@ typedef struct SpecNote {
         uint32_t exec_line;
 } SpecNote;
 
+/* Where the FoundExec= of a test is written, which few tests have. */
+typedef struct FoundNote {
+        size_t test;      /* its place in the file's tests */
+        const char *path; /* weak: one of the file's paths */
+        unsigned line;
+} FoundNote;
+
 /* One From= */
 typedef struct SuiteFrom {
         char *value;
@@ -94,8 +101,10 @@ typedef struct SuiteFile {
         SuiteFrom *from;
         size_t n_from;
         Suite *tests; /* the values of [Test] sections in their order, with source and line of the section */
-        SpecNote *notes; /* of each of them */
-        Spec **matches;  /* [Match] sections in their order */
+        SpecNote *notes;        /* of each of them */
+        FoundNote *found_notes; /* a later one of a test holds */
+        size_t n_found_notes;
+        Spec **matches; /* [Match] sections in their order */
         size_t n_matches;
         ContextSpec **contexts; /* by number - 1 */
         size_t n_contexts;
@@ -143,6 +152,9 @@ void suite_from_done(SuiteFrom *from);
 int suite_file_get_spec(const SuiteFile *file, size_t i, Spec **ret);
 Spec *spec_free(Spec *spec);
 DEFINE_CLEANUP(Spec, spec_free);
+
+/* Where the [Test] section with this number, or a drop-in's, has its FoundExec=, for messages; NULL if none has. */
+const FoundNote *suite_file_get_found_note(const SuiteFile *file, size_t i);
 
 /* Writes what the section gives over what the test has. */
 int spec_apply(const Spec *spec, Test *test);

@@ -41,6 +41,21 @@ def one_mistake_is_one_complaint():
 
 
 @behaviour
+def missing_program_of_found_exec_is_told_with_its_own_line():
+    said = complaints("[Test a]\nExec=true\n\n[Test b]\nExec=true\nFoundExec=/no/such/first\nFoundExec=/no/such/other\n")
+    assert said == ["7: the program /no/such/other of [Test b] does not exist"], said
+    with tempfile.TemporaryDirectory() as directory:
+        suite = Path(directory) / "some.suite"
+        suite.write_text("[Test a]\nExec=true\nFoundExec=/no/such/first\n[Test b]\nExec=true\nFoundExec=true\n")
+        drop_in = Path(directory) / "some.suite.d" / "it.conf"
+        drop_in.parent.mkdir()
+        drop_in.write_text("[Test a]\nTags=x\nFoundExec=/no/such/second\n")
+        with run(suite) as it:
+            assert it.status == 2, (it.status, it.stdout)
+            assert it.stderr == f"ptest: {drop_in}:3: the program /no/such/second of [Test a] does not exist\n", it.stderr
+
+
+@behaviour
 def yes_can_be_written_in_capitals_as_in_unit_files():
     with run(suite="[Suite]\nAllowNoTests=Yes\n") as it:
         assert it.status == 0, it.stderr
