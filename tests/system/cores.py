@@ -34,17 +34,23 @@ def machine_that_takes_cores():
         PLACE.rmdir()
 
 
+def backtrace_of_a_crash(env):
+    with run(suite=CRASH, backend="system", env=env, seconds=150) as it:
+        assert it.outcomes == {"crash": "crash"}, it.stdout
+        assert text(it.results["crash"], "PTEST_CORE_DUMPED") == "1", it.results["crash"]
+        it.assert_whole()
+        it.assert_nothing_is_left()
+        backtrace = text(it.results["crash"], "PTEST_BACKTRACE").splitlines()
+        assert ("#0  0x1 inner" in it.stdout) == (backtrace != []), it.stdout
+        return backtrace
+
+
 @behaviour
 def the_stacks_of_a_core_are_joined_to_the_result():
+    """If they are known within the two seconds that a result waits for them: on a busy machine not those of each core are."""
     with machine_that_takes_cores() as env:
-        with run(suite=CRASH, backend="system", env=env, seconds=150) as it:
-            assert it.outcomes == {"crash": "crash"}, it.stdout
-            assert text(it.results["crash"], "PTEST_CORE_DUMPED") == "1", it.results["crash"]
-            assert text(it.results["crash"], "PTEST_BACKTRACE").splitlines() == [
-                "Stack trace of thread 1:", "#0  0x1 inner (x + 0x1)", "#1  0x2 outer (x + 0x2)"], it.results["crash"]
-            assert "#0  0x1 inner" in it.stdout, it.stdout
-            it.assert_whole()
-            it.assert_nothing_is_left()
+        backtrace = next(filter(None, (backtrace_of_a_crash(env) for _ in range(10))), [])
+        assert backtrace == ["Stack trace of thread 1:", "#0  0x1 inner (x + 0x1)", "#1  0x2 outer (x + 0x2)"], backtrace
 
 
 @behaviour

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from behaviour import behaviour
+from crowding import two_holders
 from program import PTEST, run, shell, tests, text
 from systemd import assert_nothing_is_left_of
 
@@ -92,7 +93,7 @@ def what_earlier_tests_left_in_memory_is_told_at_the_limit_of_a_worker():
 
 @behaviour
 def tasks_and_cpu_are_limited():
-    suite = (shell("bomb", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait") + "TasksMax=5\n" +
+    suite = (shell("bomb", "for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; wait") + "TasksMax=5\n" +
              "[Test spin]\nExec=python3 -c \"import time; end = time.time() + 3\\nwhile time.time() < end: pass\"\n"
              "CPUQuota=20%\n" + tests(OTHERS))
     with limited(suite, "cpu") as it:
@@ -129,7 +130,8 @@ def server_of_a_set_up_is_told_from_what_tests_leave():
     server = ("(setsid sh -c 'while sleep 0.2; do (setsid sleep 0.5 &) & done' </dev/null >/dev/null 2>&1 &); exit 0")
     suite = ("[Suite]\nWorkers=1\n[Context c]\nSetUp=/bin/sh -c \"" + server + "\"\n" +
              "".join(shell(f"t{i}", "sleep 0.6") + "Context=c\n" for i in range(4)) +
-             shell("leaky", "sleep 300 & exit 0") + "Context=c\n")
+             # Until it is known by its name.
+             shell("leaky", "sleep 300 & until grep -qx sleep /proc/$!/comm; do :; done; exit 0") + "Context=c\n")
     with limited(suite, "server") as it:
         assert set(it.outcomes.values()) == {"pass"} and len(it.outcomes) == 5, it.outcomes
         for i in range(4):
@@ -161,10 +163,8 @@ def what_a_test_used_is_measured_for_all_its_processes():
 @behaviour
 def victim_of_the_slice_is_run_again_alone():
     """Two that have room alone, and not beside each other; and one that never has."""
-    holds = 'Exec=python3 -c "import time; x = bytearray(80 << 20); time.sleep(4)"\n'
-    suite = ("[Suite]\nSliceMemoryMax=130M\n[Test one]\n" + holds + "[Test two]\n" + holds +
-             "[Test never]\n" + HOG.format(200) + tests(OTHERS))
-    with limited(suite, "slice") as it:
+    with two_holders(80) as holders, limited("[Suite]\nSliceMemoryMax=130M\n" + holders + "[Test never]\n" + HOG.format(200) +
+                                             tests(OTHERS), "slice") as it:
         again = [it.results[name] for name in ("one", "two") if text(it.results[name], "PTEST_ATTEMPT") == "2"]
         assert it.outcomes["one"] == it.outcomes["two"] == "pass" and again, it.outcomes
         for result in again:

@@ -28,9 +28,9 @@ def delegated(uid):
 def assert_nothing_is_left_of_user(it, uid, name):
     it.assert_nothing_is_left()
     eventually(lambda: not output("systemctl", f"--machine={NAME}@", "--user", "list-units", "--all", "--plain",
-                                  "--no-legend", f"ptest-{name}*").strip(), 10, "that its units are gone")
+                                  "--no-legend", f"ptest-{name}*").strip(), what="that its units are gone")
     top = Path(f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service")
-    eventually(lambda: not list(top.rglob(f"ptest-{name}*")), 10, "that its cgroups are gone")
+    eventually(lambda: not list(top.rglob(f"ptest-{name}*")), what="that its cgroups are gone")
 
 
 @behaviour
@@ -39,7 +39,7 @@ def tests_of_a_user_have_their_limits():
     controllers = delegated(uid)
     # Debian's user@.service has Delegate=pids memory cpu since systemd 252; else this proves the wrong thing.
     assert {"memory", "pids"} <= controllers, controllers
-    suite = ("[Test hog]\n" + HOG + shell("bomb", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait") + "TasksMax=5\n" +
+    suite = ("[Test hog]\n" + HOG + shell("bomb", "for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; wait") + "TasksMax=5\n" +
              shell("daemon", "(setsid sleep 300 </dev/null >/dev/null 2>&1 &); exit 0") +
              "[Test large]\n" + HOG.replace("60M", "infinity") + tests(5))
     with user_run(uid, suite=suite, name="userlimits", options=["-j2"]) as it:
@@ -66,7 +66,7 @@ def limits_that_are_not_delegated_to_a_user_are_refused_by_name():
         Path("/run/systemd/system/user@.service.d/fewer.conf").write_text("[Service]\nDelegate=\nDelegate=pids memory\n")
         output("systemctl", "daemon-reload")
         output("systemctl", "restart", f"user@{uid}.service")
-        eventually(lambda: os.path.exists(f"/run/user/{uid}/bus"), 60, "that the user's bus is there")
+        eventually(lambda: os.path.exists(f"/run/user/{uid}/bus"), what="that the user's bus is there")
     assert "cpu" not in delegated(uid) and "memory" in delegated(uid), delegated(uid)
     suite = "[Suite]\nCPUQuota=50%\nMemoryMax=100M\n" + tests(2)
     with user_run(uid, suite=suite, name="fewer") as it:

@@ -2,10 +2,9 @@
 """The limit of all workers together, where the kernel keeps one."""
 
 from behaviour import behaviour
+from crowding import two_holders
 from program import run, shell, text
 from systemd import assert_nothing_is_left_of
-
-EATER = 'python3 -c "x = bytearray(%d << 20); import time; time.sleep(8)"'
 
 
 @behaviour
@@ -20,9 +19,8 @@ def a_slice_has_the_limit_that_was_asked_for():
 
 @behaviour
 def tests_over_the_limit_of_the_slice_are_oom_together():
-    suite = "[Suite]\nSliceMemoryMax=150M\n" + "".join(
-        f"[Test eater{i}]\nExec={EATER % 90}\n" for i in (1, 2)) + shell("small", "true")
-    with run(suite=suite, backend="system", options=["-j2"], name="crowded", seconds=250) as it:
+    with two_holders(90) as holders, run(suite="[Suite]\nSliceMemoryMax=150M\n" + holders + shell("small", "true"), backend="system",
+                                         options=["-j2"], name="crowded", seconds=250) as it:
         outcomes = it.outcomes
         assert outcomes.pop("small") == "pass", it.outcomes
         assert "oom" in outcomes.values() or any("again" in it.reason(a) for a in outcomes), (outcomes, it.stdout)

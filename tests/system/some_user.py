@@ -18,7 +18,7 @@ def user_with_manager():
         subprocess.run(["useradd", "--create-home", NAME], check=True)
         uid = pwd.getpwnam(NAME).pw_uid
     output("loginctl", "enable-linger", NAME)
-    eventually(lambda: os.path.exists(f"/run/user/{uid}/bus"), 60, "that the user's bus is there")
+    eventually(lambda: os.path.exists(f"/run/user/{uid}/bus"), what="that the user's bus is there")
     return uid
 
 

@@ -36,7 +36,7 @@ def scopes_of_a_user_are_below_the_users_manager_and_gone_at_the_end():
         assert it.status == 0 and not it.stderr, (it.status, it.stderr)
         it.assert_nothing_is_left()
         eventually(lambda: not output("systemctl", f"--machine={NAME}@", "--user", "list-units", "--all", "--plain",
-                                      "--no-legend", "ptest-mine*").strip(), 10, "that its units are gone")
+                                      "--no-legend", "ptest-mine*").strip(), what="that its units are gone")
         assert not os.path.exists(f"/run/user/{uid}/ptest") or not os.listdir(f"/run/user/{uid}/ptest")
 
 
