@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/array.h"
+
 /* Bytes of one stream that come within this are one part: nobody can tell them apart, and floods take no room. */
 #define PART_TIME_MAX (10 * USEC_PER_MSEC)
 
@@ -28,22 +30,9 @@ static OutputPart *order_get_last(const OutputOrder *order) {
         return order->n_head > 0 ? &order->head[order->n_head - 1] : NULL;
 }
 
-static int order_grow_head(OutputOrder *order) {
-        OutputPart *larger;
-
-        /* Powers of two, from 4: most tests have few parts. */
-        if (order->n_head > 0 && (order->n_head < 4 || (order->n_head & (order->n_head - 1)) != 0))
-                return 0;
-        larger = reallocarray(order->head, MAX(2 * order->n_head, (size_t)4), sizeof(OutputPart));
-        if (!larger)
-                return -ENOMEM;
-        order->head = larger;
-        return 0;
-}
-
 static int order_add_part(OutputOrder *order, const OutputPart *part) {
         if (order->n_head < OUTPUT_ORDER_PARTS_MAX) {
-                int r = order_grow_head(order);
+                int r = array_fit(order->head, order->n_head + 1);
 
                 if (r < 0)
                         return r;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 
 /* Much more than a test, and little enough that a suite with one is not to be noticed. */
@@ -248,15 +249,9 @@ static int store_intern_traits(TestStore *store, const Test *test, const TestTra
         int r;
 
         /* The structure is longer than the begin of its strings: it ends with padding. */
-        if (store->n_scratch < MAX(size, sizeof(TestTraits))) {
-                size_t n = MAX(size, sizeof(TestTraits)) * 2;
-                char *larger = realloc(store->scratch, n);
-
-                if (!larger)
-                        return -ENOMEM;
-                store->scratch = larger;
-                store->n_scratch = n;
-        }
+        r = array_reserve(store->scratch, store->n_scratch, MAX(size, sizeof(TestTraits)));
+        if (r < 0)
+                return r;
         traits_put((TestTraits *)store->scratch, test);
         r = store_intern(store, &store->traits, store->scratch, size, &traits);
         if (r < 0)

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "basic/array.h"
+
 typedef struct PlanEntry {
         uint8_t state; /* PlanState */
         uint16_t attempt;
@@ -40,20 +42,9 @@ Plan *plan_free(Plan *plan) {
 }
 
 int plan_reserve(Plan *plan, size_t n_tests) {
-        PlanEntry *entries;
-
         if (n_tests > UINT32_MAX)
                 return -E2BIG;
-        if (n_tests <= plan->n_allocated)
-                return 0;
-        /* At first just what is there: most plans never grow. */
-        n_tests = MAX(n_tests, plan->n_allocated * 2);
-        entries = reallocarray(plan->entries, n_tests, sizeof(*entries));
-        if (!entries)
-                return -ENOMEM;
-        plan->entries = entries;
-        plan->n_allocated = n_tests;
-        return 0;
+        return array_reserve(plan->entries, plan->n_allocated, n_tests);
 }
 
 void plan_add(Plan *plan) {

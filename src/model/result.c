@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 
@@ -95,20 +96,9 @@ int result_add_point(
                 .reason = reason ? strdup(reason) : NULL,
         };
 
-        if (!point.name || (reason && !point.reason))
+        if (!point.name || (reason && !point.reason) ||
+            array_fit(result->points, result->n_points + 1) < 0)
                 return -ENOMEM;
-
-        /* The array grows by doubling: at each power of two it is full. */
-        const size_t n = result->n_points;
-
-        if ((n & (n - 1)) == 0) {
-                ResultPoint *larger = reallocarray(
-                                result->points, MAX(n * 2, (size_t)1), sizeof(ResultPoint));
-
-                if (!larger)
-                        return -ENOMEM;
-                result->points = larger;
-        }
         result->points[result->n_points++] = point;
         point = (ResultPoint){};
         return 0;

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
+
 /* ---- The order of tests ---- */
 
 uint32_t schedule_get_bucket(const Schedule *schedule, uint32_t test) {
@@ -119,25 +121,14 @@ int schedule_fill_buckets(Schedule *schedule) {
 /* ---- A test that comes later ---- */
 
 static int schedule_reserve(Schedule *schedule, size_t n) {
-        uint32_t *numbers;
-        uint8_t *states;
+        /* What is noted is what all three have, also when there is no memory for the last. */
+        size_t n_position = schedule->n_allocated, n_place_of = n_position, n_states = n_position;
 
-        if (n <= schedule->n_allocated)
-                return 0;
-        n = MAX(n, schedule->n_allocated * 2);
-        numbers = reallocarray(schedule->position, n, sizeof(uint32_t));
-        if (!numbers)
+        if (array_reserve(schedule->position, n_position, n) < 0 ||
+            array_reserve(schedule->place_of, n_place_of, n) < 0 ||
+            array_reserve(schedule->states, n_states, n) < 0)
                 return -ENOMEM;
-        schedule->position = numbers;
-        numbers = reallocarray(schedule->place_of, n, sizeof(uint32_t));
-        if (!numbers)
-                return -ENOMEM;
-        schedule->place_of = numbers;
-        states = reallocarray(schedule->states, n, sizeof(uint8_t));
-        if (!states)
-                return -ENOMEM;
-        schedule->states = states;
-        schedule->n_allocated = n;
+        schedule->n_allocated = n_states;
         return 0;
 }
 

@@ -10,15 +10,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 
 static int list_append(uint32_t **list, size_t *n, uint32_t value) {
-        uint32_t *grown = reallocarray(*list, *n + 1, sizeof(uint32_t));
-
-        if (!grown)
+        if (array_fit(*list, *n + 1) < 0)
                 return -ENOMEM;
-        *list = grown;
-        grown[(*n)++] = value;
+        (*list)[(*n)++] = value;
         return 0;
 }
 
@@ -49,19 +47,17 @@ uint32_t schedule_find_instance(const Schedule *schedule, unsigned place, uint32
 
 int instance_new(Schedule *schedule, unsigned place, uint32_t context, uint32_t *ret) {
         uint32_t parent = schedule_find_instance(schedule, place, get_parent(schedule, context));
-        Instance *grown = reallocarray(
-                        schedule->instances, schedule->n_instances + 1, sizeof(Instance));
         int r;
 
-        if (!grown)
-                return -ENOMEM;
-        schedule->instances = grown;
+        r = array_fit(schedule->instances, schedule->n_instances + 1);
+        if (r < 0)
+                return r;
         r = list_append(&schedule->places[place].active,
                         &schedule->places[place].n_active,
                         (uint32_t)schedule->n_instances + 1);
         if (r < 0)
                 return r;
-        grown[schedule->n_instances++] = (Instance){
+        schedule->instances[schedule->n_instances++] = (Instance){
                 .context = context,
                 .parent = parent,
                 .state = INSTANCE_UP,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 #include "model/address-table.h"
 #include "model/pattern.h"
@@ -67,15 +68,9 @@ int suite_add(Suite *suite, Test *test) {
 
         if (suite->n_tests >= SUITE_TESTS_MAX)
                 return -E2BIG;
-        if (suite->n_tests == suite->n_allocated) {
-                size_t n = MAX(suite->n_allocated * 2, (size_t)16);
-                PackedTest **larger = reallocarray(suite->tests, n, sizeof(PackedTest *));
-
-                if (!larger)
-                        return -ENOMEM;
-                suite->tests = larger;
-                suite->n_allocated = n;
-        }
+        r = array_reserve(suite->tests, suite->n_allocated, suite->n_tests + 1);
+        if (r < 0)
+                return r;
         r = test_store_add(suite->store, owned, &suite->tests[suite->n_tests]);
         if (r < 0)
                 return r;
@@ -85,15 +80,13 @@ int suite_add(Suite *suite, Test *test) {
 
 int suite_add_template(Suite *suite, Test *test) {
         _cleanup_(test_freep) Test *owned = test;
-        PackedTest **larger;
         int r;
 
         if (suite->n_templates >= SUITE_TESTS_MAX)
                 return -E2BIG;
-        larger = reallocarray(suite->templates, suite->n_templates + 1, sizeof(PackedTest *));
-        if (!larger)
-                return -ENOMEM;
-        suite->templates = larger;
+        r = array_fit(suite->templates, suite->n_templates + 1);
+        if (r < 0)
+                return r;
         r = test_store_add(suite->store, owned, &suite->templates[suite->n_templates]);
         if (r < 0)
                 return r;
@@ -161,14 +154,11 @@ void suite_rotate(Suite *suite, size_t n) {
 
 int suite_add_context(Suite *suite, Context *context) {
         _cleanup_(context_freep) Context *owned = context;
-        Context **larger;
 
         if (suite->n_contexts >= SUITE_CONTEXTS_MAX)
                 return -E2BIG;
-        larger = reallocarray(suite->contexts, suite->n_contexts + 1, sizeof(Context *));
-        if (!larger)
+        if (array_fit(suite->contexts, suite->n_contexts + 1) < 0)
                 return -ENOMEM;
-        suite->contexts = larger;
         suite->contexts[suite->n_contexts++] = TAKE_PTR(owned);
         return 0;
 }

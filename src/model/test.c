@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 
 static const char *const protocol_names[TEST_PROTOCOL_MAX] = {
@@ -81,14 +82,9 @@ int test_add_env(
                 .separator = env_op_has_separator(kind) ? strdup(separator ?: ":") : NULL,
         };
 
-        if (!op.name || !op.value || (env_op_has_separator(kind) && !op.separator))
+        if (!op.name || !op.value || (env_op_has_separator(kind) && !op.separator) ||
+            array_fit(test->env, test->n_env + 1) < 0)
                 return -ENOMEM;
-
-        EnvOp *larger = reallocarray(test->env, test->n_env + 1, sizeof(EnvOp));
-
-        if (!larger)
-                return -ENOMEM;
-        test->env = larger;
         test->env[test->n_env++] = op;
         op = (EnvOp){};
         return 0;
