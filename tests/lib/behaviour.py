@@ -45,7 +45,7 @@ class TimedOut(Exception):
 _tests = []
 
 
-def behaviour(function=None, *, seconds=300):
+def behaviour(function=None, *, seconds=600):
     """Registers a test; its name with blanks for underscores is what is reported."""
 
     def register(function):
@@ -55,7 +55,7 @@ def behaviour(function=None, *, seconds=300):
     return register(function) if function else register
 
 
-def add(name, function, seconds=300):
+def add(name, function, seconds=600):
     """Registers a test that is made at run time."""
     _tests.append((name, function, seconds))
 

@@ -17,7 +17,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 PTEST = os.environ.get("PTEST", "/usr/bin/ptest")
 
 # Coordinator and tests are never waited for longer than this.
-PATIENCE = 200
+PATIENCE = 400
 
 MESSAGE_IDS = dict(re.findall(r'#define PTEST_MESSAGE_(\w+)\s+"([0-9a-f]{32})"',
                               (SOURCE / "include/ptest/journal.h").read_text()))

@@ -35,7 +35,7 @@ def machine_that_takes_cores():
 
 
 def backtrace_of_a_crash(env):
-    with run(suite=CRASH, backend="system", env=env, seconds=150) as it:
+    with run(suite=CRASH, backend="system", env=env) as it:
         assert it.outcomes == {"crash": "crash"}, it.stdout
         assert text(it.results["crash"], "PTEST_CORE_DUMPED") == "1", it.results["crash"]
         it.assert_whole()
@@ -57,7 +57,7 @@ def the_stacks_of_a_core_are_joined_to_the_result():
 def a_core_that_nobody_tells_of_delays_a_result_by_its_limit_only():
     with machine_that_takes_cores() as env:
         (PLACE / "coredumpctl").write_text("#!/bin/sh\nexec sleep 1000\n")
-        with run(suite=CRASH + shell("other", "true"), backend="system", env=env, seconds=150) as it:
+        with run(suite=CRASH + shell("other", "true"), backend="system", env=env) as it:
             assert it.outcomes == {"crash": "crash", "other": "pass"}, it.stdout
             assert "PTEST_BACKTRACE" not in it.results["crash"], it.results["crash"]
             it.assert_whole()

@@ -16,7 +16,7 @@ FORK_BOMB = ("[Test bomb]\nExec=/bin/sh -c \"bomb() { bomb | bomb & }; bomb; sle
 @behaviour
 def test_that_eats_more_than_MemoryMax_is_oom_and_its_neighbours_pass():
     suite = "[Worker]\nMemoryMax=100M\n" + HOG + tests(20)
-    with run(suite=suite, backend="system", options=["-j2"], name="hog", seconds=200) as it:
+    with run(suite=suite, backend="system", options=["-j2"], name="hog") as it:
         outcomes = it.outcomes
         assert outcomes.pop("hog") == "oom", it.results["hog"]
         assert set(outcomes.values()) == {"pass"} and len(outcomes) == 20, outcomes
@@ -29,20 +29,20 @@ def test_that_eats_more_than_MemoryMax_is_oom_and_its_neighbours_pass():
 
 @behaviour
 def memory_max_of_the_command_line_holds_too():
-    with run(suite=HOG + tests(3), backend="system", options=["--memory-max=100M"], seconds=200) as it:
+    with run(suite=HOG + tests(3), backend="system", options=["--memory-max=100M"]) as it:
         assert it.outcomes["hog"] == "oom" and it.status == 1, (it.outcomes, it.status)
 
 
 @behaviour
 def hog_that_has_enough_passes():
-    with run(suite="[Worker]\nMemoryMax=700M\n" + HOG, backend="system", seconds=200) as it:
+    with run(suite="[Worker]\nMemoryMax=700M\n" + HOG, backend="system") as it:
         assert it.outcomes == {"hog": "pass"} and not it.stderr, (it.outcomes, it.stderr)
 
 
 @behaviour
 def TasksMax_holds_a_fork_bomb():
     suite = "[Worker]\nTasksMax=50\n" + FORK_BOMB + tests(20)
-    with run(suite=suite, backend="system", options=["-j2"], name="bomb", seconds=200) as it:
+    with run(suite=suite, backend="system", options=["-j2"], name="bomb") as it:
         outcomes = it.outcomes
         assert outcomes.pop("bomb") in ("fail", "timeout", "lost"), it.results["bomb"]
         assert set(outcomes.values()) == {"pass"} and len(outcomes) == 20, outcomes
@@ -77,7 +77,7 @@ def service_runs_end_to_end_from_the_installed_files():
 
 def check_suite(path):
     expected = expectations.read(path)
-    with run(path, backend="system", seconds=200, options=["--user=root"], env={"TMPDIR": None}) as it:
+    with run(path, backend="system", options=["--user=root"], env={"TMPDIR": None}) as it:
         expected.check(it)
         it.assert_nothing_is_left()
         assert_nothing_is_left_of(path.stem)
@@ -86,4 +86,4 @@ def check_suite(path):
 # Those that the plain backend has to refuse.
 for suite in expectations.SUITES:
     if expectations.read(suite).needs:
-        add(f"suite {suite.stem} ends as it says", lambda suite=suite: check_suite(suite), 300)
+        add(f"suite {suite.stem} ends as it says", lambda suite=suite: check_suite(suite))

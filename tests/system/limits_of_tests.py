@@ -28,7 +28,7 @@ def assert_one_worker_a_slot(it):
 @contextlib.contextmanager
 def limited(suite, name, **kwargs):
     """Whatever it proves, nothing is left behind after it: no process, directory, unit or cgroup."""
-    with run(suite=suite, backend="system", options=["-j2", "--user=nobody"], name=name, seconds=250,
+    with run(suite=suite, backend="system", options=["-j2", "--user=nobody"], name=name,
              env={"TMPDIR": None}, **kwargs) as it:
         yield it
         it.assert_nothing_is_left()

@@ -63,31 +63,46 @@ def installed_tests_by_their_own_runner(directory):
 
 def once(function):
     """Takes minutes, and says the same of ptest on every system: on the first only ($PTEST_TESTS_BRIEF)."""
-    return function if os.environ.get("PTEST_TESTS_BRIEF") else behaviour(function, seconds=900)
+    return function if os.environ.get("PTEST_TESTS_BRIEF") else behaviour(function, seconds=2400)
+
+
+def find_differences(directory):
+    """Tests whose verdicts differ: name to ours, theirs and our reason."""
+    theirs = installed_tests_by_their_own_runner(directory)
+    with run(str(directory), backend="system", options=["-j2", "--user=root"], seconds=1000,
+             env={"HOME": os.environ.get("HOME", "/root"), "TMPDIR": None}) as it:
+        assert not it.stderr, it.stderr
+        it.assert_whole()
+        ours = it.outcomes
+        assert set(ours) == set(theirs), set(ours) ^ set(theirs)
+        return {name: (ours[name], theirs[name], it.reason(name)) for name in ours
+                if ours[name] != theirs[name] and (ours[name], theirs[name]) != GLIB_DIFFERENCES.get(name)}
+
+
+def find_lasting_differences(directory):
+    """A test that fails now and then may do so under one of the runners only: a difference is what is there each time."""
+    different = find_differences(directory)
+    for _ in range(2):
+        if different:
+            print(f"# once more, as they differ: {different}")
+            for path in directory.rglob("*.test"):
+                if path.stem not in different:
+                    path.unlink()
+            different = find_differences(directory)
+    return different
 
 
 @once
 def glib_installed_tests_have_the_verdicts_of_their_own_runner():
     with most_of_glib() as directory:
-        assert len(list(directory.rglob("*.test"))) > 250
-        theirs = installed_tests_by_their_own_runner(directory)
-        with run(str(directory), backend="system", options=["-j2", "--user=root"], seconds=600,
-                 env={"HOME": os.environ.get("HOME", "/root"), "TMPDIR": None}) as it:
-            assert not it.stderr, it.stderr
-            assert_same_verdicts(it, theirs)
-            it.assert_whole()
+        names = {path.stem for path in directory.rglob("*.test")}
+        assert len(names) > 250
+        assert not set(GLIB_DIFFERENCES) - names, "differences that are explained, of tests that are not there"
+        different = find_lasting_differences(directory)
+        assert not different, different
 
 
-def assert_same_verdicts(it, theirs):
-    ours = it.outcomes
-    assert set(ours) == set(theirs), set(ours) ^ set(theirs)
-    different = {name: (ours[name], theirs[name], it.reason(name)) for name in ours
-                 if ours[name] != theirs[name] and (ours[name], theirs[name]) != GLIB_DIFFERENCES.get(name)}
-    assert not different, different
-    assert not set(GLIB_DIFFERENCES) - set(theirs), "differences that are explained, of tests that are not there"
-
-
-@behaviour(seconds=600)
+@behaviour(seconds=1200)
 def meson_suite_has_the_verdicts_of_meson_test():
     """ptest's own unit tests, but for those of modules, which take a minute, and would take two here."""
     build = os.environ["PTEST_TESTS_MESON"]
@@ -104,7 +119,7 @@ def meson_suite_has_the_verdicts_of_meson_test():
         test = json.loads(line)
         theirs[re.sub(r" / ", "/", test["name"])] = words[test["result"]]
     assert len(theirs) == len(names) > 50
-    with run(build, backend="system", options=["-j2", "--user=root", "-k", "ptest:unit/*", "-k", f"!*/{slow}*"], seconds=300,
+    with run(build, backend="system", options=["-j2", "--user=root", "-k", "ptest:unit/*", "-k", f"!*/{slow}*"], seconds=800,
              env={"TMPDIR": None, "RUNTIME_DIRECTORY": None}) as it:
         assert not it.stderr, it.stderr
         different = [k for k in set(it.outcomes) | set(theirs) if it.outcomes.get(k) != theirs.get(k)]

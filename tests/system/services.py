@@ -128,7 +128,7 @@ def watchdog_ends_a_coordinator_that_stands_still():
         eventually(lambda: not scopes_of("watched"), what="that its scopes are gone")
 
 
-@behaviour(seconds=500)
+@behaviour(seconds=900)
 def twenty_thousand_results_are_all_in_the_journal():
     with Service("burst", "[Suite]\nTimeoutSec=5min\n" + tests(20000, name="t{:05}")) as service:
         assert service.start() == 0

@@ -10,7 +10,7 @@ from systemd import assert_nothing_is_left_of
 @behaviour
 def a_slice_has_the_limit_that_was_asked_for():
     script = "systemctl show -p MemoryMax -p MemorySwapMax ptest-sliced.slice"
-    with run(suite="[Suite]\nSliceMemoryMax=300M\n" + shell("t", script), backend="system", name="sliced", seconds=200) as it:
+    with run(suite="[Suite]\nSliceMemoryMax=300M\n" + shell("t", script), backend="system", name="sliced") as it:
         assert it.status == 0 and not it.stderr, (it.status, it.stderr)
         assert sorted(text(it.results["t"], "PTEST_STDOUT").split()) == [
             f"MemoryMax={300 << 20}", "MemorySwapMax=0"], it.results["t"]
@@ -20,7 +20,7 @@ def a_slice_has_the_limit_that_was_asked_for():
 @behaviour
 def tests_over_the_limit_of_the_slice_are_oom_together():
     with two_holders(90) as holders, run(suite="[Suite]\nSliceMemoryMax=150M\n" + holders + shell("small", "true"), backend="system",
-                                         options=["-j2"], name="crowded", seconds=250) as it:
+                                         options=["-j2"], name="crowded") as it:
         outcomes = it.outcomes
         assert outcomes.pop("small") == "pass", it.outcomes
         assert "oom" in outcomes.values() or any("again" in it.reason(a) for a in outcomes), (outcomes, it.stdout)

@@ -12,7 +12,7 @@ from pathlib import Path
 from behaviour import eventually
 from program import MESSAGE_IDS, read_export, text
 
-SERVICE_PATIENCE = 300
+SERVICE_PATIENCE = 500
 # Seconds; so many that even on a busy machine none that turns has to wait for as long, and not as many as the service has.
 QUICK_WATCHDOG = 12
 
