@@ -97,7 +97,7 @@ static const char *info_get_verdict(const RunInfo *info) {
 
 static StyleColor info_get_color(const RunInfo *info) {
         if (!info->finished)
-                return STYLE_WARNING;
+                return info->end == RUN_END_UNREADABLE ? STYLE_BAD : STYLE_WARNING;
         return info->finished->run_finished.verdict == VERDICT_PASSED ? STYLE_GOOD : STYLE_BAD;
 }
 
@@ -111,9 +111,13 @@ static uint64_t info_get_duration(const RunInfo *info) {
 }
 
 static void add_counts(Buffer *text, const RunInfo *info) {
-        const bool partial = !info->finished && info->end != RUN_END_UNKNOWN;
+        const bool partial = info->end == RUN_END_RUNNING || info->end == RUN_END_DIED;
         size_t reported = tally_reported(&info->tally);
 
+        if (info->end == RUN_END_UNREADABLE) {
+                buffer_add_string(text, "its run file has no readable records");
+                return;
+        }
         if (info->finished || reported > 0 || (info->tally.planned == 0 && !partial))
                 counts_add(text, &info->tally);
         if (partial)

@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "basic/strv.h"
+#include "basic/text.h"
 #include "record/journal-reader.h"
+#include "record/run-file-format.h"
 #include "record/run-file-reader.h"
 #include "record/run-file.h"
 #include "record/source-find.h"
@@ -96,26 +98,47 @@ static int run_info_read_entry(RunInfo *info, RunFileReader *reader, Record *rec
 static int run_info_read_file(RunInfo *info) {
         _cleanup_(run_file_reader_freep) RunFileReader *reader = NULL;
         _cleanup_(record_freep) Record *record = NULL;
-        int r, at_last;
+        int r, at_last = 0;
 
         r = record_new(&record);
         if (r >= 0)
                 r = run_file_reader_new(info->path, INFO_SKIP, &reader);
         if (r >= 0)
                 r = run_info_read_entry(info, reader, record);
-        if (r <= 0)
-                return r;
-        at_last = run_file_reader_seek_last(reader);
+        if (r > 0)
+                at_last = run_file_reader_seek_last(reader);
         if (at_last < 0)
-                return at_last;
-        do
+                r = at_last;
+        while (r > 0)
                 r = run_info_read_entry(info, reader, record);
-        while (r > 0);
-        info->problems = run_file_reader_take_problems(reader);
+        if (reader)
+                info->problems = run_file_reader_take_problems(reader);
         return r;
 }
 
+/* A run that died before its first record was written leaves an empty file, to which this does not apply. */
+static bool run_info_is_unreadable(const RunInfo *info) {
+        return info->last_usec == 0 && info->end == RUN_END_DIED &&
+                        (info->size > 0 || text_ends_with(info->path, RUN_FILE_COMPRESSED_SUFFIX));
+}
+
+/* Of the file at info->path, which was compressed under another name if that was just now. */
+static int run_info_read_either(RunInfo *info) {
+        char *compressed;
+        int r = run_info_read_file(info);
+
+        if (r != -ENOENT || text_ends_with(info->path, RUN_FILE_COMPRESSED_SUFFIX))
+                return r;
+        if (asprintf(&compressed, "%s" RUN_FILE_COMPRESSED_SUFFIX, info->path) < 0)
+                return -ENOMEM;
+        free(info->path);
+        info->path = compressed;
+        return run_info_read_file(info);
+}
+
 static int run_info_read_state(const StateRun *run, RunInfo *info) {
+        /* Before it is read: a run that ends in between has an end then. */
+        const bool written = run_file_is_written(run->path) > 0;
         int r;
 
         strcpy(info->run_id, run->run_id);
@@ -123,13 +146,20 @@ static int run_info_read_state(const StateRun *run, RunInfo *info) {
         info->path = strdup(run->path);
         if (!info->path)
                 return -ENOMEM;
-        r = run_info_read_file(info);
+        r = run_info_read_either(info);
+        if (r == -ENOMEM || r == -ENOENT || r == -EACCES)
+                return r;
+        if (r < 0)
+                r = strv_extendf(&info->problems, "Cannot read %s: %s", info->path, strerror(-r));
         if (r < 0)
                 return r;
-        if (info->finished)
-                info->end = RUN_END_FINISHED;
-        else
-                info->end = run_file_is_written(info->path) > 0 ? RUN_END_RUNNING : RUN_END_DIED;
+        info->end = info->finished ? RUN_END_FINISHED : written ? RUN_END_RUNNING : RUN_END_DIED;
+        if (run_info_is_unreadable(info)) {
+                info->end = RUN_END_UNREADABLE;
+                r = strv_extendf(&info->problems, "%s has no records of a run", info->path);
+                if (r < 0)
+                        return r;
+        }
         /* Of a file in which nothing can be read its name still tells the suite. */
         if (!info->suite)
                 info->suite = strdup(run->suite);
@@ -152,7 +182,7 @@ static int run_infos_read_state(
                 if (suite && !state_run_is_of_suite(runs.runs + i, suite))
                         continue;
                 r = run_info_read_state(runs.runs + i, &info);
-                /* Pruned, or compressed under another name, just now; or not for us to read */
+                /* Pruned just now, or not for us to read */
                 if (r == -ENOENT || r == -EACCES) {
                         r = 0;
                         continue;
@@ -256,6 +286,7 @@ const char *run_end_to_string(RunEnd end) {
                 [RUN_END_RUNNING] = "running",
                 [RUN_END_DIED] = "died",
                 [RUN_END_UNKNOWN] = "unknown",
+                [RUN_END_UNREADABLE] = "unreadable",
         };
 
         return words[end];

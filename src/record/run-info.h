@@ -14,6 +14,7 @@ typedef enum RunEnd {
         RUN_END_RUNNING, /* somebody writes its file */
         RUN_END_DIED,    /* nobody does, and there is no end */
         RUN_END_UNKNOWN, /* there is no end, and the journal does not tell which of the two it is */
+        RUN_END_UNREADABLE, /* nothing in its file can be read; problems tells why */
         RUN_END_MAX,
 } RunEnd;
 

@@ -114,6 +114,26 @@ def run_that_died_before_its_first_record_is_listed():
 
 
 @behaviour
+def run_files_in_which_nothing_can_be_read_are_named():
+    with run(suite=tests(1)) as it:
+        state = f"--state-dir={it.scratch}/state"
+        first = subprocess.run(["zstd", "-dcq", it.run_file], check=True, stdout=subprocess.PIPE).stdout[:100]
+        for number, (suffix, content, why) in enumerate([(".export", first, "the entry is cut off"), (".export", b"a=b\n\n", None),
+                                                         (".export.zst", first, "neither a frame"), (".export.zst", b"", None)]):
+            run_id = str(number) * 32
+            damaged = it.run_file.parent / f"it-{run_id}{suffix}"
+            damaged.write_bytes(content)
+            done = ptest("runs", state, check=False)
+            [line] = [line for line in done.stdout.splitlines() if f" {run_id[:8]} " in line]
+            assert re.search(r"unreadable .* its run file has no readable records$", line), line
+            assert f"{damaged} has no records of a run" in done.stderr and (not why or why in done.stderr), done.stderr
+            assert len(done.stdout.splitlines()) == 3 and "1 passed" in done.stdout, done.stdout
+            done = ptest("runs", state, "--json", check=False)
+            assert [r["end"] for r in json.loads(done.stdout)["runs"] if r["run_id"] == run_id] == ["unreadable"], done
+            damaged.unlink()
+
+
+@behaviour
 def old_runs_are_removed_by_count_and_by_size():
     with run(suite=tests(1)) as it:
         for _ in range(3):
