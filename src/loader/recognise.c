@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -203,5 +204,12 @@ int loader_load(const char *target,
                 return refuse_missing(target, problems);
 
         r = path_make_absolute(target, &path);
+        if (r >= 0 && strcmp(path_basename(path), "..") == 0) {
+                /* A suite has the name of its directory. */
+                free(path);
+                path = realpath(target, NULL);
+                if (!path)
+                        return refuse(problems, target, -errno, strerror(errno));
+        }
         return r < 0 ? r : load_path(target, path, options, ret, problems);
 }

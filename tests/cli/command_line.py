@@ -41,6 +41,18 @@ def list_of_a_directory_of_executables_names_each():
 
 
 @behaviour
+def directory_above_has_its_own_name():
+    with tempfile.TemporaryDirectory() as scratch:
+        inner = Path(scratch) / "these" / "inner"
+        inner.mkdir(parents=True)
+        inner.with_name("a").write_text("#!/bin/sh\n")
+        inner.with_name("a").chmod(0o755)
+        for target, cwd in ((".", inner.parent), ("..", inner), ("inner/..", inner.parent)):
+            with run(target, cwd=cwd) as it:
+                assert it.status == 0 and it.stdout.startswith("these: 1 test"), (it.stdout, it.stderr)
+
+
+@behaviour
 def what_cannot_be_listed_in_a_directory_is_a_failed_test():
     """As a user who may not read everything: root may."""
     for suffix, good in (("", "#!/bin/sh\n"), (".test", "[Test]\nType=session\nExec=/bin/true\n")):
