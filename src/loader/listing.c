@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/strv.h"
@@ -58,16 +59,9 @@ static int listing_add(Listing *listing, char *path) {
                 listing_complain(listing, "", "too many files");
                 return -E2BIG;
         }
-        if (listing->n_found + 1 >= listing->n_allocated) {
-                size_t n = MAX(listing->n_allocated * 2, 64U);
-                char **grown = reallocarray(listing->found, n, sizeof(char *));
-
-                if (!grown) {
-                        free(path);
-                        return -ENOMEM;
-                }
-                listing->found = grown;
-                listing->n_allocated = n;
+        if (array_reserve(listing->found, listing->n_allocated, listing->n_found + 2) < 0) {
+                free(path);
+                return -ENOMEM;
         }
         listing->found[listing->n_found++] = path;
         listing->found[listing->n_found] = NULL;

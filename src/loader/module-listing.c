@@ -14,6 +14,7 @@
 
 #include <uthash.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -34,7 +35,7 @@ typedef struct Listing {
         int fd;
         NamedContext *contexts; /* by name, in their order */
         Test **templates;
-        size_t n_templates, n_tests, n_contexts;
+        size_t n_templates, n_allocated, n_tests, n_contexts;
         size_t n_before; /* tests of the suite */
         bool deferred;   /* tests are for the second reading */
         bool ended;      /* the line that says so was there */
@@ -384,19 +385,11 @@ static int listing_make_test(
 }
 
 static int listing_keep_template(Listing *listing, const json_t *object) {
-        /* Powers of two: the array is full when the count is one. */
-        if ((listing->n_templates & (listing->n_templates - 1)) == 0) {
-                Test **grown = reallocarray(
-                                listing->templates,
-                                MAX(listing->n_templates * 2, 1U),
-                                sizeof(Test *));
+        int r = array_reserve(listing->templates, listing->n_allocated, listing->n_templates + 1);
 
-                if (!grown)
-                        return -ENOMEM;
-                listing->templates = grown;
-        }
-
-        int r = listing_make_test(
+        if (r < 0)
+                return r;
+        r = listing_make_test(
                         listing, object, "template", &listing->templates[listing->n_templates]);
         if (r >= 0)
                 listing->n_templates++;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "basic/array.h"
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -201,40 +202,30 @@ static int suite_rename(Suite *suite, size_t i, const char *address) {
         return r < 0 ? r : suite_replace(suite, i, test);
 }
 
+typedef struct NewName {
+        uint32_t test;
+        char *address;
+} NewName;
+
 /* What is to be renamed, in the order of positions. */
 typedef struct Renaming {
-        char **addresses;
-        uint32_t *tests;
-        size_t n;
+        NewName *names;
+        size_t n, n_allocated;
 } Renaming;
 
 static void renaming_done(Renaming *renaming) {
-        strv_free(renaming->addresses);
-        free(renaming->tests);
+        for (size_t i = 0; i < renaming->n; i++)
+                free(renaming->names[i].address);
+        free(renaming->names);
 }
 
 /* Takes the address, also on failure. */
 static int renaming_add(Renaming *renaming, uint32_t test, char *address) {
         _cleanup_free_ char *owned = address;
 
-        /* Powers of two: the arrays are full when the count is one. */
-        if ((renaming->n & (renaming->n - 1)) == 0) {
-                size_t n = MAX(renaming->n * 2, 1U);
-                char **addresses = reallocarray(renaming->addresses, n + 1, sizeof(char *));
-
-                if (!addresses)
-                        return -ENOMEM;
-                renaming->addresses = addresses;
-                addresses[renaming->n] = NULL;
-
-                uint32_t *tests = reallocarray(renaming->tests, n, sizeof(uint32_t));
-                if (!tests)
-                        return -ENOMEM;
-                renaming->tests = tests;
-        }
-        renaming->tests[renaming->n] = test;
-        renaming->addresses[renaming->n++] = TAKE_PTR(owned);
-        renaming->addresses[renaming->n] = NULL;
+        if (array_reserve(renaming->names, renaming->n_allocated, renaming->n + 1) < 0)
+                return -ENOMEM;
+        renaming->names[renaming->n++] = (NewName){ .test = test, .address = TAKE_PTR(owned) };
         return 0;
 }
 
@@ -266,7 +257,7 @@ int source_make_addresses_unique(Suite *suite, size_t first) {
 
         /* New names are put in only after the search, which needs the old order. */
         for (size_t i = 0; i < renaming.n; i++) {
-                r = suite_rename(suite, first + renaming.tests[i], renaming.addresses[i]);
+                r = suite_rename(suite, first + renaming.names[i].test, renaming.names[i].address);
                 if (r < 0)
                         return r;
         }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "basic/array.h"
 #include "basic/file.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -92,15 +93,8 @@ static uint32_t file_find_path(const SuiteFile *file, const char *path) {
 }
 
 static int file_note(SuiteFile *file, const Spec *spec) {
-        /* Powers of two: the array is full when the count is one. */
-        if (file->open_at == file->tests->n_tests && (file->open_at & (file->open_at - 1)) == 0) {
-                SpecNote *larger = reallocarray(
-                                file->notes, MAX(file->open_at * 2, 1U), sizeof(SpecNote));
-
-                if (!larger)
-                        return -ENOMEM;
-                file->notes = larger;
-        }
+        if (array_reserve(file->notes, file->n_notes_allocated, file->open_at + 1) < 0)
+                return -ENOMEM;
         file->notes[file->open_at] = (SpecNote){
                 .given = spec->given & 0x1ff,
                 .exec_path = file_find_path(file, spec->exec_path) & 0x7fffff,
@@ -229,15 +223,9 @@ static int file_begin_match(SuiteFile *file, const char *glob, const KeyfileLine
         r = spec_new(SPEC_MATCH, glob, file_get_current_path(file), line->line, &spec);
         if (r < 0)
                 return r;
-        /* Powers of two, see above. */
-        if ((file->n_matches & (file->n_matches - 1)) == 0) {
-                Spec **grown = reallocarray(
-                                file->matches, MAX(file->n_matches * 2, 1U), sizeof(Spec *));
-
-                if (!grown)
-                        return -ENOMEM;
-                file->matches = grown;
-        }
+        r = array_fit(file->matches, file->n_matches + 1);
+        if (r < 0)
+                return r;
         file->current = file->matches[file->n_matches++] = TAKE_PTR(spec);
         file->section = SPEC_MATCH;
         return 0;
@@ -245,15 +233,14 @@ static int file_begin_match(SuiteFile *file, const char *glob, const KeyfileLine
 
 static int file_add_context(
                 SuiteFile *file, const char *name, const KeyfileLine *line, uint32_t *ret) {
-        ContextSpec **grown, *context;
+        ContextSpec *context;
         int r;
 
         if (file->n_contexts >= SUITE_CONTEXTS_MAX)
                 return complain(file, line, "is about one context too many");
-        grown = reallocarray(file->contexts, file->n_contexts + 1, sizeof(ContextSpec *));
-        if (!grown)
-                return -ENOMEM;
-        file->contexts = grown;
+        r = array_fit(file->contexts, file->n_contexts + 1);
+        if (r < 0)
+                return r;
         context = calloc(1, sizeof(ContextSpec));
         if (!context)
                 return -ENOMEM;

@@ -101,7 +101,8 @@ typedef struct SuiteFile {
         SuiteFrom *from;
         size_t n_from;
         Suite *tests; /* the values of [Test] sections in their order, with source and line of the section */
-        SpecNote *notes;        /* of each of them */
+        SpecNote *notes; /* of each of them */
+        size_t n_notes_allocated;
         FoundNote *found_notes; /* a later one of a test holds */
         size_t n_found_notes;
         Spec **matches; /* [Match] sections in their order */

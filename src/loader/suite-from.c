@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/file.h"
 #include "loader/suite-keys.h"
 
@@ -54,11 +55,9 @@ int suite_file_set_from(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
         r = from_init(&from, file, line);
         if (r < 0)
                 return r;
-
-        SuiteFrom *grown = reallocarray(file->from, file->n_from + 1, sizeof(SuiteFrom));
-        if (!grown)
-                return -ENOMEM;
-        file->from = grown;
+        r = array_fit(file->from, file->n_from + 1);
+        if (r < 0)
+                return r;
         file->from[file->n_from++] = from;
         from = (SuiteFrom){};
         return 0;
