@@ -15,11 +15,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -30,6 +28,7 @@
 #include "report/html-page.h"
 #include "report/html-summary.h"
 #include "report/html-text.h"
+#include "report/report-file.h"
 
 /* Of output in each card; less when the page has grown, and less again. At the end there are no more cards. */
 #define HTML_FULL       (12U * 1024U * 1024U)
@@ -390,10 +389,7 @@ static int html_finish_run(Html *html, const Event *event) {
         r = html_write_page(html);
         if (r < 0 || !html->temporary_path)
                 return r;
-        if (rename(html->temporary_path, html->path) < 0)
-                return -errno;
-        free(TAKE_PTR(html->temporary_path));
-        return 0;
+        return report_file_finish(&html->temporary_path, html->path);
 }
 
 static int html_on_event(Reporter *reporter, const Event *event) {
@@ -449,21 +445,10 @@ static void html_free(Reporter *reporter) {
         free(html);
 }
 
-/* A rename would replace a device, a pipe or a link, and /dev/stdout is one. */
-static bool path_is_stream(const char *path) {
-        struct stat st;
-
-        return (lstat(path, &st) >= 0 && !S_ISREG(st.st_mode)) || fd_is_path(STDOUT_FILENO, path);
-}
-
 static int html_open(Html *html) {
-        char id[SD_ID128_STRING_MAX];
-        sd_id128_t random;
-        int r;
-
         if (path_is_directory(html->path))
                 return -EISDIR;
-        if (path_is_stream(html->path)) {
+        if (report_file_is_stream(html->path)) {
                 const char *directory = getenv("TMPDIR");
 
                 html->directory = strdup(directory && directory[0] == '/' ? directory : "/tmp");
@@ -471,22 +456,10 @@ static int html_open(Html *html) {
                 return html->fd < 0 ? html->fd : html->directory ? 0 : -ENOMEM;
         }
         html->directory = strndup(html->path, (size_t)(path_basename(html->path) - html->path));
-        r = sd_id128_randomize(&random);
-        if (r < 0 || !html->directory)
-                return r < 0 ? r : -ENOMEM;
-        if (asprintf(&html->temporary_path, "%s.%.8s", html->path, sd_id128_to_string(random, id)) <
-            0) {
-                html->temporary_path = NULL;
+        if (!html->directory)
                 return -ENOMEM;
-        }
-        html->fd = open(html->temporary_path,
-                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
-                        0666);
-        if (html->fd >= 0)
-                return 0;
-        r = -errno;
-        free(TAKE_PTR(html->temporary_path));
-        return r;
+        html->fd = report_file_create(html->path, &html->temporary_path);
+        return MIN(html->fd, 0);
 }
 
 int html_new(const char *path, Reporter **ret) {

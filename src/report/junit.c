@@ -19,11 +19,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +30,7 @@
 #include "report/counts.h"
 #include "report/junit-case.h"
 #include "report/junit-xml.h"
+#include "report/report-file.h"
 
 /* Beyond what the head has at the start: counts and times that have become longer. */
 #define JUNIT_HEAD_SPARE 256U
@@ -215,10 +214,7 @@ static int junit_finish_run(Junit *junit, const Event *event) {
                 return r;
         if (junit->stream_fd >= 0)
                 return junit_copy_to_stream(junit);
-        if (rename(junit->temporary_path, junit->path) < 0)
-                return -errno;
-        free(TAKE_PTR(junit->temporary_path));
-        return 0;
+        return report_file_finish(&junit->temporary_path, junit->path);
 }
 
 static int junit_on_event(Reporter *reporter, const Event *event) {
@@ -264,37 +260,14 @@ static int junit_open_stream(Junit *junit) {
 }
 
 static int junit_open(Junit *junit) {
-        char id[SD_ID128_STRING_MAX];
-        struct stat st;
-        sd_id128_t random;
-        int r;
-
         if (strcmp(junit->path, "-") == 0)
                 return junit_open_stream(junit);
-        /* A rename would replace a device, a pipe or a link, and /dev/stdout is one. */
-        if (lstat(junit->path, &st) >= 0 && !S_ISREG(st.st_mode))
-                return S_ISDIR(st.st_mode) ? -EISDIR : junit_open_stream(junit);
-        if (fd_is_path(STDOUT_FILENO, junit->path))
+        if (path_is_directory(junit->path))
+                return -EISDIR;
+        if (report_file_is_stream(junit->path))
                 return junit_open_stream(junit);
-        r = sd_id128_randomize(&random);
-        if (r < 0)
-                return r;
-        if (asprintf(&junit->temporary_path,
-                     "%s.%.8s",
-                     junit->path,
-                     sd_id128_to_string(random, id)) < 0) {
-                junit->temporary_path = NULL;
-                return -ENOMEM;
-        }
-        junit->fd = open(
-                        junit->temporary_path,
-                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
-                        0666);
-        if (junit->fd < 0) {
-                free(TAKE_PTR(junit->temporary_path));
-                return -errno;
-        }
-        return 0;
+        junit->fd = report_file_create(junit->path, &junit->temporary_path);
+        return MIN(junit->fd, 0);
 }
 
 int junit_new(const char *path, Reporter **ret) {

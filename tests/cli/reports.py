@@ -4,13 +4,15 @@
 import datetime
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import time
 import xml.etree.ElementTree
+from pathlib import Path
 
 from behaviour import behaviour
-from program import ptest, run, shell, tests
+from program import Run, ptest, run, shell, tests
 
 # One of each, with text that every format has to escape.
 NASTY = (shell("pass<&>", "echo fine") +
@@ -95,6 +97,33 @@ def junit_goes_through_a_pipe_and_keeps_a_link():
     os.mkfifo(f"{scratch}/fifo")
     with run(suite=tests(3), options=["--junit=fifo"], scratch=scratch) as it:
         assert it.status == 3 and "fifo" in it.stderr, (it.status, it.stderr)
+
+
+@behaviour
+def unfinished_reports_of_the_dead_are_removed_and_those_of_the_living_are_not():
+    options = ["--junit=junit.xml", "--html=page.html"]
+    scratch = Path(tempfile.mkdtemp(prefix="pt."))
+
+    def unfinished():
+        return {p.name for p in scratch.iterdir() if p.name.endswith(".unfinished")}
+
+    with Run(suite=shell("long", "sleep 1000"), scratch=scratch, name="dies", options=options) as it:
+        it.until(lambda: len(unfinished()) == 2, "its reports were begun")
+        left = unfinished()
+        os.kill(it.pid, signal.SIGKILL)
+        it.process.wait()
+        assert unfinished() == left
+        for name in ("page.html.20261122", ".page.html.0123456.unfinished", ".other.html.01234567.unfinished"):
+            (scratch / name).write_text("kept")
+        with Run(suite=shell("long", "sleep 1000"), name="lives", options=[f"--html={scratch}/page.html"]) as living:
+            living.until(lambda: len(unfinished() - left) == 3, "its report was begun")
+            assert len(left & unfinished()) == 1, (left, unfinished())
+            ptest("report", "--junit", scratch / "junit.xml", "--html", scratch / "page.html", it.run_file)
+            assert not unfinished() & left and len(unfinished()) == 3, (left, unfinished())
+            os.kill(living.pid, signal.SIGTERM)
+            assert living.wait().status == 1, living.status
+            assert (scratch / "page.html").exists() and len(unfinished()) == 2, unfinished()
+        assert (scratch / "page.html.20261122").read_text() == "kept"
 
 
 @behaviour
