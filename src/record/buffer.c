@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/array.h"
+
 #define BUFFER_SIZE_MIN 1024U
 
 void buffer_done(Buffer *buffer) {
@@ -24,8 +26,7 @@ void buffer_reset(Buffer *buffer, size_t keep) {
 
 /* Makes room for n more bytes and a NUL. */
 static bool buffer_reserve(Buffer *buffer, size_t n) {
-        size_t need, allocated;
-        char *data;
+        size_t need;
 
         if (buffer->error < 0)
                 return false;
@@ -33,18 +34,9 @@ static bool buffer_reserve(Buffer *buffer, size_t n) {
                 buffer->error = -ENOMEM;
                 return false;
         }
-        if (need < buffer->allocated)
-                return true;
-
-        allocated = MAX(MAX(need + 1, buffer->allocated * 2), BUFFER_SIZE_MIN);
-        data = realloc(buffer->data, allocated);
-        if (!data) {
-                buffer->error = -ENOMEM;
-                return false;
-        }
-        buffer->data = data;
-        buffer->allocated = allocated;
-        return true;
+        buffer->error = array_reserve(
+                        buffer->data, buffer->allocated, MAX(need + 1, BUFFER_SIZE_MIN));
+        return buffer->error >= 0;
 }
 
 void buffer_add(Buffer *buffer, const void *data, size_t size) {

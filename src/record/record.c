@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/array.h"
+
 /* A pass with all its fields fits into one of these. */
 #define RECORD_CHUNK_SIZE 4096U
 #define RECORD_NAME_MAX   64U
@@ -114,19 +116,9 @@ static uint64_t name_get_key(const char *name, size_t size) {
 }
 
 static int record_grow(Record *record) {
-        size_t n = MAX(record->n_allocated * 2, 32U);
-        RecordField *fields;
-
         if (record->n_fields >= RECORD_FIELDS_MAX)
                 return -E2BIG;
-        if (record->n_fields < record->n_allocated)
-                return 0;
-        fields = realloc(record->fields, n * sizeof(RecordField));
-        if (!fields)
-                return -ENOMEM;
-        record->fields = fields;
-        record->n_allocated = n;
-        return 0;
+        return array_reserve(record->fields, record->n_allocated, record->n_fields + 1);
 }
 
 int record_add_field(

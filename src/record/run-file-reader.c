@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 #include "record/entry-sum.h"
 #include "record/field-filter.h"
@@ -155,15 +156,10 @@ static int reader_fill(RunFileReader *reader) {
                 reader->end -= reader->begin;
                 reader->begin = reader->summed = 0;
         }
-        if (reader->allocated - reader->end < READER_STEP) {
-                size_t size = MAX(reader->allocated * 2, 4 * READER_STEP);
-                char *data = realloc(reader->data, size);
-
-                if (!data)
-                        return -ENOMEM;
-                reader->data = data;
-                reader->allocated = size;
-        }
+        if (array_reserve(reader->data,
+                          reader->allocated,
+                          MAX(reader->end + READER_STEP, 4 * READER_STEP)) < 0)
+                return -ENOMEM;
         n = run_file_input_read(
                         reader->input,
                         reader->data + reader->end,

@@ -14,6 +14,7 @@
 
 #include <systemd/sd-id128.h>
 
+#include "basic/array.h"
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/file.h"
@@ -128,17 +129,9 @@ static int fd_write_vector(int fd, struct iovec *iov, size_t n) {
 }
 
 static void run_file_add_begin(RunFile *file, uint64_t offset) {
-        if (file->n_begins == file->n_allocated) {
-                size_t n = MAX(file->n_allocated * 2, 32U);
-                uint64_t *begins = realloc(file->begins, n * sizeof(uint64_t));
-
-                /* Then that part becomes larger. */
-                if (!begins)
-                        return;
-                file->begins = begins;
-                file->n_allocated = n;
-        }
-        file->begins[file->n_begins++] = offset;
+        /* Without memory that part becomes larger. */
+        if (array_reserve(file->begins, file->n_allocated, file->n_begins + 1) >= 0)
+                file->begins[file->n_begins++] = offset;
 }
 
 /* The first entry is a part of its own, so that lists of runs need not read more. */

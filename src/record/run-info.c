@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "record/journal-reader.h"
@@ -42,15 +43,8 @@ void run_infos_done(RunInfos *infos) {
 
 /* Takes what is in info. */
 static int run_infos_take(RunInfos *infos, RunInfo *info) {
-        if (infos->n_infos == infos->n_allocated) {
-                size_t n = MAX(infos->n_allocated * 2, 32U);
-                RunInfo *grown = realloc(infos->infos, n * sizeof(RunInfo));
-
-                if (!grown)
-                        return -ENOMEM;
-                infos->infos = grown;
-                infos->n_allocated = n;
-        }
+        if (array_reserve(infos->infos, infos->n_allocated, infos->n_infos + 1) < 0)
+                return -ENOMEM;
         infos->infos[infos->n_infos++] = *info;
         *info = (RunInfo){};
         return 0;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/strv.h"
@@ -191,15 +192,8 @@ static int runs_add(StateRuns *runs, const char *dir, const char *name, const st
 
         if (run_name_parse(name, &suite_size, run.run_id) < 0)
                 return 0;
-        if (runs->n_runs == runs->n_allocated) {
-                size_t n = MAX(runs->n_allocated * 2, 64U);
-                StateRun *grown = realloc(runs->runs, n * sizeof(StateRun));
-
-                if (!grown)
-                        return -ENOMEM;
-                runs->runs = grown;
-                runs->n_allocated = n;
-        }
+        if (array_reserve(runs->runs, runs->n_allocated, runs->n_runs + 1) < 0)
+                return -ENOMEM;
         run.suite = strndup(name, suite_size);
         if (!run.suite)
                 return -ENOMEM;
