@@ -107,11 +107,11 @@ def unfinished_reports_of_the_dead_are_removed_and_those_of_the_living_are_not()
     def unfinished():
         return {p.name for p in scratch.iterdir() if p.name.endswith(".unfinished")}
 
-    with Run(suite=shell("long", "sleep 1000"), scratch=scratch, name="dies", options=options) as it:
-        it.until(lambda: len(unfinished()) == 2, "its reports were begun")
+    with run(suite=tests(1)) as it, Run(suite=shell("long", "sleep 1000"), scratch=scratch, name="dies", options=options) as dead:
+        dead.until(lambda: len(unfinished()) == 2, "its reports were begun")
         left = unfinished()
-        os.kill(it.pid, signal.SIGKILL)
-        it.process.wait()
+        os.kill(dead.pid, signal.SIGKILL)
+        dead.process.wait()
         assert unfinished() == left
         for name in ("page.html.20261122", ".page.html.0123456.unfinished", ".other.html.01234567.unfinished"):
             (scratch / name).write_text("kept")
@@ -120,9 +120,7 @@ def unfinished_reports_of_the_dead_are_removed_and_those_of_the_living_are_not()
             assert len(left & unfinished()) == 1, (left, unfinished())
             ptest("report", "--junit", scratch / "junit.xml", "--html", scratch / "page.html", it.run_file)
             assert not unfinished() & left and len(unfinished()) == 3, (left, unfinished())
-            os.kill(living.pid, signal.SIGTERM)
-            assert living.wait().status == 1, living.status
-            assert (scratch / "page.html").exists() and len(unfinished()) == 2, unfinished()
+            assert (scratch / "page.html").exists() and (scratch / "junit.xml").exists()
         assert (scratch / "page.html.20261122").read_text() == "kept"
 
 
