@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/parse.h"
@@ -247,15 +248,8 @@ typedef struct PidList {
 } PidList;
 
 static int pid_list_add(PidList *list, pid_t pid) {
-        if (list->n == list->n_allocated) {
-                size_t n = MAX(list->n_allocated * 2, (size_t)16);
-                pid_t *grown = reallocarray(list->pids, n, sizeof(pid_t));
-
-                if (!grown)
-                        return -ENOMEM;
-                list->pids = grown;
-                list->n_allocated = n;
-        }
+        if (array_reserve(list->pids, list->n_allocated, list->n + 1) < 0)
+                return -ENOMEM;
         list->pids[list->n++] = pid;
         return 0;
 }

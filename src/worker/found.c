@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 #include "basic/text.h"
 #include "ptest/protocol.h"
@@ -21,16 +22,9 @@ void found_done(Found *found) {
 }
 
 int found_consume(Found *found, char **words) {
-        if (found->n_items == found->n_allocated) {
-                const size_t n = MAX(2 * found->n_allocated, (size_t)16);
-                char ***larger = reallocarray(found->items, n, sizeof(char **));
-
-                if (!larger) {
-                        strv_free(words);
-                        return -ENOMEM;
-                }
-                found->items = larger;
-                found->n_allocated = n;
+        if (array_reserve(found->items, found->n_allocated, found->n_items + 1) < 0) {
+                strv_free(words);
+                return -ENOMEM;
         }
         found->items[found->n_items++] = words;
         return 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -63,16 +64,13 @@ static int home_add_context(Home *home, char *const *exports) {
                 .name = strdup(home->fixture_name),
                 .exports = strv_copy(exports),
         };
-        HomeContext *grown = NULL;
         int r = 0;
 
-        if (context.name && (context.exports || !exports))
-                grown = reallocarray(home->contexts, home->n_contexts + 1, sizeof(HomeContext));
-        if (!grown) {
+        if (!context.name || (exports && !context.exports) ||
+            array_fit(home->contexts, home->n_contexts + 1) < 0) {
                 context_done(&context);
                 return -ENOMEM;
         }
-        home->contexts = grown;
         home->contexts[home->n_contexts++] = context;
         for (char *const *line = exports; line && *line && r >= 0; line++)
                 r = home_export(home, *line);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/strv.h"
@@ -80,11 +81,8 @@ static KeptHost *keep_find_host(const Keep *keep, pid_t pid) {
 }
 
 int keep_add_host(Keep *keep, pid_t pid) {
-        KeptHost *grown = reallocarray(keep->hosts, keep->n_hosts + 1, sizeof(KeptHost));
-
-        if (!grown)
+        if (array_fit(keep->hosts, keep->n_hosts + 1) < 0)
                 return -ENOMEM;
-        keep->hosts = grown;
         keep->hosts[keep->n_hosts++] = (KeptHost){ .pid = pid };
         return 0;
 }
@@ -134,7 +132,6 @@ static int kept_note(Kept *kept, pid_t leader) {
 
 int keep_add(Keep *keep, uint32_t instance, pid_t leader, Output *output) {
         Kept kept = { .instance = instance, .out_fd = -1, .err_fd = -1 };
-        Kept *grown;
         int r;
 
         r = process_list_descendants(getpid(), DESCENDANTS_MAX, &kept.pids, &kept.n_pids);
@@ -146,13 +143,13 @@ int keep_add(Keep *keep, uint32_t instance, pid_t leader, Output *output) {
                 return 0;
         }
         r = kept_note(&kept, leader);
-        grown = r < 0 ? NULL : reallocarray(keep->items, keep->n_items + 1, sizeof(Kept));
-        if (!grown) {
+        if (r >= 0)
+                r = array_fit(keep->items, keep->n_items + 1);
+        if (r < 0) {
                 kept_done(&kept);
-                return -ENOMEM;
+                return r;
         }
         r = output_give_away(output, &kept.out_fd, &kept.err_fd);
-        keep->items = grown;
         keep->items[keep->n_items++] = kept;
         return r;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/strv.h"
 #include "basic/text.h"
@@ -278,15 +279,8 @@ static int module_add_case(Module *module, const ModuleCase *value, char **why) 
                                 test->line,
                                 test->name,
                                 MODULE_TESTS_MAX);
-        if (module->n_cases == module->n_allocated) {
-                size_t n = MAX(2 * module->n_allocated, (size_t)64);
-                NamedCase *cases = reallocarray(module->cases, n, sizeof(NamedCase));
-
-                if (!cases)
-                        return -ENOMEM;
-                module->cases = cases;
-                module->n_allocated = n;
-        }
+        if (array_reserve(module->cases, module->n_allocated, module->n_cases + 1) < 0)
+                return -ENOMEM;
         module->cases[module->n_cases++] = (NamedCase){ .value = *value, .name = TAKE_PTR(name) };
         return 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/strv.h"
@@ -104,26 +105,16 @@ int module_host_set_limits(ModuleHost *host, const TestLimits *limits) {
 }
 
 int module_host_submit(ModuleHost *host, const ModuleRequest *request) {
-        const size_t end = host->first + host->n_pending;
         char *name;
 
-        if (end == host->n_allocated) {
-                if (host->first > 0) {
-                        memmove(host->pending,
-                                host->pending + host->first,
-                                host->n_pending * sizeof(ModulePending));
-                        host->first = 0;
-                } else {
-                        size_t n = MAX(2 * host->n_allocated, (size_t)64);
-                        ModulePending *larger = reallocarray(
-                                        host->pending, n, sizeof(ModulePending));
-
-                        if (!larger)
-                                return -ENOMEM;
-                        host->pending = larger;
-                        host->n_allocated = n;
-                }
+        if (host->first > 0 && host->first + host->n_pending == host->n_allocated) {
+                memmove(host->pending,
+                        host->pending + host->first,
+                        host->n_pending * sizeof(ModulePending));
+                host->first = 0;
         }
+        if (array_reserve(host->pending, host->n_allocated, host->first + host->n_pending + 1) < 0)
+                return -ENOMEM;
         name = strdup(request->name);
         if (!name)
                 return -ENOMEM;

@@ -11,6 +11,7 @@
 
 #include "ptest/protocol.h"
 
+#include "basic/array.h"
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/file.h"
@@ -123,14 +124,10 @@ static bool pause_has_stopped(const Pause *pause, pid_t pid) {
 }
 
 static int pause_stop_process(Pause *pause, pid_t pid) {
-        pid_t *grown;
-
         if (pause_has_stopped(pause, pid))
                 return 0;
-        grown = reallocarray(pause->pids, pause->n_pids + 1, sizeof(pid_t));
-        if (!grown)
+        if (array_fit(pause->pids, pause->n_pids + 1) < 0)
                 return -ENOMEM;
-        pause->pids = grown;
         if (kill(pid, SIGSTOP) >= 0)
                 pause->pids[pause->n_pids++] = pid;
         return 0;

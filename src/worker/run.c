@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/file.h"
@@ -257,28 +258,26 @@ static int run_end(Run *run) {
 
 /* All of the test that is there: what it left in its cgroup, and what left that. */
 static int run_list_processes(const Run *run, pid_t **ret_pids, size_t *ret_count) {
-        _cleanup_free_ pid_t *inside = NULL;
+        _cleanup_free_ pid_t *pids = NULL, *inside = NULL;
         size_t n_inside = 0, n = 0;
-        pid_t *pids = NULL, *grown;
         int r;
 
         r = descendants_list(run->runner->keep, &pids, &n);
         if (r >= 0 && run->cell)
                 r = cell_list(run->cell, DESCENDANTS_MAX, &inside, &n_inside);
-        grown = r < 0 ? NULL : reallocarray(pids, n + n_inside + 1, sizeof(pid_t));
-        if (!grown) {
-                free(pids);
-                return r < 0 ? r : -ENOMEM;
-        }
+        if (r >= 0)
+                r = array_fit(pids, n + n_inside);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n_inside; i++) {
                 bool known = false;
 
                 for (size_t j = 0; j < n && !known; j++)
-                        known = grown[j] == inside[i];
+                        known = pids[j] == inside[i];
                 if (!known)
-                        grown[n++] = inside[i];
+                        pids[n++] = inside[i];
         }
-        *ret_pids = grown;
+        *ret_pids = TAKE_PTR(pids);
         *ret_count = n;
         return 0;
 }
