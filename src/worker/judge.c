@@ -182,6 +182,11 @@ static int judge_report(const JudgeFacts *facts, char **reason) {
         }
         if (!good)
                 r = text_setf(reason, "%s; exit status %d", report->reason, facts->status);
+        else if (report->outcome == PTEST_OUTCOME_SKIP && report->planned && report->reason)
+                r = text_setf(reason,
+                              "skipped (%s), but exit status %d",
+                              report->reason,
+                              facts->status);
         else if (report->n_points == 1)
                 r = text_setf(reason, "its only point passed, but exit status %d", facts->status);
         else if (report->n_points > 1)
