@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "cli/flaky-print.h"
@@ -88,17 +89,8 @@ static const struct argp flaky_argp = {
 /* ---- Reading ---- */
 
 static int flaky_make_room(Flaky *flaky, size_t n) {
-        FlakyTest *grown;
-
-        if (n > flaky->n_allocated) {
-                size_t larger = MAX(n, flaky->n_allocated * 2);
-
-                grown = realloc(flaky->tests, larger * sizeof(FlakyTest));
-                if (!grown)
-                        return -ENOMEM;
-                flaky->tests = grown;
-                flaky->n_allocated = larger;
-        }
+        if (array_reserve(flaky->tests, flaky->n_allocated, n) < 0)
+                return -ENOMEM;
         while (flaky->n_tests < n) {
                 FlakyTest *test = flaky->tests + flaky->n_tests;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/strv.h"
 #include "model/pattern.h"
 
@@ -28,17 +29,11 @@ bool history_run_is_partial(const HistoryRun *run) {
 }
 
 static int run_make_room(HistoryRun *run, size_t test) {
-        size_t n = MAX(MAX(run->n_results * 2, 256U), test + 1);
-        HistoryResult *grown;
+        const size_t n = run->n_results;
 
-        if (test < run->n_results)
-                return 0;
-        grown = realloc(run->results, n * sizeof(HistoryResult));
-        if (!grown)
+        if (array_reserve(run->results, run->n_results, test + 1) < 0)
                 return -ENOMEM;
-        memset(grown + run->n_results, 0, (n - run->n_results) * sizeof(HistoryResult));
-        run->results = grown;
-        run->n_results = n;
+        memset(run->results + n, 0, (run->n_results - n) * sizeof(HistoryResult));
         return 0;
 }
 

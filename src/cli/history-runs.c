@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/log.h"
 #include "record/journal-reader.h"
 #include "record/source-find.h"
@@ -28,15 +29,8 @@ static int entries_add(
 
         if (strlen(run_id) != SD_ID128_STRING_MAX - 1)
                 return 0;
-        if (entries->n_entries == entries->n_allocated) {
-                size_t n = MAX(entries->n_allocated * 2, 64U);
-                HistoryEntry *grown = realloc(entries->entries, n * sizeof(HistoryEntry));
-
-                if (!grown)
-                        return -ENOMEM;
-                entries->entries = grown;
-                entries->n_allocated = n;
-        }
+        if (array_reserve(entries->entries, entries->n_allocated, entries->n_entries + 1) < 0)
+                return -ENOMEM;
         entry = entries->entries + entries->n_entries;
         *entry = (HistoryEntry){
                 .suite = strdup(suite),

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/strv.h"
@@ -223,13 +224,12 @@ static int past_take(Past *past, size_t run, Event *event, sd_id128_t *resumes) 
 }
 
 static int past_add_run(Past *past, const char *name) {
-        PastRun *grown = reallocarray(past->runs, past->n_runs + 1, sizeof(PastRun));
+        _cleanup_free_ char *copy = strdup(name);
 
-        if (!grown)
+        if (!copy || array_fit(past->runs, past->n_runs + 1) < 0)
                 return -ENOMEM;
-        past->runs = grown;
-        grown[past->n_runs] = (PastRun){ .name = strdup(name) };
-        return grown[past->n_runs].name ? (past->n_runs++, 0) : -ENOMEM;
+        past->runs[past->n_runs++] = (PastRun){ .name = TAKE_PTR(copy) };
+        return 0;
 }
 
 static int past_read_events(Past *past, Source *source, sd_id128_t *ret_resumes) {

@@ -16,6 +16,7 @@
 
 #include <jansson.h>
 
+#include "basic/array.h"
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
@@ -183,15 +184,8 @@ static int results_add(Results *results, const ResultsArguments *arguments, Even
         tally_add(&results->tally, result->outcome, result->marks);
         if (!result_is_wanted(arguments, result))
                 return 0;
-        if (results->n_rows == results->n_allocated) {
-                size_t n = MAX(results->n_allocated * 2, 256U);
-                Result **rows = realloc(results->rows, n * sizeof(Result *));
-
-                if (!rows)
-                        return -ENOMEM;
-                results->rows = rows;
-                results->n_allocated = n;
-        }
+        if (array_reserve(results->rows, results->n_allocated, results->n_rows + 1) < 0)
+                return -ENOMEM;
         results->rows[results->n_rows++] = TAKE_PTR(event->result);
         return 0;
 }

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "basic/array.h"
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/process.h"
@@ -52,7 +53,6 @@ void run_sockets_done(RunSockets *sockets) {
 /* Takes the path. */
 static int sockets_add(RunSockets *sockets, char *path, const char *id) {
         _cleanup_free_ char *own = path, *copy = strdup(id);
-        RunSocket *grown;
         struct stat st;
 
         if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) || sockets->n >= SOCKETS_MAX)
@@ -60,10 +60,8 @@ static int sockets_add(RunSockets *sockets, char *path, const char *id) {
         for (size_t i = 0; i < sockets->n; i++)
                 if (strcmp(sockets->items[i].path, path) == 0)
                         return 0;
-        grown = reallocarray(sockets->items, sockets->n + 1, sizeof(*grown));
-        if (!grown || !copy)
+        if (!copy || array_fit(sockets->items, sockets->n + 1) < 0)
                 return -ENOMEM;
-        sockets->items = grown;
         sockets->items[sockets->n++] = (RunSocket){ .path = TAKE_PTR(own), .id = TAKE_PTR(copy) };
         return 0;
 }
