@@ -20,6 +20,7 @@
 
 #include "backend/capability-survey.h"
 #include "backend/probe.h"
+#include "basic/array.h"
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "basic/process.h"
@@ -47,12 +48,9 @@ void survey_add(Survey *survey,
         if (survey->error < 0)
                 return;
 
-        Capability *grown = realloc(survey->capabilities, (survey->count + 1) * sizeof(Capability));
-        if (!grown) {
-                survey->error = -ENOMEM;
+        survey->error = array_fit(survey->capabilities, survey->count + 1);
+        if (survey->error < 0)
                 return;
-        }
-        survey->capabilities = grown;
 
         va_start(ap, format);
         int r = vasprintf(&reason, format, ap);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "basic/array.h"
 #include "basic/log.h"
 #include "basic/text.h"
 #include "coordinator/coordinator-internal.h"
@@ -60,14 +61,9 @@ static CarriedTest *carry_get(Carry *carry, const char *address) {
 static int carry_keep(Carry *carry, Event *event) {
         _cleanup_(event_freep) Event *owned = event;
         CarriedTest *test = carry_get(carry, owned->result->address);
-        Event **grown;
 
-        if (!test)
+        if (!test || array_fit(test->events, test->n_events + 1) < 0)
                 return -ENOMEM;
-        grown = reallocarray(test->events, test->n_events + 1, sizeof(Event *));
-        if (!grown)
-                return -ENOMEM;
-        test->events = grown;
         test->events[test->n_events++] = TAKE_PTR(owned);
         return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "basic/array.h"
 #include "report/html-text.h"
 
 /* Those that are seen without opening the list of the others */
@@ -19,15 +20,8 @@ void html_cards_done(HtmlCards *cards) {
 }
 
 static int cards_add_place(HtmlCards *cards, uint64_t offset, size_t test, Outcome outcome) {
-        if (cards->n_places == cards->n_allocated) {
-                size_t n = MAX(cards->n_allocated * 2, 16U);
-                void *grown = realloc(cards->places, n * sizeof(cards->places[0]));
-
-                if (!grown)
-                        return -ENOMEM;
-                cards->places = grown;
-                cards->n_allocated = n;
-        }
+        if (array_reserve(cards->places, cards->n_allocated, cards->n_places + 1) < 0)
+                return -ENOMEM;
         cards->places[cards->n_places].offset = offset;
         cards->places[cards->n_places].test = test;
         cards->places[cards->n_places++].outcome = outcome;

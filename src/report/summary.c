@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "basic/array.h"
 #include "basic/parse.h"
 #include "basic/text.h"
 #include "model/pattern.h"
@@ -74,15 +75,8 @@ int summary_add(Summary *summary, const Result *result) {
         if (!outcome_is_bad(result->outcome) || summary->n_bad++ >= SUMMARY_FAILURES_MAX)
                 return 0;
 
-        if (summary->n_failures == summary->n_allocated) {
-                size_t n = MAX(summary->n_allocated * 2, 16U);
-                SummaryFailure *grown = realloc(summary->failures, n * sizeof(SummaryFailure));
-
-                if (!grown)
-                        return -ENOMEM;
-                summary->failures = grown;
-                summary->n_allocated = n;
-        }
+        if (array_reserve(summary->failures, summary->n_allocated, summary->n_failures + 1) < 0)
+                return -ENOMEM;
         failure.address = text_escape(result->address, strlen(result->address));
         failure.what = result_describe(result);
         if (!failure.address || !failure.what) {
