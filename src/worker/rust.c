@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "worker/lines.h"
@@ -73,9 +74,23 @@ static bool line_is_passes(const char *line, size_t size) {
         return size > n && memcmp(line, prefix, n) == 0 && line[n] >= '1' && line[n] <= '9';
 }
 
-static int rust_on_line(const char *line, size_t size, void *userdata) {
+/* With --color=always words are painted: "\x1b[32mok\x1b(B\x1b[m". The length of such a sequence; 0: there is none here. */
+static size_t paint_measure(const char *data, size_t size) {
+        size_t n = 2;
+
+        if (size < 3 || data[0] != '\x1b')
+                return 0;
+        if (data[1] == '(')
+                return 3;
+        if (data[1] != '[')
+                return 0;
+        while (n < size && (data[n] == ';' || (data[n] >= '0' && data[n] <= '9')))
+                n++;
+        return n < size && data[n] == 'm' ? n + 1 : 0;
+}
+
+static int rust_read_line(Rust *rust, const char *line, size_t size) {
         static const char prefix[] = "test ", separator[] = " ... ";
-        Rust *rust = userdata;
         const char *end = line + size, *name, *dots = NULL, *reason = NULL;
         size_t reason_size = 0;
         Outcome outcome;
@@ -107,6 +122,26 @@ static int rust_on_line(const char *line, size_t size, void *userdata) {
                         (size_t)(dots - name),
                         reason,
                         reason_size);
+}
+
+static int rust_on_line(const char *line, size_t size, void *userdata) {
+        _cleanup_free_ char *plain = NULL;
+        size_t n = 0;
+
+        if (!memchr(line, '\x1b', size))
+                return rust_read_line(userdata, line, size);
+
+        plain = malloc(size);
+        if (!plain)
+                return -ENOMEM;
+        for (size_t i = 0; i < size;) {
+                size_t skip = paint_measure(line + i, size - i);
+
+                if (skip == 0)
+                        plain[n++] = line[i++];
+                i += skip;
+        }
+        return rust_read_line(userdata, plain, n);
 }
 
 int rust_feed(Rust *rust, const char *data, size_t size) {
