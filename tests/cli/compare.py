@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from behaviour import behaviour, skip
+from behaviour import behaviour
 from program import PATIENCE, PTEST, Run, ptest, shell, tests
 from run_files import RunFile
 
@@ -585,13 +585,10 @@ def verbs_that_compare_read_what_is_left_of_damaged_runs():
 
 @behaviour
 def verbs_that_compare_read_journals_of_other_machines():
-    remote = "/lib/systemd/systemd-journal-remote"
-    if not os.path.exists(remote):
-        skip("there is no systemd-journal-remote")
     with state_directory() as state:
         for number, outcome in enumerate(("pass", "fail", "pass", "crash")):
             run = RunFile(state, number).test("a", outcome).test("b").finish()
-            subprocess.run([remote, "-o", f"{state}/{number}.journal", run.path], check=True, stderr=subprocess.DEVNULL)
+            run.write_journal(f"{state}/{number}.journal")
         shutil.rmtree(f"{state}/runs")
 
         def read(verb, *argv, status=0):
@@ -612,13 +609,10 @@ def verbs_that_compare_read_journals_of_other_machines():
 
 @behaviour
 def a_suites_name_wins_over_run_ids_in_a_journal_too():
-    remote = "/lib/systemd/systemd-journal-remote"
-    if not os.path.exists(remote):
-        skip("there is no systemd-journal-remote")
     with state_directory() as state:
         for number, (suite, begin) in enumerate((("cafe", "1"), ("one", "cafe1"), ("two", "cafe2"))):
             run = RunFile(state, number, suite=suite, run_id=begin.ljust(32, "0")).test(suite).finish()
-            subprocess.run([remote, "-o", f"{state}/{number}.journal", run.path], check=True, stderr=subprocess.DEVNULL)
+            run.write_journal(f"{state}/{number}.journal")
         for where in (f"--state-dir={state}", f"--directory={state}"):
             assert ptest("results", where, "cafe").startswith("cafe, run 1000"), where
             assert ptest("results", where, "cafe2").startswith("two, run cafe2"), where
