@@ -120,9 +120,9 @@ typedef struct ModuleCurrent {
                         interrupt; /* the worker's: the sequence that its next interruption is meant for */
         /*
          * The host's: the sequence whose child is at its time limit, until it was interrupted. The worker's: the one of
-         * which it has seen what the child is doing
+         * which it has seen what the child is doing; and the one whose processes it holds meanwhile, 0: none
          */
-        _Atomic uint64_t look_wanted, looked;
+        _Atomic uint64_t look_wanted, looked, held;
         _Atomic uint32_t should_fail; /* of a test */
         _Atomic uint32_t
                         body_done; /* a child: the test returned, whatever the process's end looks like */

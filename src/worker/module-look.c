@@ -66,6 +66,7 @@ void module_host_let_go(ModuleHost *host) {
                 return;
         for (size_t i = 0; i < n; i++)
                 (void)kill(pids[i], SIGCONT);
+        atomic_store(&host->memory.area->current.held, 0);
 }
 
 static bool host_look(ModuleHost *host, uint64_t sequence, uint64_t now, bool itself) {
@@ -94,6 +95,7 @@ void module_host_look_at_child(ModuleHost *host, uint64_t sequence, uint64_t now
         if (sequence == 0 || wanted != sequence || atomic_load(&current->looked) == sequence)
                 return;
         host->held_sequence = sequence;
+        atomic_store(&current->held, sequence);
         if (!host_look(host, sequence, now, false))
                 atomic_store(&current->looked, sequence);
 }

@@ -151,6 +151,16 @@ static bool child_wait_for_look(ModuleRunner *runner, struct pollfd *poll_fd) {
         return true;
 }
 
+/* The worker lets go of whatever is there then: nothing of the next test must be, which may have stopped itself. */
+static void child_wait_for_release(const ModuleRunner *runner) {
+        const ModuleCurrent *current = &runner->area->current;
+        const uint64_t sequence = atomic_load(&current->sequence);
+        const uint64_t end = usec_add(clock_monotonic(), LOOK_MAX_USEC);
+
+        while (atomic_load(&current->held) == sequence && clock_monotonic() < end)
+                (void)poll(NULL, 0, LOOK_TICK_MS);
+}
+
 /* Until its end, which comes at the latest after its time limit, its report and the grace. */
 static int child_wait(
                 ModuleRunner *runner,
@@ -183,6 +193,8 @@ static int child_wait(
         }
         if (waitid(P_PID, (id_t)pid, &info, WEXITED | __WALL) < 0)
                 return -errno;
+        if (ret->interrupted)
+                child_wait_for_release(runner);
         ret->code = info.si_code == CLD_DUMPED ? CLD_KILLED : info.si_code;
         ret->status = info.si_status;
         return 0;

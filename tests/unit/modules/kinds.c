@@ -14,7 +14,7 @@ PTEST(passes,
       .tags = "one two",
       .priority = 3,
       .exclusive = true,
-      .timeout_ms = 1500) {
+      .timeout_ms = 1500000) {
 }
 
 PTEST(prints) {
