@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "test-record-sample.h"
+#include "test-rounds.h"
 #include "test-runner.h"
 
 static void assert_round_trip(const Event *event) {
@@ -22,7 +23,7 @@ static void assert_round_trip(const Event *event) {
 
 START_TEST(event_random_comes_back_exactly)
 {
-        for (uint64_t seed = 1; seed <= 3000; seed++) {
+        for (uint64_t seed = 1; seed <= rounds(3000); seed++) {
                 Event *event;
 
                 sample_seed(seed);
@@ -70,7 +71,7 @@ START_TEST(event_message_is_one_line_for_a_person)
         record_free(record);
         event_free(event);
 
-        for (uint64_t seed = 1; seed <= 500; seed++) {
+        for (uint64_t seed = 1; seed <= rounds(500); seed++) {
                 sample_seed(seed);
                 event = sample_event();
                 ck_assert_int_eq(event_to_record(event, &record), 0);

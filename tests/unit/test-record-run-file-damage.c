@@ -19,6 +19,7 @@
 #include "record/run-file.h"
 #include "record/source.h"
 #include "test-record-sample.h"
+#include "test-rounds.h"
 #include "test-runner.h"
 
 #define ENTRIES    400U
@@ -149,7 +150,7 @@ static void flip_bits(bool compressed, unsigned lost_max) {
         ck_assert_uint_eq(read_damaged(&problems), 0);
         ck_assert_uint_eq(problems, 0);
 
-        for (unsigned round = 0; round < 80; round++) {
+        for (unsigned round = 0; round < rounds(80); round++) {
                 size_t at;
                 unsigned lost;
 
@@ -188,7 +189,7 @@ static void cut_off(bool compressed) {
 
         make_file(compressed);
         ck_assert_int_eq(file_read(path, 100000000, &data, &size), 0);
-        for (unsigned round = 0; round < 40; round++) {
+        for (unsigned round = 0; round < rounds(40); round++) {
                 size_t cut;
                 unsigned lost;
 

@@ -15,6 +15,7 @@
 #include "basic/strv.h"
 #include "record/export.h"
 #include "record/run-file-reader.h"
+#include "test-rounds.h"
 #include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
@@ -219,7 +220,7 @@ START_TEST(run_file_reader_random_bytes_end)
 {
         uint64_t x = 88172645463325252u;
 
-        for (unsigned round = 0; round < 300; round++) {
+        for (unsigned round = 0; round < rounds(300); round++) {
                 char data[2000], values[20000];
                 size_t problems;
 

@@ -41,7 +41,7 @@ static void task_make(const Sent *sent, uint64_t id, Task *ret) {
         ck_assert_int_eq(test_new("module::name", &task.test), 0);
         task.test->protocol = TEST_PROTOCOL_MODULE;
         task.test->timeout_usec = sent->timeout_usec ?: USEC_PER_MINUTE;
-        task.test->grace_usec = 300 * USEC_PER_MSEC;
+        task.test->grace_usec = PATIENCE_USEC / 2;
         task.test->isolate = sent->isolate;
         if (sent->workdir)
                 task.test->workdir = strdup(sent->workdir);
@@ -405,7 +405,7 @@ START_TEST(cancelled_are_those_that_no_host_has_begun)
         worker_start();
         warm_up();
         SEND(1,
-             { .name = "naps" },
+             { .name = "waits" },
              { .name = "quick[1]" },
              { .name = "quick[2]" },
              { .name = "quick[3]" },
@@ -419,6 +419,7 @@ START_TEST(cancelled_are_those_that_no_host_has_begun)
         ck_assert_uint_eq(cancelled->cancel.n_ids, 2);
         ck_assert_uint_eq(cancelled->cancel.ids[0], 2);
         ck_assert_uint_eq(cancelled->cancel.ids[1], 4);
+        let_go();
         EXPECT(1, PASS);
         EXPECT(3, PASS);
         EXPECT(5, PASS);
@@ -491,9 +492,11 @@ START_TEST(stop_lets_the_running_test_finish)
 {
         worker_start();
         warm_up();
-        SEND(1, { .name = "naps" }, { .name = "quick[1]" });
+        SEND(1, { .name = "waits" }, { .name = "quick[1]" });
         page_wait(1);
         send_message(&(Message){ .kind = MESSAGE_STOP });
+        settle();
+        let_go();
         EXPECT(1, PASS);
         assert_good_bye(); /* and nothing of the second */
         ck_assert_uint_eq(peer.page->started_count, 2);

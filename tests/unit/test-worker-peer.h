@@ -22,6 +22,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/file.h"
+#include "basic/process.h"
 #include "basic/strv.h"
 #include "wire/channel.h"
 #include "wire/message.h"
@@ -252,6 +253,27 @@ static inline void worker_start(void) {
         worker_start_with(NULL);
 }
 
+/* Until all that was sent before has been taken: for what has no answer of its own. */
+static inline void settle(void) {
+        uint64_t unknown = UINT64_MAX;
+        const Message nothing = {
+                .kind = MESSAGE_CANCEL, .cancel = {.ids = &unknown, .n_ids = 1}
+        };
+        _cleanup_(message_freep) Message *cancelled = NULL;
+
+        send_message(&nothing);
+        cancelled = receive_message(MESSAGE_CANCELLED);
+        ck_assert_uint_eq(cancelled->cancel.n_ids, 0);
+}
+
+/* What waits until $GO is there goes on. */
+static inline void let_go(void) {
+        const int fd = open(getenv("GO"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+        ck_assert_int_ge(fd, 0);
+        close(fd);
+}
+
 /* Until the test with this id runs; its process. */
 static inline pid_t page_wait(uint64_t id) {
         uint64_t end = clock_monotonic() + PATIENCE_USEC;
@@ -266,9 +288,10 @@ static inline pid_t page_wait(uint64_t id) {
 
 static inline void assert_gone(pid_t pid) {
         uint64_t end = clock_monotonic() + PATIENCE_USEC;
+        char state;
 
-        /* Reaped by its worker, or by init after it. */
-        while (kill(pid, 0) == 0) {
+        /* Reaped by its worker, or by init after it, when that has the time. */
+        while (process_get_state(pid, &state) >= 0 && state != 'Z') {
                 ck_assert_uint_lt(clock_monotonic(), end);
                 poll(NULL, 0, 5);
         }
@@ -286,6 +309,9 @@ static inline void peer_set_up(void) {
         ck_assert_ptr_nonnull(mkdtemp(peer.directory));
         ck_assert_int_ge(asprintf(&files, "%s/%s", peer.directory, PTEST_FILES_DIRECTORY), 0);
         ck_assert_int_eq(mkdir(files, 0700), 0);
+        free(TAKE_PTR(files));
+        ck_assert_int_ge(asprintf(&files, "%s/go", peer.directory), 0);
+        ck_assert_int_eq(setenv("GO", files, 1), 0);
         ck_assert_int_eq(channel_hub_new(peer.directory, &peer.hub), 0);
         ck_assert_int_eq(channel_outlet_new(peer.directory, 1, 7, 0, getuid(), &peer.outlet), 0);
 }

@@ -92,9 +92,14 @@ END_TEST
 START_TEST(stop_lets_the_running_test_finish)
 {
         worker_start();
-        send_scripts(1, (const char *const[]){ "sleep 0.3; exit 5", "exit 0", NULL });
+        send_scripts(1,
+                     (const char *const[]){ "until [ -e $GO ]; do sleep 0.01; done; exit 5",
+                                            "exit 0",
+                                            NULL });
         page_wait(1);
         send_message(&(Message){ .kind = MESSAGE_STOP });
+        settle();
+        let_go();
         assert_finished(1, PTEST_OUTCOME_FAIL);
         assert_good_bye(); /* and nothing of the second */
 }
