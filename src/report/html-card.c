@@ -266,6 +266,8 @@ static void add_command(Buffer *html, const HtmlCard *card) {
                 return;
         buffer_add_string(html, "<p class=\"command\"><code>ptest log ");
         buffer_addf(html, "--run=%.12s ", card->run_id);
+        if (card->result->address[0] == '-')
+                buffer_add_string(html, "-- ");
         html_add_string(html, address);
         buffer_add_string(html, "</code></p>\n");
 }

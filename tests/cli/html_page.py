@@ -178,6 +178,21 @@ def page_tells_of_a_run_whose_duration_is_more_than_its_records_span():
 
 
 @behaviour
+def commands_on_the_page_find_what_begins_with_a_dash():
+    with scratch() as directory, Browser() as browser:
+        made = RunFile(directory / "made.export", 2, workers=1)
+        made.test("-k it", "fail", 1000)
+        made.test("--run", "pass", 2000)
+        made.finish(4000, "failed", **{"pass": 1, "fail": 1})
+        page = browser.open(report(directory))
+        run = f"ptest log --run={made.run_id[:12]} -- "
+        assert page.texts("#failures .command") == [f"{run}'-k it'"], page.texts("#failures .command")
+        page("[...document.querySelectorAll('#table tbody tr')][1].click()")
+        assert page.texts("#detail-body .command") == [f"{run}--run"], page.texts("#detail-body .command")
+        assert_calm(page)
+
+
+@behaviour
 def page_that_cannot_be_written_is_not_a_success():
     for path in ("/no/such/directory/page.html", "/dev/full"):
         with run(suite=tests(2), options=[f"--html={path}"]) as it:

@@ -286,7 +286,7 @@
                                 ["Started", row[BEGIN] < 0 ? "" : `${duration(row[BEGIN])} into the run`],
                                 ["Attempt", row[ATTEMPT] > 1 ? String(row[ATTEMPT]) : ""], ["Marks", words(row).join(", ")]]);
                         content.append(facts, make("p", { class: "command" },
-                                make("code", null, `ptest log --run=${data.run} ${quote(row[NAME])}`)));
+                                make("code", null, `ptest log --run=${data.run} ${row[NAME].startsWith("-") ? "-- " : ""}${quote(row[NAME])}`)));
                 }
                 get("detail").showModal();
         }
