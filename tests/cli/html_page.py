@@ -187,7 +187,7 @@ def commands_on_the_page_find_what_begins_with_a_dash():
         page = browser.open(report(directory))
         run = f"ptest log --run={made.run_id[:12]} -- "
         assert page.texts("#failures .command") == [f"{run}'-k it'"], page.texts("#failures .command")
-        page("[...document.querySelectorAll('#table tbody tr')][1].click()")
+        page("[...document.querySelectorAll('#table tbody tr')].find(r => r.innerText.includes('--run')).click()")
         assert page.texts("#detail-body .command") == [f"{run}--run"], page.texts("#detail-body .command")
         assert_calm(page)
 
