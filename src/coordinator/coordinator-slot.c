@@ -7,6 +7,7 @@
 #include "coordinator/coordinator-internal.h"
 
 #include "basic/log.h"
+#include "basic/parse.h"
 #include "basic/text.h"
 #include "coordinator/status.h"
 
@@ -114,8 +115,39 @@ static void coordinator_on_slot_event(
         event_log_worker(&coordinator->log, kind, slot, why, test);
 }
 
-static void coordinator_on_slot_empty(Slot *slot, bool started, void *userdata) {
+/* A worker itself has some hundred KiB: of less even its cgroup cannot be made, and the manager does not say why. */
+#define WORKER_MEMORY_SMALL MIB
+
+/* "a worker could not be started: …": the last of those that were tried. NULL on ENOMEM */
+static char *coordinator_describe_failures(
+                const Coordinator *coordinator, bool started, const char *why) {
+        const SuiteSettings *settings = &coordinator->suite->settings;
+        _cleanup_free_ char *limit = NULL;
+        char size[FORMAT_MAX], *text = NULL;
+        int r = 0;
+
+        if (!started && settings->worker_memory_max < WORKER_MEMORY_SMALL)
+                r = text_setf(&limit,
+                              "; its MemoryMax= of %s may be too small",
+                              format_size(size, settings->worker_memory_max));
+        else if (!started && settings->slice_memory_max < WORKER_MEMORY_SMALL)
+                r = text_setf(&limit,
+                              "; SliceMemoryMax= of %s may be too small",
+                              format_size(size, settings->slice_memory_max));
+        if (r >= 0)
+                (void)text_setf(&text,
+                                "%s%s%s%s",
+                                started ? "workers ended without a result" :
+                                          "a worker could not be started",
+                                why ? ": " : "",
+                                why ?: "",
+                                limit ?: "");
+        return text;
+}
+
+static void coordinator_on_slot_empty(Slot *slot, bool started, const char *why, void *userdata) {
         Coordinator *coordinator = userdata;
+        _cleanup_free_ char *reason = NULL;
         unsigned i = slot_get_number(slot) - 1;
         SlotHealth *health = &coordinator->health[i];
 
@@ -132,11 +164,8 @@ static void coordinator_on_slot_empty(Slot *slot, bool started, void *userdata) 
                         "ended again and again without a result",
                         NULL,
                         userdata);
-        coordinator_close_slot(
-                        coordinator,
-                        i,
-                        started ? "workers ended without a result" :
-                                  "a worker could not be started");
+        reason = coordinator_describe_failures(coordinator, started, why);
+        coordinator_close_slot(coordinator, i, reason ?: "workers ended again and again");
 }
 
 static void coordinator_on_slot_lost(Slot *slot, const char *why, void *userdata) {

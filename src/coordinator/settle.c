@@ -10,14 +10,45 @@
 #include "basic/parse.h"
 #include "basic/text.h"
 
-char *settle_describe_end(const BackendWorkerEnd *end) {
+/* A part of a limit that is not used when nothing more fits in. */
+#define OOM_REST_PART 8U
+
+/* A limit of the worker, and one that it had come near to: otherwise it was one above, or the machine's. */
+static bool settle_oom_is_own(const BackendWorkerEnd *end, uint64_t memory_max) {
+        return memory_max != SIZE_INFINITY &&
+                        (end->memory_peak == SIZE_UNKNOWN ||
+                         end->memory_peak >= memory_max - memory_max / OOM_REST_PART);
+}
+
+/* "killed at its memory limit of 1M (its peak was 900K)"; NULL on ENOMEM */
+static char *settle_describe_oom(const BackendWorkerEnd *end, uint64_t memory_max) {
+        char limit[FORMAT_MAX], size[FORMAT_MAX];
+        _cleanup_free_ char *peak = NULL;
+        char *text = NULL;
+
+        if (end->memory_peak != SIZE_UNKNOWN &&
+            text_setf(&peak, " (its peak was %s)", format_size(size, end->memory_peak)) < 0)
+                return NULL;
+        if (settle_oom_is_own(end, memory_max))
+                (void)text_setf(&text,
+                                "killed at its memory limit of %s%s",
+                                format_size(limit, memory_max),
+                                peak ?: "");
+        else
+                (void)text_setf(&text,
+                                "killed for lack of memory, at a limit above its own or of the machine%s",
+                                peak ?: "");
+        return text;
+}
+
+char *settle_describe_end(const BackendWorkerEnd *end, uint64_t memory_max) {
         char *text = NULL;
 
         if (end->error)
                 return strdup(end->error);
         if (end->oom_kill)
-                (void)text_setf(&text, "reached its memory limit");
-        else if (end->code == CLD_KILLED || end->code == CLD_DUMPED)
+                return settle_describe_oom(end, memory_max);
+        if (end->code == CLD_KILLED || end->code == CLD_DUMPED)
                 (void)text_setf(&text, "killed by %s", signal_to_name(end->status));
         else if (end->code == CLD_EXITED && end->status != 0)
                 (void)text_setf(&text, "exited with status %d", end->status);
@@ -25,7 +56,7 @@ char *settle_describe_end(const BackendWorkerEnd *end) {
 }
 
 static int settle_running(const Test *test, const SettleInput *input, Result *result) {
-        _cleanup_free_ char *end = settle_describe_end(&input->end);
+        _cleanup_free_ char *end = settle_describe_end(&input->end, input->memory_max);
         char limit[FORMAT_MAX];
 
         switch (input->cause) {
@@ -45,8 +76,11 @@ static int settle_running(const Test *test, const SettleInput *input, Result *re
         default:
                 if (input->end.oom_kill) {
                         result->outcome = PTEST_OUTCOME_OOM;
-                        return result_set_reason(
-                                        result, "its worker was killed at its memory limit");
+                        if (settle_oom_is_own(&input->end, input->memory_max)) {
+                                result->oom_owner = OOM_OWNER_WORKER;
+                                result->oom_limit = input->memory_max;
+                        }
+                        return result_set_reason(result, "its worker was %s", end ?: "killed");
                 }
                 result->outcome = PTEST_OUTCOME_LOST;
                 return result_set_reason(
@@ -66,7 +100,7 @@ int settle_make_result(const Test *test, const SettleInput *input, Result **ret)
                 result->start_usec = clock_realtime() - input->ran_usec;
                 r = settle_running(test, input, result);
         } else {
-                _cleanup_free_ char *end = settle_describe_end(&input->end);
+                _cleanup_free_ char *end = settle_describe_end(&input->end, input->memory_max);
 
                 result->outcome = PTEST_OUTCOME_LOST;
                 r = result_set_reason(

@@ -207,6 +207,8 @@ static void slot_settle_task(
                                                 .why = slot->why,
                                                 .end = slot->end,
                                                 .ran_usec = slot_get_age(page),
+                                                .memory_max = slot->context->suite->settings
+                                                                              .worker_memory_max,
                                 },
                                 &result);
         if (r < 0) {

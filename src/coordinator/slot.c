@@ -280,13 +280,14 @@ static void slot_describe_end(Slot *slot) {
 
         if (slot->why || slot->cause == SLOT_CAUSE_OVER)
                 return;
-        text = settle_describe_end(&slot->end);
+        text = settle_describe_end(&slot->end, slot->context->suite->settings.worker_memory_max);
         slot_set_cause(slot, slot->cause, text ?: slot->spent_why);
         free(text);
 }
 
 static int slot_on_finish(sd_event_source *source, void *userdata) {
         Slot *slot = userdata;
+        _cleanup_free_ char *why = NULL;
         bool started = slot->said_hello;
 
         slot_describe_end(slot);
@@ -295,8 +296,9 @@ static int slot_on_finish(sd_event_source *source, void *userdata) {
         slot_emit(slot, EVENT_WORKER_STOPPED, slot->why, NULL);
         slot_clear(slot);
         slot_set_state(slot, SLOT_EMPTY);
+        why = TAKE_PTR(slot->why);
         slot_set_cause(slot, SLOT_CAUSE_NONE, NULL);
-        slot->context->handlers->on_empty(slot, started, slot->context->userdata);
+        slot->context->handlers->on_empty(slot, started, why, slot->context->userdata);
         return 0;
 }
 

@@ -105,8 +105,8 @@ typedef struct SlotHandlers {
                         const char *why,
                         const char *test,
                         void *userdata);
-        /* The worker is gone. started: it had said hello. */
-        void (*on_empty)(Slot *slot, bool started, void *userdata);
+        /* The worker is gone. started: it had said hello. why: NULL if it had nothing more to do */
+        void (*on_empty)(Slot *slot, bool started, const char *why, void *userdata);
         void (*on_lost)(Slot *slot, const char *why, void *userdata);
 } SlotHandlers;
 

@@ -34,6 +34,17 @@ def memory_max_of_the_command_line_holds_too():
 
 
 @behaviour
+def limit_that_is_too_small_for_a_worker_is_named():
+    """With the first one not even its cgroup can be made."""
+    for limits, name in (("[Worker]\nMemoryMax=4K\n", "MemoryMax= of 4K"),
+                         ("[Worker]\nMemoryMax=100K\n", "MemoryMax= of 100K"),
+                         ("[Suite]\nSliceMemoryMax=4K\n", "SliceMemoryMax= of 4K")):
+        with run(suite=limits + tests(1), backend="system") as it:
+            assert it.status == 3, (it.status, it.stdout)
+            assert "a worker could not be started: " in it.stdout and name in it.stdout, it.stdout
+
+
+@behaviour
 def hog_that_has_enough_passes():
     with run(suite="[Worker]\nMemoryMax=700M\n" + HOG, backend="system") as it:
         assert it.outcomes == {"hog": "pass"} and not it.stderr, (it.outcomes, it.stderr)
