@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What tests and fixtures can do: the same in Python, for nose; in shell, for a program; and in C, for a module.
 
-None: it has no meaning there, or cannot be done.
+None: it has no meaning there, or cannot be done. LOG is the log's path.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,11 @@ DEEDS = {
     # A moment, so that something else can happen meanwhile.
     "nap": Deed("time.sleep(0.4)", "sleep 0.4", "nap(400);"),
     "long nap": Deed("time.sleep(1.5)", "sleep 1.5", "nap(1500);"),
+    # Until we have seen that ptest took notice of it; of nose that is not known.
+    "wait for the interrupt": Deed(
+        "time.sleep(1.5)", "until [ -e LOG.interrupted ]; do sleep 0.05; done", 'while (access(LOG ".interrupted", F_OK) < 0) nap(50);'),
+    "wait for the tear-down": Deed(
+        "time.sleep(1.5)", "until grep -qxe -server LOG; do sleep 0.05; done", 'until_noted("-server");'),
     "hang": Deed("time.sleep(1000)", "sleep 1000", "nap(1000000);"),
     # SIGILL is what nose sends. It can still be ended by SIGTERM.
     "ignore interrupts": Deed(
@@ -43,10 +48,16 @@ DEEDS = {
                                'char path[4096]; ptest_assert_str_ne(getcwd(path, sizeof(path)), "/");'),
 }
 
+# What does not end by itself: it gets the scenario's time limit, for which it is waited. All else is given the time that it
+# takes, however slow the machine is.
+ENDLESS = ("hang", "ignore interrupts", "ignore all signals", "stop")
+
 HEAD_OF_C = r"""
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +77,23 @@ PTEST_UNUSED_ static void nap(long ms) {
 
         while (nanosleep(&left, &left) < 0)
                 ;
+}
+PTEST_UNUSED_ static void until_noted(const char *entry) {
+        for (;;) {
+                FILE *file = fopen(LOG, "re");
+                char line[256];
+
+                while (file && fgets(line, sizeof(line), file)) {
+                        line[strcspn(line, "\n")] = '\0';
+                        if (strcmp(line, entry) == 0) {
+                                fclose(file);
+                                return;
+                        }
+                }
+                if (file)
+                        fclose(file);
+                nap(50);
+        }
 }
 PTEST_UNUSED_ static void block_all(void) {
         sigset_t all;

@@ -3,7 +3,7 @@
 
 import subprocess
 
-from deeds import DEEDS, HEAD_OF_C
+from deeds import DEEDS, ENDLESS, HEAD_OF_C
 
 # ---- nose ----
 
@@ -75,6 +75,17 @@ def make_nose(scenario, directory, log):
 
 # ---- ptest: programs ----
 
+# What comes to its end may take that long.
+PATIENCE = 200
+
+
+def is_endless(scenario, test):
+    return test.does in ENDLESS or scenario.get("tight") == "yes"
+
+
+def fixture_limit(deed):
+    return 2 if deed in ENDLESS else PATIENCE
+
 
 def shell_line(key, script):
     # As systemd would, quotes are taken off once.
@@ -83,11 +94,12 @@ def shell_line(key, script):
 
 
 def test_script(test, log):
-    return f"echo {test.name} >>{log}; {DEEDS[test.does].shell}; echo {test.name}. >>{log}"
+    return f"echo {test.name} >>{log}; {DEEDS[test.does].shell.replace('LOG', str(log))}; echo {test.name}. >>{log}"
 
 
-def suite_test(test, log):
+def suite_test(scenario, test, log):
     more = f"Context={test.context}\n" if test.context else ""
+    more += f"TimeoutSec={scenario.timeout}\n" if is_endless(scenario, test) else ""
     more += "Exclusive=yes\n" if test.exclusive else ""
     if not test.generates:
         return f"[Test {test.name}]\n{shell_line('Exec', test_script(test, log))}{more}\n"
@@ -100,16 +112,16 @@ def suite_context(context, log):
     return (f"[Context {context.name}]\nMode={context.mode}\n" + (f"Context={context.parent}\n" if context.parent else "")
             + shell_line("SetUp", f"echo +{context.name} >>{log}; {DEEDS[context.set_up].shell}")
             + shell_line("TearDown", f"echo -{context.name} >>{log}; {DEEDS[context.tear_down].shell}")
-            + f"SetUpTimeoutSec=2\nTearDownTimeoutSec=2\n\n")
+            + f"SetUpTimeoutSec={fixture_limit(context.set_up)}\nTearDownTimeoutSec={fixture_limit(context.tear_down)}\n\n")
 
 
-def suite_head(scenario):
-    return f"[Suite]\nTimeoutSec={scenario.timeout}\nGraceSec=1\nStopSec=1\n"
+def suite_head():
+    return f"[Suite]\nTimeoutSec={PATIENCE}\nGraceSec=1\nStopSec=1\n"
 
 
 def make_program(scenario, directory, log):
-    suite = suite_head(scenario) + "\n" + "".join(suite_context(c, log) for c in scenario.contexts)
-    suite += "".join(suite_test(t, log) for t in scenario.tests)
+    suite = suite_head() + "\n" + "".join(suite_context(c, log) for c in scenario.contexts)
+    suite += "".join(suite_test(scenario, t, log) for t in scenario.tests)
     if scenario.get("broken") == "module":
         (directory / "broken").write_text("#!/there/is/no/such/interpreter\n")
         (directory / "broken").chmod(0o755)
@@ -122,10 +134,11 @@ def make_program(scenario, directory, log):
 # ---- ptest: a module ----
 
 
-def c_test(test):
+def c_test(scenario, test):
     what = f"{test.context}, {test.name}" if test.context else test.name
     within = "_IN" if test.context else ""
     options = ", .exclusive = true" if test.exclusive else ""
+    options += f", .timeout_ms = {int(scenario.timeout * 1000)}" if is_endless(scenario, test) else ""
     body = f'        note("{test.name}");\n        {DEEDS[test.does].c}\n        note("{test.name}.");\n'
     if not test.generates:
         return f"PTEST{within}({what}{options}) {{\n{body}}}\n\n"
@@ -142,7 +155,8 @@ def c_context(context):
         for what, sign, deed in (("set_up", "+", context.set_up), ("tear_down", "-", context.tear_down))) + (
         f"PTEST_CONTEXT({context.name},\n{parent}        .mode = PTEST_MODE_{context.mode.upper()},\n"
         f"        .set_up = {context.name}_set_up,\n        .tear_down = {context.name}_tear_down,\n"
-        f"        .set_up_timeout_ms = 2000,\n        .tear_down_timeout_ms = 2000)\n\n")
+        f"        .set_up_timeout_ms = {fixture_limit(context.set_up)}000,\n"
+        f"        .tear_down_timeout_ms = {fixture_limit(context.tear_down)}000)\n\n")
 
 
 def compile_module(source, include):
@@ -155,8 +169,8 @@ def compile_module(source, include):
 def make_module(scenario, directory, log, include):
     source = directory / "scenario.c"
     source.write_text(f'#define LOG "{log}"\n{HEAD_OF_C}\n' + "".join(map(c_context, scenario.contexts))
-                      + "".join(map(c_test, scenario.tests)))
-    suite = suite_head(scenario) + f"From=module:{compile_module(source, include)}\n"
+                      + "".join(c_test(scenario, test) for test in scenario.tests))
+    suite = suite_head() + f"From=module:{compile_module(source, include)}\n"
     if scenario.get("broken") == "module":
         broken = directory / "broken.c"
         broken.write_text("#include <ptest/test.h>\nvoid there_is_no_such_function(void);\n"

@@ -17,9 +17,10 @@ from program import SOURCE, Run, text
 
 # Longer than the longest way of nose: a timeout, then 5 s of signals for each of two workers.
 NOSE_SECONDS = 14
-PTEST_SECONDS = 60
-# What ends on its own accord after its runner has this long to do so.
-SETTLE_SECONDS = 1.0
+PTEST_SECONDS = 400
+# What ends on its own accord after nose has this long to do so.
+NOSE_SETTLE_SECONDS = 1.0
+PTEST_SETTLE_SECONDS = 60
 
 NOSE_TEST = re.compile(r"^(test_\S+(?:\(.*\))?)(?: \(.*\))? \.\.\. (ok|FAIL|ERROR|SKIP)", re.MULTILINE)
 NOSE_RAN = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
@@ -73,21 +74,30 @@ def through_a_pipe(scenario):
     return ["bash", "-c", 'set -o pipefail; "$0" "$@" 2>&1 | cat'] if scenario.get("pipe") == "yes" else []
 
 
+def wait_for(it, end, condition):
+    """While it runs, and until then."""
+    while time.monotonic() < end and it.process.poll() is None:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def interrupt_when_it_is_time(it, scenario, log, end):
     entry = scenario.get("interrupt")
-    while entry and time.monotonic() < end and it.process.poll() is None:
-        if log.exists() and entry in log.read_text().split():
-            os.killpg(it.pid, signal.SIGINT)  # as a terminal does
-            return
-        time.sleep(0.02)
+    if not entry or not wait_for(it, end, lambda: log.exists() and entry in log.read_text().split()):
+        return
+    os.killpg(it.pid, signal.SIGINT)  # as a terminal does
+    if wait_for(it, end, lambda: "nterrupt" in it.stdout + it.stderr):
+        Path(f"{log}.interrupted").touch()
 
 
-def follow(it, scenario, log, seconds, seen):
+def follow(it, scenario, log, seconds, settle_seconds, seen):
     begun = time.monotonic()
     interrupt_when_it_is_time(it, scenario, log, begun + seconds)
     with contextlib.suppress(subprocess.TimeoutExpired):
         seen.status = it.process.wait(max(0.1, begun + seconds - time.monotonic()))
-        end = time.monotonic() + SETTLE_SECONDS
+        end = time.monotonic() + settle_seconds
         while (left := len(it.processes())) and time.monotonic() < end:
             time.sleep(0.05)
         seen.left = left
@@ -111,7 +121,7 @@ def observe_nose(scenario):
     with scratch(scenario, "nose") as path:
         argv = make.make_nose(scenario, path / "tests", path / "log")
         with Run(argv=argv, scratch=path, within=through_a_pipe(scenario), cwd=path / "tests") as it:
-            follow(it, scenario, path / "log", NOSE_SECONDS, seen)
+            follow(it, scenario, path / "log", NOSE_SECONDS, NOSE_SETTLE_SECONDS, seen)
             said = NOSE_SAYS.findall(seen.output)
             ran = NOSE_RAN.findall(seen.output)
             seen.outcomes = dict(NOSE_TEST.findall(seen.output))
@@ -131,7 +141,7 @@ def observe_ptest(scenario, form):
         options = [f"-j{scenario.workers}"] + (["--fail-fast"] if "fail-fast" in scenario.get("options") else [])
         env = {"PTEST_WORKER": "/bin/false"} if scenario.get("broken") == "worker" else {}
         with Run(suite, scratch=path, options=options, env=env, within=through_a_pipe(scenario)) as it:
-            follow(it, scenario, path / "log", PTEST_SECONDS, seen)
+            follow(it, scenario, path / "log", PTEST_SECONDS, PTEST_SETTLE_SECONDS, seen)
             if not seen.hung:
                 take_records(it, seen)
             seen.problems += litter_of(it)

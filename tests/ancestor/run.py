@@ -124,7 +124,7 @@ def run():
                 continue
             seen = {form: pool.submit(observe, scenario, form) for form in ("nose", "program", "module") if can_do(scenario, form)}
             observed.append((scenario, seen))
-            add(f"{scenario.name}: {scenario.title}", lambda scenario=scenario, seen=seen: check_scenario(scenario, seen))
+            add(f"{scenario.name}: {scenario.title}", lambda scenario=scenario, seen=seen: check_scenario(scenario, seen), 900)
         sys.argv[1:] = []
         try:
             main()

@@ -73,7 +73,7 @@ def _range(text):
 
 
 KNOWN = {
-    "scenario": {"workers", "timeout", "forms", "options", "interrupt", "broken", "pipe", "exit", "order"},
+    "scenario": {"workers", "timeout", "forms", "options", "tight", "interrupt", "broken", "pipe", "exit", "order"},
     "context": {"mode", "in", "set-up", "tear-down", "set-ups", "tear-downs"},
     "test": {"context", "does", "exclusive", "generates", "expect"},
 }
