@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import tempfile
 from pathlib import Path
 
 from behaviour import behaviour, eventually
@@ -106,12 +107,11 @@ def stopped_worker_is_stuck_then_gone_and_only_then_replaced():
 
 @behaviour(seconds=800)
 def two_hundred_workers_at_once():
-    crowd = Path("/tmp/crowd")
-    crowd.mkdir()
+    crowd = Path(tempfile.mkdtemp(prefix="crowd."))
     crowd.chmod(0o1777)
     # All wait for the last one: with fewer workers it would never begin.
     suite = "[Suite]\nTimeoutSec=10min\n" + "".join(
-        shell(f"t{i:03}", f"touch /tmp/crowd/{i}; until [ -e /tmp/crowd/199 ]; do sleep 0.5; done")
+        shell(f"t{i:03}", f"touch {crowd}/{i}; until [ -e {crowd}/199 ]; do sleep 0.5; done")
         for i in range(200))
     with run(suite=suite, backend="system", options=["-j200"], name="crowd", seconds=700) as it:
         assert it.status == 0 and not it.stderr, (it.status, it.stderr)

@@ -111,7 +111,7 @@ def SIGKILL_of_the_coordinator_leaves_no_scope():
 def watchdog_ends_a_coordinator_that_stands_still():
     """The setting is a minute; here it is seconds, so that the test is not minutes."""
     directory = "/run/systemd/system/ptest@watched.service.d"
-    os.makedirs(directory)
+    os.makedirs(directory, exist_ok=True)
     with open(f"{directory}/quick.conf", "w", encoding="ascii") as conf:
         conf.write(f"[Service]\nWatchdogSec={QUICK_WATCHDOG}s\nRestart=no\n")
     output("systemctl", "daemon-reload")
