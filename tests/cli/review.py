@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run files: closed, kept, listed, damaged, taken to a journal; and what ptest runs, results and log make of them."""
 
+import contextlib
 import json
 import os
+import pty
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -334,6 +337,62 @@ def completion_of_fish_looks_where_the_command_line_says():
                                   env={**os.environ, "HOME": str(it.scratch),
                                        "PATH": f"{os.path.dirname(PTEST)}:{os.environ['PATH']}"})
             assert expected in [found.split("\t")[0] for found in done.stdout.splitlines()], (line, done)
+
+
+ZSH = """
+fpath=("$1" $fpath); autoload -Uz compinit; compinit -D -u; PS1=
+# What is offered is printed, and then it is over.
+compadd() {
+        [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]] && { builtin compadd "$@"; return }
+        local -a hits
+        builtin compadd -A hits "$@"
+        builtin compadd "$@"
+        print
+        print -rl -- "<"$^hits">"
+}
+comppostfuncs=(exit)
+print "zsh is" ready
+"""
+
+
+@behaviour
+def completion_of_zsh_offers_names_as_they_are():
+    if not shutil.which("zsh"):
+        skip("zsh is not installed")
+    completions = Path(__file__).resolve().parents[2] / "packaging" / "completions"
+    with run(suite=MIXED) as it:
+        (it.scratch / "script").write_text(ZSH)
+        run_file = it.run_file
+        suites = it.scratch / "suites"
+        suites.mkdir()
+        for name in (*ODD_NAMES, "plain"):
+            (suites / f"{name}.suite").touch()
+            shutil.copy(run_file, it.scratch / "state" / "runs" / f"{name}-{'0' * 32}.export.zst")
+
+        def complete(line):
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.chdir(it.scratch)
+                os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "PTEST_SUITE_PATH": str(suites),
+                                                         "PATH": f"{os.path.dirname(PTEST)}:{os.environ['PATH']}"})
+            shown = b""
+            os.write(fd, f"source {it.scratch}/script {completions}\n".encode())
+            with contextlib.suppress(OSError):
+                while b"zsh is ready" not in shown:
+                    shown += os.read(fd, 4096)
+                os.write(fd, f"{line}\t".encode())
+                while data := os.read(fd, 4096):
+                    shown += data
+            os.close(fd)
+            os.waitpid(pid, 0)
+            return [word for quoted in re.findall("^<(.*)>\r$", shown.decode(), re.MULTILINE) for word in shlex.split(quoted)]
+        found = complete("ptest run ")
+        assert {*ODD_NAMES, "plain"} <= set(found) and "name" not in found, found
+        state = f"--state-dir={it.scratch}/state"
+        found = complete(f"ptest results {state} ")
+        assert {*ODD_NAMES, "plain", "it", "00000000", "last", "last-1"} <= set(found) and "name" not in found, found
+        assert complete(f"ptest log {state} --run=it le") == ["leaver"]
+        assert not (suites / "was-run").exists() and not (it.scratch / "was-run").exists()
 
 
 def documented_fields():
