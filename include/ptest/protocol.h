@@ -51,8 +51,9 @@
  * given to its successor.
  *
  * A worker that was started to do so (--hand-back) gives back all that it has not started, as "cancelled" without being
- * asked, behind each test with a bad outcome: whether there is more to be started is then for the coordinator to say, who sends
- * such a worker nothing while it has something.
+ * asked, behind each test with a bad outcome, and behind each program that has found tests, since not all that it found may
+ * be such as to become one: whether there is more to be started is then for the coordinator to say, who sends such a worker
+ * nothing while it has something.
  *
  * Inherited fds of a worker: PTEST_GATE_FD, one end of a stream socketpair; the worker waits for one byte on
  * it before it does anything, and ends itself and its tests when the other end is closed. PTEST_PAGE_FD, a

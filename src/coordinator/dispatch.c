@@ -37,7 +37,8 @@ static size_t dispatch_reject_unloaded(Dispatch *dispatch, uint32_t *tests, size
         return left;
 }
 
-static void dispatch_send(Dispatch *dispatch, Slot *slot, uint32_t *tests, size_t n) {
+/* False: one of them was rejected. */
+static bool dispatch_send(Dispatch *dispatch, Slot *slot, uint32_t *tests, size_t n) {
         _cleanup_strv_ char **exports = NULL;
         unsigned attempts[PTEST_TASKS_MAX];
         size_t sent = 0;
@@ -60,6 +61,7 @@ static void dispatch_send(Dispatch *dispatch, Slot *slot, uint32_t *tests, size_
                 dispatch_log_failure(slot, r);
         while (n > sent)
                 schedule_on_returned(dispatch->schedule, tests[--n]);
+        return r != -EMSGSIZE;
 }
 
 const Test *dispatch_get_fixture(const Dispatch *dispatch, uint32_t context, PtestRole role) {
@@ -68,7 +70,8 @@ const Test *dispatch_get_fixture(const Dispatch *dispatch, uint32_t context, Pte
         return role == PTEST_ROLE_SET_UP ? c->set_up : c->tear_down ?: dispatch->nothing;
 }
 
-static void dispatch_send_fixture(Dispatch *dispatch, Slot *slot, const ScheduleStep *step) {
+/* False: it was rejected. */
+static bool dispatch_send_fixture(Dispatch *dispatch, Slot *slot, const ScheduleStep *step) {
         _cleanup_strv_ char **exports = NULL;
         PtestRole role = step->action == SCHEDULE_SET_UP ? PTEST_ROLE_SET_UP : PTEST_ROLE_TEAR_DOWN;
         const Test *what = dispatch_get_fixture(dispatch, step->context, role);
@@ -84,6 +87,7 @@ static void dispatch_send_fixture(Dispatch *dispatch, Slot *slot, const Schedule
                 dispatch_log_failure(slot, r);
                 schedule_on_fixture_returned(dispatch->schedule, step->instance);
         }
+        return r != -EMSGSIZE;
 }
 
 /* How many tests the slot is to get now. */
@@ -101,35 +105,57 @@ static size_t dispatch_count_wanted(const Dispatch *dispatch, const Slot *slot) 
         return held >= target || (held > 0 && held > target / 2) ? 0 : target - held;
 }
 
-/* True if there may be more for this slot: what it was to get could not be run. */
-static bool dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
+/* What comes of an attempt to give a slot something. */
+typedef enum Fill {
+        FILL_DONE,
+        FILL_AGAIN, /* there may be more for it: what it was to get could not be run */
+        FILL_REJECTED, /* the same, and nobody is to get anything before somebody has looked at that failure */
+} Fill;
+
+/* The tests that can be run, of a step of which some could not. */
+static Fill dispatch_keep(Dispatch *dispatch, const uint32_t *tests, size_t n) {
+        while (n > 0)
+                schedule_on_returned(dispatch->schedule, tests[--n]);
+        return FILL_REJECTED;
+}
+
+static Fill dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
         uint32_t tests[PTEST_TASKS_MAX];
         ScheduleStep step;
+        bool good = true;
         size_t n, left;
 
         n = dispatch_count_wanted(dispatch, slot);
         if (n == 0)
-                return false;
+                return FILL_DONE;
         if (schedule_next(dispatch->schedule, slot_get_number(slot) - 1, tests, n, &step) < 0)
-                return false;
+                return FILL_DONE;
         if (step.action == SCHEDULE_NOTHING)
-                return false;
+                return FILL_DONE;
         if (step.action != SCHEDULE_TESTS) {
-                dispatch_send_fixture(dispatch, slot, &step);
-                return false;
+                good = dispatch_send_fixture(dispatch, slot, &step);
+                return good || !dispatch->hands_back ? FILL_DONE : FILL_REJECTED;
         }
         left = dispatch_reject_unloaded(dispatch, tests, step.n_tests);
+        if (left < step.n_tests && dispatch->hands_back)
+                return dispatch_keep(dispatch, tests, left);
         if (left > 0)
-                dispatch_send(dispatch, slot, tests, left);
-        return left < step.n_tests;
+                good = dispatch_send(dispatch, slot, tests, left);
+        if (!good && dispatch->hands_back)
+                return FILL_REJECTED;
+        return left < step.n_tests ? FILL_AGAIN : FILL_DONE;
 }
 
+/* Whoever rejects wakes the coordinator: it comes again, unless that was one failure too many. */
 void dispatch_fill(Dispatch *dispatch) {
         for (unsigned i = 0; i < pool_get_size(dispatch->pool); i++) {
                 Slot *slot = pool_get_slot(dispatch->pool, i);
+                Fill fill = FILL_AGAIN;
 
-                while (slot_takes_tasks(slot) && dispatch_fill_slot(dispatch, slot))
-                        ;
+                while (fill == FILL_AGAIN && slot_takes_tasks(slot))
+                        fill = dispatch_fill_slot(dispatch, slot);
+                if (fill == FILL_REJECTED)
+                        return;
         }
 }
 

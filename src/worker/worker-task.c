@@ -74,6 +74,8 @@ static void worker_hand_back(Worker *worker) {
 static void worker_say_result(Worker *worker, Result *result, char **exported, bool unfit) {
         const Task *task = tasks_get(&worker->tasks, 0);
         const uint64_t timeout = task->test->timeout_usec;
+        /* Not all that a program wrote may be such as to become a test: that is for the coordinator to judge. */
+        const bool found = task->test->finds && worker->found.n_items > 0;
         Message message = {
                 .kind = MESSAGE_FINISHED,
                 .finished = {.id = task->id, .exported = exported, .result = result},
@@ -97,7 +99,7 @@ static void worker_say_result(Worker *worker, Result *result, char **exported, b
         if (message.finished.spent) {
                 worker->spent = true;
                 tasks_drop_but_tear_downs(&worker->tasks);
-        } else if (worker->options->hands_back && outcome_is_bad(result->outcome))
+        } else if (worker->options->hands_back && (found || outcome_is_bad(result->outcome)))
                 worker_hand_back(worker);
 }
 

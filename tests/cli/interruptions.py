@@ -35,8 +35,24 @@ def fail_fast_starts_nothing_after_the_failure_however_short_the_tests():
     suite = tests(60) + shell("broken", "exit 1", "Priority=-1") + "".join(shell(f"late{i}", ":", "Priority=-2") for i in range(60))
     for n in (1, 2):
         with run(suite=suite, options=["-j1", f"--fail-fast={n}"]) as it:
-            assert it.outcomes["broken"] == "fail" and [it.outcomes[f"t{i:04}"] for i in range(1, 61)] == ["pass"] * 60
-            assert {it.outcomes[f"late{i}"] for i in range(60)} == {"not-run" if n == 1 else "pass"}, it.outcomes
+            outcomes = it.outcomes
+            assert outcomes["broken"] == "fail" and [outcomes[f"t{i:04}"] for i in range(1, 61)] == ["pass"] * 60
+            assert {outcomes[f"late{i}"] for i in range(60)} == {"not-run" if n == 1 else "pass"}, outcomes
+
+
+@behaviour
+def fail_fast_looks_at_failures_that_no_worker_knows_of():
+    # What cannot be loaded, what is too large to be sent, and what found something that cannot become a test.
+    late = "".join(shell(f"late{i}", ":") for i in range(300))
+    large = "[Test bad]\nExec=true\n" + "".join(f"Environment=V{i}={'x' * 3000}\n" for i in range(30))
+    finder = "[Test bad]\nExec=/bin/sh -c 'printf \"a\\\\001\\n\" > $PTEST_FOUND'\nFoundExec=true\n"
+    for suite, options in (("[Suite]\nFrom=module:none.so\n" + late, ["-j1"]), ("[Suite]\nFrom=module:none.so\n" + late, ["-j2"]),
+                           (large + late, ["-j1"]), (tests(60) + finder + late, ["-j1"])):
+        with run(suite=suite, options=[*options, "--fail-fast"]) as it:
+            outcomes = it.outcomes
+            assert it.status == 1 and sum(o == "error" for o in outcomes.values()) == 1, it.stdout
+            assert {outcomes[f"late{i}"] for i in range(300)} == {"not-run"}, it.stdout
+            it.assert_whole()
 
 
 @behaviour
