@@ -130,8 +130,9 @@ class Cell:
         # With its first process goes all of the namespace; its parent ends when it is gone.
         if self.init:
             for pid in Path(f"/proc/{self.init.pid}/task/{self.init.pid}/children").read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
-            self.init.communicate(timeout=20)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            self.init.communicate(timeout=200)
         if self.row.tmp:
             subprocess.run(["umount", "--lazy", self.tmp], check=False)
         results.remove_cgroups(self.mark)
@@ -262,4 +263,4 @@ def observe_runner(runner, programs):
 
 def add_runners(programs):
     for runner in RUNNERS:
-        add(f"{runner.name}, as observed", lambda runner=runner: observe_runner(runner, programs), 600)
+        add(f"{runner.name}, as observed", lambda runner=runner: observe_runner(runner, programs), 1800)

@@ -62,7 +62,7 @@ def remove_cgroups(mark):
     """Those that a test made for itself, outside of what a runner could know of. Who was in them may be just dying."""
     for mount in cgroup_mounts():
         for path in mount.rglob(f"torture-{mark[:8]}"):
-            end = time.monotonic() + 5
+            end = time.monotonic() + 60
             while path.exists() and time.monotonic() < end:
                 with contextlib.suppress(OSError):
                     path.rmdir()

@@ -7,10 +7,10 @@ of everything, runners without limits one that the machine survives.
 
 from dataclasses import dataclass, field
 
-# What a test may take that hangs.
+# What a test may take that hangs; for ptest more, if it was not even hanging by then.
 TIMEOUT = 3
 # What it may take that ends by itself, on the slowest machine.
-PATIENCE = 120
+PATIENCE = 600
 
 
 @dataclass
