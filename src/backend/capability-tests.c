@@ -62,6 +62,12 @@ static void tests_survey_limits(TestSurvey *tests) {
         int r = backend_find_unheld_test_limits(survey->kind, all, &unheld);
         if (r < 0)
                 survey->error = r;
+        else if (survey->kind != BACKEND_PLAIN && !survey->reachable)
+                survey_add(survey,
+                           "test-limits",
+                           "Limits of tests",
+                           false,
+                           "the manager cannot be used");
         else if (!unheld)
                 survey_add(survey,
                            "test-limits",
@@ -175,6 +181,14 @@ static void tests_survey_politeness(TestSurvey *tests) {
                            unheld);
                 return;
         }
+        if (tests->survey->kind != BACKEND_PLAIN && !tests->survey->reachable) {
+                survey_add(tests->survey,
+                           "politeness",
+                           "Politeness",
+                           false,
+                           "no weights of scopes: the manager cannot be used");
+                return;
+        }
         survey_add(tests->survey,
                    "politeness",
                    "Politeness",
@@ -201,7 +215,8 @@ static void tests_survey_rest(TestSurvey *tests) {
 }
 
 void survey_tests(Survey *survey) {
-        _cleanup_strv_ char **controllers = probe_list_delegated(survey->kind);
+        _cleanup_strv_ char **controllers = survey->reachable ? probe_list_delegated(survey->kind) :
+                                                                NULL;
         TestSurvey tests = {
                 .survey = survey,
                 .controllers = controllers,

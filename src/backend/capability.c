@@ -152,9 +152,13 @@ static void survey_cgroup(Survey *survey) {
 static void survey_limits(Survey *survey) {
         const char *no_memory = survey->kind == BACKEND_PLAIN ?
                         "the plain backend cannot hold MemoryMax=; run as a service or in a login session" :
+                        !survey->reachable ?
+                        "the manager cannot be used" :
                         "the manager has no memory controller; boot with cgroup_enable=memory, or let it be delegated";
         const char *no_tasks = survey->kind == BACKEND_PLAIN ?
                         "the plain backend cannot hold TasksMax=; run as a service or in a login session" :
+                        !survey->reachable ?
+                        "the manager cannot be used" :
                         "the manager has no pids controller; let it be delegated";
         bool v2 = !survey->layout.memory_v1;
         bool scopes = survey->kind != BACKEND_PLAIN && survey->reachable;
@@ -225,20 +229,26 @@ static void survey_control(Survey *survey) {
                    "Freezing",
                    freeze && scopes,
                    "%s",
-                   !scopes ? "the plain backend cannot stop all of a test at one moment" :
+                   survey->kind == BACKEND_PLAIN ?
+                                   "the plain backend cannot stop all of a test at one moment" :
+                                   !scopes ?
+                                   "the manager cannot be used" :
                                    freeze ?
-                             "cgroup.freeze is there" :
-                             "no cgroup.freeze in our cgroup; it needs version 2 and Linux 5.2");
+                                   "cgroup.freeze is there" :
+                                   "no cgroup.freeze in our cgroup; it needs version 2 and Linux 5.2");
         survey_add(survey,
                    "kill",
                    "Killing at once",
                    kill_all && scopes,
                    "%s",
-                   !scopes ? "the plain backend kills process by process: one that forks fast may escape for a while" :
+                   survey->kind == BACKEND_PLAIN ?
+                                   "the plain backend kills process by process: one that forks fast may escape for a while" :
+                                   !scopes ?
+                                   "the manager cannot be used" :
                                    kill_all ?
-                             "cgroup.kill is there" :
-                             "no cgroup.kill in our cgroup; it needs version 2 and Linux 5.14. Processes are "
-                             "killed by the manager");
+                                   "cgroup.kill is there" :
+                                   "no cgroup.kill in our cgroup; it needs version 2 and Linux 5.14. Processes are "
+                                   "killed by the manager");
 }
 
 /* ---- The rest ---- */
@@ -329,7 +339,7 @@ int capability_probe(BackendKind kind, Capability **ret, size_t *ret_count) {
         (void)cgroup_find_process(getpid(), &survey.layout, &survey.cgroup);
 
         survey.reachable = backend_probe(kind, &survey.trouble) >= 0;
-        if (kind != BACKEND_PLAIN)
+        if (kind != BACKEND_PLAIN && survey.reachable)
                 probe_controllers(kind, &survey.memory, &survey.tasks);
 
         survey_manager(&survey);

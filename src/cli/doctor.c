@@ -116,7 +116,35 @@ static void doctor_print_wrapped(const char *text, int indent, int width) {
         putchar('\n');
 }
 
-static void doctor_print(BackendKind kind, const Capability *capabilities, size_t count) {
+/* Why it is this one, if there are better ones; and if this one does not work, why. */
+static void doctor_print_kind(BackendKind kind, bool chosen, bool color, int columns) {
+        _cleanup_free_ char *trouble = NULL;
+        bool usable = backend_probe(kind, &trouble) >= 0;
+
+        printf("Backend: %s%s%s%s%s\n",
+               color ? ANSI_BOLD : "",
+               backend_kind_to_string(kind),
+               color ? ANSI_NORMAL : "",
+               usable ? "" : ", which cannot be used here: ",
+               usable                  ? "" :
+                               trouble ?:
+                                         "?");
+        for (BackendKind better = BACKEND_SYSTEM; chosen && kind == BACKEND_PLAIN && better < kind;
+             better++) {
+                _cleanup_free_ char *reason = NULL;
+
+                if (backend_probe(better, &reason) >= 0)
+                        continue;
+                doctor_print_wrapped(
+                                reason ?: "?",
+                                printf("Not %s: ", backend_kind_to_string(better)),
+                                columns);
+        }
+        putchar('\n');
+}
+
+static void doctor_print(
+                BackendKind kind, bool chosen, const Capability *capabilities, size_t count) {
         const int columns = stdout_get_width();
         bool color = stdout_has_color();
         int width = 0;
@@ -124,11 +152,7 @@ static void doctor_print(BackendKind kind, const Capability *capabilities, size_
         for (size_t i = 0; i < count; i++)
                 width = MAX(width, (int)strlen(capabilities[i].title));
 
-        printf("Backend: %s%s%s\n\n",
-               color ? ANSI_BOLD : "",
-               backend_kind_to_string(kind),
-               color ? ANSI_NORMAL : "");
-
+        doctor_print_kind(kind, chosen, color, columns);
         for (size_t i = 0; i < count; i++) {
                 const Capability *c = &capabilities[i];
                 const char *start = c->holds ? ANSI_GREEN : ANSI_YELLOW;
@@ -196,7 +220,7 @@ int verb_doctor(int argc, char **argv) {
         if (arguments.json)
                 r = doctor_print_json(kind, capabilities, count);
         else
-                doctor_print(kind, capabilities, count);
+                doctor_print(kind, arguments.kind == BACKEND_KIND_INVALID, capabilities, count);
         capability_free_many(capabilities, count);
         if (r < 0) {
                 log_error("Failed to write the findings as JSON");

@@ -262,6 +262,22 @@ def doctor_fails_for_a_backend_that_cannot_be_used():
 
 
 @behaviour
+def doctor_says_why_a_better_backend_was_not_chosen():
+    nowhere = {**os.environ, "XDG_RUNTIME_DIR": "/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
+               "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+    told = ptest("doctor", env=nowhere).splitlines()
+    assert told[0] == "Backend: plain", told
+    assert told[1].startswith("Not system: ") and told[2].startswith("Not user: "), told
+    # One that was asked for is not called another one, and what only it could hold does not hold.
+    told = ptest("doctor", "--backend=user", env=nowhere, check=False).stdout
+    assert told.startswith("Backend: user, which cannot be used here: ") and "the plain backend" not in told, told
+    done = ptest("doctor", "--backend=user", "--json", env=nowhere, check=False)
+    holds = {capability["name"]: capability["holds"] for capability in json.loads(done.stdout)["capabilities"]}
+    for name in ("manager", "memory-limit", "tasks-limit", "freeze", "kill", "test-limits", "politeness"):
+        assert holds[name] is False, (name, holds)
+
+
+@behaviour
 def help_is_there_with_each_of_its_options_and_not_lost_in_silence():
     usage = ptest("run", "--help")
     assert usage.startswith("Usage: ptest run ") and ptest("run", "-h") == usage and ptest("help", "run") == usage
