@@ -335,6 +335,11 @@ static int run_execute(Run *run, Verdict *ret) {
         if (r < 0)
                 return log_error_errno(r, "Failed to make a run id: %m");
         r = recorder_new(run->options.state_dir, run->suite->name, run_id, true, &run->recorder);
+        if (r < 0 && run->options.state_dir)
+                return log_error_errno(
+                                r,
+                                "Cannot keep records of the run in %s (--state-dir= chooses where): %m",
+                                run->options.state_dir);
         if (r < 0)
                 return log_error_errno(
                                 r,

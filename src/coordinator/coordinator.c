@@ -406,7 +406,9 @@ int coordinator_new(
         r = coordinator_new_places(coordinator);
         if (r < 0)
                 return log_error_errno(
-                                r, "Cannot make a directory for the private places of tests: %m");
+                                r,
+                                "Cannot make a directory for the private places of tests in %s: %m",
+                                places_find_parent());
         r = coordinator_new_dispatch(coordinator);
         if (r >= 0)
                 r = coordinator_new_pool(coordinator);

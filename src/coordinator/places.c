@@ -46,11 +46,16 @@ static int places_make(const char *path, const char *name, uid_t uid, gid_t gid)
         return uid != geteuid() && lchown(place, uid, gid) < 0 ? -errno : 0;
 }
 
-static int places_make_all(Places *places, uid_t uid, gid_t gid) {
+const char *places_find_parent(void) {
         const char *tmp = getenv("TMPDIR");
+
+        return tmp && tmp[0] == '/' ? tmp : "/tmp";
+}
+
+static int places_make_all(Places *places, uid_t uid, gid_t gid) {
         int r;
 
-        r = text_setf(&places->path, "%s/ptest-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+        r = text_setf(&places->path, "%s/ptest-XXXXXX", places_find_parent());
         if (r < 0)
                 return r;
         if (!mkdtemp(places->path)) {

@@ -21,6 +21,8 @@ Places *places_free(Places *places);
 DEFINE_CLEANUP(Places, places_free);
 
 const char *places_get_path(const Places *places);
+/* What it is made in. */
+const char *places_find_parent(void);
 
 /* Those of a run whose directory this is, and whose coordinator is dead. */
 void places_remove_abandoned(const char *directory);

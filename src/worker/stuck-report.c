@@ -294,6 +294,7 @@ static void report_stacks(StuckReport *report, const char *debugger) {
         for (size_t i = 0; i < MIN(report->n_processes, STACKS_MAX); i++) {
                 const ProcessFacts *process = &report->processes[i];
                 const uint64_t now = clock_monotonic();
+                const uint64_t deadline = MIN(usec_add(now, STACK_MAX_USEC), report->deadline_usec);
 
                 if (now + STACK_MIN_LEFT_USEC > report->deadline_usec ||
                     findings_are_full(&report->findings))
@@ -304,14 +305,12 @@ static void report_stacks(StuckReport *report, const char *debugger) {
                                      (int)process->pid);
                         continue;
                 }
-                if (!stack_report(&report->findings,
-                                  debugger,
-                                  process->pid,
-                                  MIN(usec_add(now, STACK_MAX_USEC), report->deadline_usec)))
+                if (!stack_report(&report->findings, debugger, process->pid, deadline))
                         findings_add(&report->findings,
-                                     "  no stack of %d: %s did not tell",
+                                     "  no stack of %d: %s did not tell%s",
                                      (int)process->pid,
-                                     path_basename(debugger));
+                                     path_basename(debugger),
+                                     clock_monotonic() < deadline ? "" : " in time");
         }
 }
 

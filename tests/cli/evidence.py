@@ -306,7 +306,7 @@ def private_places_of_a_dead_coordinator_go_with_the_next_run():
 @behaviour
 def private_places_that_cannot_be_made_are_no_run():
     with run(suite="[Suite]\nPrivateTmp=yes\n" + shell("t", "true"), env={"TMPDIR": "/nowhere"}) as it:
-        assert it.status == 3 and "private places" in it.stderr, (it.status, it.stderr)
+        assert it.status == 3 and "private places of tests in /nowhere: " in it.stderr, (it.status, it.stderr)
 
 
 # ---- Politeness ----

@@ -145,7 +145,7 @@ def limit_of_file_size_is_as_a_full_disk():
 @behaviour
 def state_directory_that_cannot_be_made_is_an_error():
     with run(suite=tests(3), options=["--state-dir=/proc/no/such"]) as it:
-        assert it.status == 3 and "--state-dir" in it.stderr, (it.status, it.stderr)
+        assert it.status == 3 and "in /proc/no/such (--state-dir" in it.stderr, (it.status, it.stderr)
 
 
 @behaviour

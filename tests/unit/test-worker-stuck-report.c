@@ -277,7 +277,7 @@ START_TEST(report_waits_for_a_debugger_only_so_long)
         make_debugger("#!/bin/sh\nPATH=/usr/bin:/bin\nexec sleep 1000\n");
         text = report_below(pid);
         ck_assert_uint_lt(clock_monotonic() - begin, 300 * USEC_PER_SEC);
-        check_has(text, "  no stack of %d: eu-stack did not tell\n", (int)pid);
+        check_has(text, "  no stack of %d: eu-stack did not tell in time\n", (int)pid);
         end_child(pid);
 }
 END_TEST
