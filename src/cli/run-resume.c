@@ -22,9 +22,9 @@ static bool past_has_outstanding(const Past *past) {
         return false;
 }
 
-/* Also one that came to its end: tests may have been left. */
+/* Also one that came to its end: tests may have been left, or their results lost. */
 static bool past_is_complete(const Past *past) {
-        return past_has_ended(past) && !past_has_outstanding(past);
+        return past_tells_all(past) && !past_has_outstanding(past);
 }
 
 /* As the run itself has exited: a loop around it comes to its end. */

@@ -21,6 +21,8 @@ struct Source {
         Record *record;
         sd_id128_t run_id; /* of the first event: a file holds one run */
         bool begun;
+        size_t n_results,
+                        n_counted; /* those that were read, and those that the run has counted at its end */
         char **problems;
         size_t n_problems;
 };
@@ -142,7 +144,7 @@ static int source_add_problem(Source *source, const char *what) {
                         message ?: "(without a message)");
 }
 
-/* Those that the reader of the file had; 0 */
+/* At the end: those that the reader of the file had, and what was never written, as on a full disk; 0 */
 static int source_take_problems(Source *source) {
         _cleanup_strv_ char **problems = NULL;
         int r;
@@ -150,7 +152,22 @@ static int source_take_problems(Source *source) {
         if (source->file)
                 problems = run_file_reader_take_problems(source->file);
         r = strv_extend_strv(&source->problems, problems);
+        if (r >= 0 && source->n_results < source->n_counted)
+                r = strv_extendf(
+                                &source->problems,
+                                "%s: %zu of the %zu results that the run counted are not there",
+                                source->name,
+                                source->n_counted - source->n_results,
+                                source->n_counted);
+        source->n_counted = 0;
         return r < 0 ? r : 0;
+}
+
+static void source_count(Source *source, const Event *event) {
+        if (event->kind == EVENT_TEST_FINISHED)
+                source->n_results++;
+        else if (event->kind == EVENT_RUN_FINISHED)
+                source->n_counted = tally_reported(&event->run_finished.tally);
 }
 
 int source_read(Source *source, Event **ret) {
@@ -177,6 +194,7 @@ int source_read(Source *source, Event **ret) {
                         source->begun = true;
                 }
                 if (r >= 0 && sd_id128_equal(event->run_id, source->run_id)) {
+                        source_count(source, event);
                         *ret = TAKE_PTR(event);
                         return 1;
                 }

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from behaviour import behaviour
-from program import MESSAGE_IDS, Run, read_export, shell, tests, text
+from program import MESSAGE_IDS, PTEST, Run, read_export, shell, tests, text
 
 
 class Recorded:
@@ -540,3 +540,30 @@ def wrong_use_says_what_would_be_right():
     with Place() as at:
         it = at.run(tests(1), "--retries=2", "--repeat=2", status=2)
         assert "contradict" in it.stderr, it.stderr
+
+
+def lose_results(at, *addresses):
+    """Of the only run, as if the disk had been full when they were to be recorded."""
+    [path] = (at.scratch / "state" / "runs").glob("*.zst")
+    data = subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
+    kind = f"MESSAGE_ID={MESSAGE_IDS['TEST_FINISHED']}\n".encode()
+    entries = [entry for entry in data.split(b"\n\n") if kind not in entry + b"\n"
+               or not any(f"PTEST_TEST={address}\n".encode() in entry for address in addresses)]
+    assert len(entries) == data.count(b"\n\n") + 1 - len(addresses)
+    path.with_suffix("").write_bytes(b"\n\n".join(entries))
+    path.unlink()
+
+
+@behaviour
+def results_that_were_not_recorded_are_told_and_run_again():
+    for option, ran in (("--resume", {"t0001", "t0003"}), ("--rerun=outstanding", {"t0001", "t0003"}),
+                        ("--rerun=not-passed", {"t0001", "t0003", "bad"}), ("--rerun=failed", {"bad"})):
+        with Place() as at:
+            suite = "".join(at.noting(f"t000{i}", "true") for i in range(1, 5)) + at.noting("bad", "exit 1")
+            at.run(suite, status=1)
+            lose_results(at, "t0001", "t0003")
+            at.forget()
+            done = subprocess.run([PTEST, "results", at.last.path], capture_output=True, text=True, check=True)
+            assert "2 of the 5 results that the run counted are not there" in done.stderr, done
+            it = at.run(suite, option)
+            assert set(at.ran) == ran and "2 of the 5 results" in it.stderr, (option, at.ran, it.stderr)
