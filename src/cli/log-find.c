@@ -33,6 +33,7 @@ typedef struct LogMatch {
         unsigned attempts; /* the last one that was seen of the exact or first one */
         char **candidates; /* all that it selects, at most CANDIDATES_MAX */
         size_t n_candidates;
+        bool ended; /* the run */
 } LogMatch;
 
 static void log_match_done(LogMatch *match) {
@@ -113,6 +114,7 @@ static int match_read(LogMatch *match, const LogWanted *wanted, Source *source) 
                 r = source_read(source, &event);
                 if (r <= 0)
                         return r;
+                match->ended |= event->kind == EVENT_RUN_FINISHED;
                 if (!event_has_result(event))
                         continue;
                 r = match_add(match, wanted, is_pattern, &event->result);
@@ -245,7 +247,11 @@ static int match_get(
         Result **found = match->exact_seen ? &match->exact : &match->first;
 
         if (!match->exact_seen && match->n_candidates == 0) {
-                log_error("No test matches \"%s\" in %s", wanted->address, where);
+                log_error("No test matches \"%s\" in %s%s",
+                          wanted->address,
+                          where,
+                          match->ended ? "" :
+                                         ", which has no end; --live shows a test that is running");
                 log_nearest(options, wanted->address);
                 return -ENOENT;
         }

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
@@ -101,13 +102,14 @@ static StyleColor info_get_color(const RunInfo *info) {
         return info->finished->run_finished.verdict == VERDICT_PASSED ? STYLE_GOOD : STYLE_BAD;
 }
 
-/* Until its end, or until the last thing that is known of it */
+/* Until its end, or until now if it goes on, or until the last thing that is known of it */
 static uint64_t info_get_duration(const RunInfo *info) {
+        uint64_t last = info->end == RUN_END_RUNNING ? clock_realtime() : info->last_usec;
+
         if (info->finished)
                 return info->finished->run_finished.duration_usec;
-        if (!info->started || info->last_usec < info->started->time_usec)
-                return 0;
-        return info->last_usec - info->started->time_usec;
+        return info->started && last > info->started->time_usec ? last - info->started->time_usec :
+                                                                  0;
 }
 
 static void add_counts(Buffer *text, const RunInfo *info) {

@@ -85,8 +85,11 @@ def runs_are_listed_with_how_they_ended():
             slow.until(lambda: listed(it)[0]["suite"] == "slow" and listed(it)[0]["planned"] == 1, "its start was recorded")
             ends = [(run["suite"], run["end"], run["verdict"]) for run in listed(it)]
             assert ends == [("slow", "running", None), ("other", "finished", "failed"), ("it", "finished", "passed")], ends
+            slow.until(lambda: listed(it)[0]["duration_usec"] > 100_000, "it has gone on for a while")
             table = ptest("runs", f"--state-dir={it.scratch}/state")
             lines = table.splitlines()
+            done = ptest("log", f"--state-dir={it.scratch}/state", "long", check=False)
+            assert done.returncode == 1 and "--live" in done.stderr, done
             assert len(lines) == 4 and "running" in lines[1] and "0 of 1 tests" in lines[1], table
             assert "failed" in lines[2] and "1 failed" in lines[2] and "4 passed" in lines[2], table
             os.kill(slow.pid, signal.SIGKILL)
