@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "test-rounds.h"
 #include "test-runner.h"
 
 #define ROUNDS 300
@@ -149,7 +150,7 @@ START_TEST(message_of_every_kind_survives_the_wire)
         Random random = random_new();
 
         ck_assert_ptr_nonnull(message_kind_to_string(kind));
-        for (unsigned i = 0; i < ROUNDS; i++) {
+        for (unsigned i = 0; i < rounds(ROUNDS); i++) {
                 _cleanup_(message_freep) Message *message = random_message(&random, kind),
                                                  *back = NULL;
                 _cleanup_free_ void *data = NULL;

@@ -14,6 +14,7 @@
 #include "basic/text.h"
 #include "worker/tap.h"
 
+#include "test-rounds.h"
 #include "test-runner.h"
 
 static glob_t corpus;
@@ -64,6 +65,7 @@ START_TEST(corpus_file_gives_what_is_expected)
 {
         const char *path = corpus.gl_pathv[_i];
         _cleanup_free_ char *data = NULL, *expect = NULL, *expect_path = NULL;
+        const size_t step = rounds(20) == 20 ? 1 : 4;
         size_t size;
 
         ck_assert_int_eq(file_read(path, 10 * MIB, &data, &size), 0);
@@ -71,7 +73,7 @@ START_TEST(corpus_file_gives_what_is_expected)
         ck_assert_int_eq(file_read(expect_path, MIB, &expect, NULL), 0);
 
         for (size_t chunk = 1; chunk < 2 * MAX(size, (size_t)1);
-             chunk = chunk < 8 ? chunk + 1 : chunk * 8) {
+             chunk = chunk < 8 ? chunk + step : chunk * 8) {
                 _cleanup_free_ char *text = tap_to_text(data, size, chunk);
 
                 ck_assert_msg(strcmp(text, expect) == 0,
