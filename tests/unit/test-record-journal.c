@@ -122,7 +122,7 @@ START_TEST(journal_that_does_not_read_costs_one_wait_and_recovers)
         begin = clock_monotonic();
         for (unsigned i = 0; i < 5000; i++)
                 ck_assert_int_eq(journal_send(journal, &entry), -EAGAIN);
-        ck_assert_uint_lt(clock_monotonic() - begin, 60 * USEC_PER_SEC);
+        ck_assert_uint_lt(clock_monotonic() - begin, 300 * USEC_PER_SEC);
 
         while (recv(server, data, sizeof(data), 0) > 0)
                 ;
