@@ -245,6 +245,9 @@ def annotations_come_by_themselves_where_github_reads_them():
     for options in (["--github=no"], ["--tap"], ["--jsonl=-"]):
         with run(suite=shell("broken", "exit 1"), options=options, env=env) as it:
             assert "::error " not in it.stdout, it.stdout
+    # As in a container that has the variables of its host.
+    with run(suite=tests(1), env={**env, "GITHUB_STEP_SUMMARY": "/no/such/summary.md"}) as it:
+        assert it.status == 0 and "GITHUB_STEP_SUMMARY, /no/such/summary.md, cannot be written: No such file" in it.stderr, (it.status, it.stderr)
     with run(suite=shell("broken", "exit 1"), options=["--github"], env=quiet_environment()) as it:
         assert it.stdout.endswith("::error title=broken::fail: exit status 1\n"), it.stdout
 
