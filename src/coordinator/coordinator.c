@@ -286,6 +286,7 @@ static int coordinator_new_places(Coordinator *coordinator) {
         const TestTraits *traits;
         size_t cursor = 0;
 
+        places_remove_all_abandoned();
         while ((traits = test_store_next_traits(coordinator->suite->store, &cursor)))
                 if (traits->private_places & PRIVATE_ALL)
                         return places_new(

@@ -26,3 +26,5 @@ const char *places_find_parent(void);
 
 /* Those of a run whose directory this is, and whose coordinator is dead. */
 void places_remove_abandoned(const char *directory);
+/* Those where ours would be made, of coordinators that are dead: the directory of a service's run is gone with it. */
+void places_remove_all_abandoned(void);

@@ -304,6 +304,23 @@ def private_places_of_a_dead_coordinator_go_with_the_next_run():
 
 
 @behaviour
+def private_places_go_also_when_nothing_else_tells_of_them():
+    """As with a service, whose runtime directory goes when it is killed; those of others, and of who lives, stay."""
+    with Run(suite="[Suite]\nPrivateTmp=yes\n" + shell("t", "touch $TMPDIR/x; sleep 1000")) as it:
+        places = it.scratch / "tmp"
+        it.until(lambda: list(places.rglob("x")), "that the test runs")
+        (places / "ptest-master" / "t").mkdir(parents=True)
+        (places / "ptest-master" / "kept").mkdir()
+        with run(suite="[Test t]\nExec=/bin/true\n", env={"TMPDIR": str(places)}) as beside:
+            assert beside.status == 0 and list(places.rglob("x")), list(places.rglob("*"))
+        it.process.kill()
+        it.wait()
+        with run(suite="[Test t]\nExec=/bin/true\n", env={"TMPDIR": str(places)}) as after:
+            assert after.status == 0
+            assert sorted(path.name for path in places.rglob("*")) == ["kept", "ptest-master", "t"], list(places.rglob("*"))
+
+
+@behaviour
 def private_places_that_cannot_be_made_are_no_run():
     with run(suite="[Suite]\nPrivateTmp=yes\n" + shell("t", "true"), env={"TMPDIR": "/nowhere"}) as it:
         assert it.status == 3 and "private places of tests in /nowhere: " in it.stderr, (it.status, it.stderr)
