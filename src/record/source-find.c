@@ -202,6 +202,18 @@ char *source_describe_journal(const SourceOptions *options) {
         return name;
 }
 
+/* What sd-journal says of files in a word that says nothing. */
+static const char *journal_error_describe(int error) {
+        switch (error) {
+        case -EBADMSG:
+                return "not a journal file, or a damaged one";
+        case -ENODATA:
+                return "the journal file is cut off";
+        default:
+                return strerror(-error);
+        }
+}
+
 int source_open_reader(const SourceOptions *options, JournalReader **ret, char **ret_problem) {
         const JournalPlace place = {
                 .directory = options->directory,
@@ -215,7 +227,8 @@ int source_open_reader(const SourceOptions *options, JournalReader **ret, char *
         if (r >= 0)
                 return 0;
         name = source_describe_journal(options);
-        if (!name || asprintf(ret_problem, "Failed to open %s: %s", name, strerror(-r)) < 0)
+        if (!name ||
+            asprintf(ret_problem, "Failed to open %s: %s", name, journal_error_describe(r)) < 0)
                 *ret_problem = NULL;
         return r;
 }

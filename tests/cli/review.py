@@ -72,6 +72,10 @@ def closed_run_file_becomes_a_journal_file():
         for wrong in (["--file", "nowhere.journal"], ["-D", "nowhere"]):
             done = ptest("results", *wrong, check=False)
             assert done.returncode == 1 and "nowhere" in done.stderr, done
+        for content, why in ((journal.read_bytes()[:5000], "cut off"), (b"text\n" * 5000, "not a journal file")):
+            (it.scratch / "bad.journal").write_bytes(content)
+            done = ptest("runs", f"--file={it.scratch}/bad.journal", check=False)
+            assert done.returncode == 1 and why in done.stderr, done
         done = ptest("results", "--file=x", "--namespace=y", check=False)
         assert done.returncode == 2 and "exclude each other" in done.stderr, done
 
