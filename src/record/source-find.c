@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "basic/parse.h"
 #include "basic/strv.h"
@@ -43,12 +44,20 @@ static int problem_no_run(
 
         if (run_is_last(options->run, &back) && n_runs > 0)
                 r = asprintf(ret_problem,
-                             "No run '%s' in %s: there are only %zu runs",
+                             "No run '%s' in %s: there %s only %zu run%s",
                              options->run,
                              where,
-                             (size_t)n_runs);
+                             n_runs == 1 ? "is" : "are",
+                             (size_t)n_runs,
+                             n_runs == 1 ? "" : "s");
         else if (run_is_last(options->run, &back))
                 r = asprintf(ret_problem, "There are no runs in %s", where);
+        else if (options->run[0] && access(options->run, F_OK) >= 0)
+                r = asprintf(ret_problem,
+                             "No run '%s' in %s; the file of that name is ./%s",
+                             options->run,
+                             where,
+                             options->run);
         else
                 r = asprintf(ret_problem,
                              "No run '%s' in %s: neither a suite that was run nor the begin of a run id (%u digits or more); \"ptest runs\" lists them",

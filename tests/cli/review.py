@@ -47,6 +47,12 @@ def run_file_is_compressed_when_it_is_closed_and_found_by_both_names():
         assert ptest("results", printed[:-len(".zst")]) == whole
         subprocess.run(["zstd", "-dq", "--rm", printed], check=True)
         assert ptest("results", printed[:-len(".zst")]) == whole
+        shutil.copy(printed[:-len(".zst")], it.scratch / "mine")
+        done = subprocess.run([PTEST, "results", f"--state-dir={it.scratch}/state", "mine"], cwd=it.scratch, text=True,
+                              stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 1 and "the file of that name is ./mine" in done.stderr, done
+        done = ptest("results", f"--state-dir={it.scratch}/state", "last-1", check=False)
+        assert done.returncode == 1 and "there is only 1 run\n" in done.stderr, done
         assert ptest("results", f"--state-dir={it.scratch}/state") == whole
 
 
