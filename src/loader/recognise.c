@@ -138,9 +138,13 @@ static int refuse_missing(const char *target, LoadProblems *problems) {
                         problems,
                         target,
                         0,
-                        "there is no %s" SUFFIX " in %s, nor a file or directory of that name here",
+                        "there is no %s" SUFFIX
+                        " in %s, nor a file or directory of that name here%s",
                         target,
-                        path ? path : "the search path");
+                        path ? path : "the search path",
+                        strstr(target, "\\x") ?
+                                        "; names are taken as they are: systemd-escape is not for them" :
+                                        "");
         return r < 0 ? r : -ENOENT;
 }
 

@@ -157,6 +157,13 @@ def suite_that_is_not_there_is_status_2_and_is_named():
 
 
 @behaviour
+def name_that_was_escaped_for_systemd_is_told_from_one_that_is_not_there():
+    escaped = ptest("run", "--backend=plain", "my\\x2dlib", check=False)
+    assert escaped.returncode == 2 and "systemd-escape" in escaped.stderr, escaped
+    assert "systemd-escape" not in ptest("run", "--backend=plain", "my-lib", check=False).stderr
+
+
+@behaviour
 def mistakes_in_a_suite_file_are_told_with_file_and_line():
     suite = "[Suite]\nWrokers=3\n\n[Test a]\nExec=/bin/true\nTimeoutSec=soon\n\n[Test b]\nExec=/no/such/program\n"
     with run(suite=suite) as it:
