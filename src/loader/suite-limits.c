@@ -157,9 +157,11 @@ int suite_file_set_limit(SuiteFile *file, Spec *spec, const KeyfileLine *line) {
 
 /* ---- What tests have in the end ---- */
 
+/* What tests of a listing that broke off had is still in the store: their contexts are not there. */
 static void limits_resolve(
                 const SuiteFile *file, const Suite *suite, uint32_t context, TestLimits *limits) {
-        for (; context != CONTEXT_NONE; context = suite->contexts[context - 1]->parent)
+        for (; context != CONTEXT_NONE && context <= suite->n_contexts;
+             context = suite->contexts[context - 1]->parent)
                 if (context <= file->n_contexts) /* behind them are those of modules */
                         test_limits_inherit(
                                         limits, &file->contexts[context - 1]->spec->values->limits);

@@ -109,6 +109,18 @@ def a_module_that_cannot_be_loaded_is_one_failed_test_with_the_words_of_the_load
 
 
 @behaviour
+def a_listing_that_breaks_off_is_one_failed_test():
+    with Run(argv=("true",)) as it:
+        worker, path = it.scratch / "worker", it.scratch / "x.so"
+        worker.write_text('#!/bin/sh\necho \'{"context":"inner"}\'; echo \'{"test":"inner::a","context":"inner"}\'; exit 1\n')
+        worker.chmod(0o755)
+        path.write_text("")
+        suite = f"[Suite]\nLeaks=fail\nFrom=module:{path}\n[Test t]\nExec=true\n"
+        status, out, err = listed(suite=suite, env={"PTEST_WORKER": str(worker)})
+        assert (status, out, err) == (0, f"module:{path}\nt\n", ""), (status, out, err)
+
+
+@behaviour
 def a_module_for_another_machine_is_told_so():
     with Run(argv=("true",)) as it:
         elf = bytearray(module("everyday").read_bytes())
