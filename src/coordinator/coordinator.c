@@ -371,6 +371,23 @@ static int coordinator_new_dispatch(Coordinator *coordinator) {
                                            .userdata = coordinator });
 }
 
+static int coordinator_new_parts(Coordinator *coordinator) {
+        int r;
+
+        r = coordinator_new_dispatch(coordinator);
+        if (r >= 0)
+                r = coordinator_new_pool(coordinator);
+        if (r >= 0)
+                r = coordinator_add_sources(coordinator);
+        if (r == -EAGAIN)
+                return log_error_errno(
+                                r,
+                                "Cannot start threads for the run: a limit of processes (ulimit -u) or of memory (ulimit -v) is too low");
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the run: %m");
+        return 0;
+}
+
 int coordinator_new(
                 const CoordinatorConfig *config,
                 Suite *suite,
@@ -410,13 +427,9 @@ int coordinator_new(
                                 r,
                                 "Cannot make a directory for the private places of tests in %s: %m",
                                 places_find_parent());
-        r = coordinator_new_dispatch(coordinator);
-        if (r >= 0)
-                r = coordinator_new_pool(coordinator);
-        if (r >= 0)
-                r = coordinator_add_sources(coordinator);
+        r = coordinator_new_parts(coordinator);
         if (r < 0)
-                return log_error_errno(r, "Cannot set up the run: %m");
+                return r;
         r = coordinator_open_status(coordinator);
         if (r < 0)
                 log_warning("Nobody can ask for the status of this run: %s", strerror(-r));

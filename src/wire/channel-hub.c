@@ -126,7 +126,10 @@ static void connection_on_remove(nng_pipe pipe, nng_pipe_ev event, void *userdat
 /* ---- In the caller's thread ---- */
 
 static int hub_open(ChannelHub *hub, const char *url) {
-        int r = nng_pull0_open(&hub->socket);
+        int r = socket_check_threads();
+        if (r < 0)
+                return r;
+        r = nng_pull0_open(&hub->socket);
         if (r != 0)
                 return socket_error(r);
         hub->open = true;

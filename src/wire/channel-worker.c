@@ -48,7 +48,10 @@ static int socket_dial(nng_socket socket, const char *url) {
 }
 
 static int tasks_open(ChannelWorker *worker, const char *url) {
-        int r = nng_pull0_open(&worker->tasks);
+        int r = socket_check_threads();
+        if (r < 0)
+                return r;
+        r = nng_pull0_open(&worker->tasks);
         if (r != 0)
                 return socket_error(r);
         worker->tasks_open = true;

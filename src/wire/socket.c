@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /*
  * The directory says who may connect, in which nobody but the coordinator can write: a worker of another user
@@ -36,6 +37,11 @@
 
 /* nng has no way to say never. */
 #define RECONNECT_MSEC (60 * 60 * 1000)
+
+/* For each CPU up to 8: two for tasks, one for timeouts, and in later versions one that polls; 7 for all else. */
+#define NNG_THREADS_A_CPU    4U
+#define NNG_THREADS_CPUS_MAX 8U
+#define NNG_THREADS_BESIDE   7U
 
 #define SCHEME "ipc://"
 
@@ -100,6 +106,36 @@ int socket_make_outlet_url(
 
         snprintf(name, sizeof(name), "w%ug%u", slot, generation);
         return make_url(directory, name, ret);
+}
+
+/* As many as nng has, or some more: most of them depend on the number of CPUs, up to a bound. */
+static size_t count_threads(void) {
+        size_t n_cpus = (size_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+
+        n_cpus = MIN(n_cpus, (size_t)NNG_THREADS_CPUS_MAX);
+        return NNG_THREADS_A_CPU * n_cpus + NNG_THREADS_BESIDE;
+}
+
+static void *thread_wait(void *userdata) {
+        pthread_mutex_t *all_there = userdata;
+
+        pthread_mutex_lock(all_there);
+        pthread_mutex_unlock(all_there);
+        return NULL;
+}
+
+int socket_check_threads(void) {
+        pthread_mutex_t all_there = PTHREAD_MUTEX_INITIALIZER;
+        pthread_t threads[NNG_THREADS_A_CPU * NNG_THREADS_CPUS_MAX + NNG_THREADS_BESIDE];
+        size_t wanted = count_threads(), n = 0;
+
+        pthread_mutex_lock(&all_there);
+        while (n < wanted && pthread_create(&threads[n], NULL, thread_wait, &all_there) == 0)
+                n++;
+        pthread_mutex_unlock(&all_there);
+        for (size_t i = 0; i < n; i++)
+                pthread_join(threads[i], NULL);
+        return n < wanted ? -EAGAIN : 0;
 }
 
 int socket_configure(nng_socket socket) {

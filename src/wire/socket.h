@@ -26,6 +26,12 @@ int socket_make_outlet_url(
                 unsigned generation,
                 char ret[static SOCKET_URL_MAX]);
 
+/*
+ * Before the first socket is opened: nng starts its threads then, and hangs or crashes if it cannot have one of
+ * them. -EAGAIN: it could not, for a limit of processes or of memory.
+ */
+int socket_check_threads(void);
+
 /* Limits and buffers; before listening or dialling, which copy them. */
 int socket_configure(nng_socket socket);
 int socket_listen(nng_socket socket, const char *url);

@@ -165,6 +165,16 @@ def too_few_open_files_are_told_and_nothing_is_left():
 
 
 @behaviour
+def too_few_processes_are_told_and_do_not_hang():
+    """As a user of whom there is nobody else: the limit counts all processes and threads of a user."""
+    needs_root()
+    for limit in (4, 8, 10):
+        with run(suite=tests(3), user=64321, within=["prlimit", f"--nproc={limit}:{limit}"]) as it:
+            assert it.status == 3 and "a limit of processes (ulimit -u)" in it.stderr, (limit, it.status, it.stderr)
+            assert "Resource temporarily" not in it.stderr and not list(it.scratch.glob("state/runs/*.zst")), it.stderr
+
+
+@behaviour
 def missing_dev_null_is_no_obstacle_unless_a_stream_is_closed():
     needs_root()
     with run(suite=shell("reads", "! read line")) as it:
