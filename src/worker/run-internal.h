@@ -51,6 +51,7 @@ struct Run {
         uint64_t deadline_usec; /* of this state; in RUN_RUNNING the escalation has it */
         uint64_t started_usec;
         uint64_t sweep_end_usec;
+        unsigned n_sweeps;
 
         pid_t pid;   /* of the leader, 0 once it is reaped */
         int status;  /* wait status of the leader, once it is reaped */

@@ -27,8 +27,12 @@
 /* Between two rounds of killing what is left. */
 #define SWEEP_REPEAT_USEC (10 * USEC_PER_MSEC)
 
-/* A process that has not died of SIGKILL after this waits in the kernel, perhaps for ever. */
+/*
+ * A process that has not died of SIGKILL after this waits in the kernel, perhaps for ever. So often it was tried then: who
+ * stood still meanwhile, as the whole machine may, has not tried at all.
+ */
 #define SWEEP_MAX_USEC (2 * USEC_PER_SEC)
+#define SWEEPS_MIN     20U
 
 /* Of RUN_FDS_MAX */
 enum {
@@ -138,7 +142,7 @@ bool runner_kill_all(Runner *runner) {
         keep_forget(runner->keep);
         uint64_t end = usec_add(clock_monotonic(), SWEEP_MAX_USEC);
 
-        do {
+        for (unsigned i = 0; i < SWEEPS_MIN || clock_monotonic() < end; i++) {
                 struct pollfd fd = { .fd = runner->child_fd, .events = POLLIN };
                 struct signalfd_siginfo info;
 
@@ -149,7 +153,7 @@ bool runner_kill_all(Runner *runner) {
                         ;
                 if (waitpid(-1, NULL, WNOHANG) < 0)
                         return true;
-        } while (clock_monotonic() < end);
+        }
         return false;
 }
 
@@ -337,16 +341,17 @@ static int run_begin_sweep(Run *run, uint64_t now) {
 }
 
 static int run_dispatch_sweep(Run *run, uint64_t now) {
-        if (now >= run->sweep_end_usec) {
-                run->stuck = true;
+        if (now < run->deadline_usec)
+                return 0;
+        run_kill_all(run);
+        run_reap(run);
+        run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
+        if (run->alone)
                 return run_end(run);
-        }
-        if (now >= run->deadline_usec) {
-                run_kill_all(run);
-                run_reap(run);
-                run->deadline_usec = usec_add(now, SWEEP_REPEAT_USEC);
-        }
-        return 0;
+        if (++run->n_sweeps < SWEEPS_MIN || now < run->sweep_end_usec)
+                return 0;
+        run->stuck = true;
+        return run_end(run);
 }
 
 /* ---- Time ---- */
