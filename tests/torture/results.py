@@ -53,18 +53,24 @@ def cgroup_mounts():
             yield Path(words[1])
 
 
+def find_cgroups(prefix):
+    """Others come and go meanwhile, which is nothing to os.walk()."""
+    for mount in cgroup_mounts():
+        for parent, names, _ in os.walk(mount):
+            yield from (Path(parent, name) for name in names if name.startswith(prefix))
+
+
 def cgroups_of_run():
     """Cgroups of the suite "torture" that still exist."""
-    return [path for mount in cgroup_mounts() for path in mount.rglob("ptest-torture*") if path.is_dir()]
+    return list(find_cgroups("ptest-torture"))
 
 
 def remove_cgroups(mark):
     """Those that a test made for itself, outside of what a runner could know of. Who was in them may be just dying."""
-    for mount in cgroup_mounts():
-        for path in mount.rglob(f"torture-{mark[:8]}"):
-            end = time.monotonic() + 60
-            while path.exists() and time.monotonic() < end:
-                with contextlib.suppress(OSError):
-                    path.rmdir()
-                    break
-                time.sleep(0.05)
+    for path in list(find_cgroups(f"torture-{mark[:8]}")):
+        end = time.monotonic() + 60
+        while path.exists() and time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+                break
+            time.sleep(0.05)
