@@ -29,8 +29,8 @@ def ask_check(program, **environment):
     count of tests that passed, failed and could not be brought to an end."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as log:
         done = subprocess.run([program], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, timeout=100,
-                              env={**os.environ, "CK_DEFAULT_TIMEOUT": "60", **ENVIRONMENT, "CK_XML_LOG_FILE_NAME": log.name, **environment})
+                              stderr=subprocess.DEVNULL, timeout=900,
+                              env={**os.environ, "CK_DEFAULT_TIMEOUT": "500", **ENVIRONMENT, "CK_XML_LOG_FILE_NAME": log.name, **environment})
         # Check's programs that a test starts write to the same file.
         root = xml.etree.ElementTree.fromstring(log.read().replace(b"\0", b""))
     match = re.search(rb"Checks: (\d+), Failures: (\d+), Errors: (\d+)", done.stdout)
@@ -129,7 +129,7 @@ def everything_that_can_go_wrong_in_a_check_suite_goes_wrong_under_ptest():
 
 @behaviour
 def unchecked_tear_down_that_ends_checks_own_runner_costs_nothing_under_ptest():
-    done = subprocess.run([program_of("suite-dies")], check=False, stdout=subprocess.PIPE, timeout=100)
+    done = subprocess.run([program_of("suite-dies")], check=False, stdout=subprocess.PIPE, timeout=900)
     assert done.returncode == 1 and b"Checks:" not in done.stdout, done
     with run_module("suite-dies") as it:
         it.wait()
