@@ -96,7 +96,7 @@ static int slice_make(Systemd *systemd, const char *slice, uint64_t memory_max, 
                         return 0;
         }
         if (memory_max == SIZE_INFINITY)
-                return 0;
+                return systemd_is_away(r) ? r : 0;
         (void)text_setf(ret_error,
                         "Failed to give %s its limit: %s",
                         slice,

@@ -38,6 +38,7 @@
 #define FLUSH_USEC       (1 * USEC_PER_SEC)
 #define REACH_USEC       (3 * USEC_PER_SEC)
 #define REACH_PAUSE_USEC (100 * USEC_PER_MSEC)
+#define FIRST_USEC       (10 * USEC_PER_SEC)
 
 static const SystemdTimeouts default_timeouts = {
         .start_usec = 30 *
@@ -392,6 +393,30 @@ static int systemd_make(
         return 0;
 }
 
+bool systemd_is_away(int error) {
+        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE;
+}
+
+/* The bus may also go away after it was looked at, as when it is restarted just now: it comes back. */
+static int systemd_connect_first(Systemd *systemd, char **ret_error) {
+        const uint64_t until = clock_monotonic() + FIRST_USEC;
+
+        for (;;) {
+                _cleanup_free_ char *error = NULL;
+
+                int r = systemd_connect(systemd);
+                if (r >= 0)
+                        r = systemd_make_slices(systemd, &error);
+                if (r >= 0)
+                        return 0;
+                if (!systemd_is_away(r) || clock_monotonic() >= until) {
+                        *ret_error = TAKE_PTR(error);
+                        return r;
+                }
+                (void)usleep(REACH_PAUSE_USEC);
+        }
+}
+
 int systemd_new(sd_event *event,
                 BackendKind kind,
                 const BackendConfig *config,
@@ -411,9 +436,7 @@ int systemd_new(sd_event *event,
                 if (r < 0)
                         (void)text_setf(&error, "Failed to lock the run's id: %s", strerror(-r));
                 else
-                        r = systemd_connect(systemd);
-                if (r >= 0)
-                        r = systemd_make_slices(systemd, &error);
+                        r = systemd_connect_first(systemd, &error);
                 if (r >= 0)
                         r = systemd_start_guard(systemd);
         }
