@@ -5,6 +5,7 @@
 
 #include <check.h>
 
+#include "test-rounds.h"
 #include "test-runner.h"
 
 #define SEC  USEC_PER_SEC
@@ -173,7 +174,7 @@ START_TEST(escalation_random_polling_keeps_the_order)
 {
         unsigned seed = 1;
 
-        for (unsigned round = 0; round < 5000; round++) {
+        for (unsigned round = 0; round < rounds(5000); round++) {
                 const uint64_t timeout = (uint64_t)rand_r(&seed) % (2 * SEC);
                 const uint64_t grace = (uint64_t)(rand_r(&seed) % 3) *
                                 (uint64_t)(rand_r(&seed) % 1000000);

@@ -11,6 +11,7 @@
  */
 #include <check.h>
 
+#include "test-rounds.h"
 #include "test-runner.h"
 
 static Suite *make_suite(size_t n_tests) {
@@ -101,7 +102,7 @@ START_TEST(suite_find_duplicate_in_many_tests)
         _cleanup_(suite_freep) Suite *suite = make_suite(100000);
         const PackedTest *first = NULL, *second = NULL;
 
-        for (unsigned round = 0; round < 20; round++)
+        for (unsigned round = 0; round < rounds(20); round++)
                 ck_assert_int_eq(suite_find_duplicate(suite, &first, &second), 0);
         add_test(suite, "dir/test99999");
         ck_assert_int_eq(suite_find_duplicate(suite, &first, &second), 1);

@@ -13,6 +13,7 @@
 #include "report/html-summary.h"
 #include "report/html-text.h"
 #include "test-record-sample.h"
+#include "test-rounds.h"
 #include "test-runner.h"
 
 static char directory[] = "/tmp/ptest-unit-XXXXXX";
@@ -365,7 +366,7 @@ START_TEST(page_of_hostile_events_lets_nothing_out)
         sample_seed((uint64_t)_i + 5);
         ck_assert_int_eq(html_new(path, &reporter), 0);
         emit(reporter, sample_event_of_run(EVENT_RUN_STARTED, SD_ID128_NULL));
-        for (unsigned i = 0; i < 1500; i++) {
+        for (unsigned i = 0; i < rounds(1500); i++) {
                 EventKind kind = kinds[sample_random() % ELEMENTSOF(kinds)];
 
                 n_tests += kind == EVENT_TEST_FINISHED;

@@ -6,6 +6,7 @@
 #include "basic/text.h"
 #include "test-report-sample.h"
 
+#include "test-rounds.h"
 #include "test-runner.h"
 
 static json_t *parse_line(const char *line) {
@@ -146,7 +147,7 @@ END_TEST
 START_TEST(jsonl_is_the_same_of_events_read_back)
 {
         for (EventKind kind = 0; kind < EVENT_KIND_MAX; kind++)
-                for (unsigned i = 0; i < 20; i++) {
+                for (unsigned i = 0; i < rounds(20); i++) {
                         _cleanup_(record_freep) Record *record = NULL;
                         Event *event, *back;
                         json_t *live, *later;
