@@ -15,7 +15,7 @@ def benchmark_of_in_process_tests_runs_what_is_there():
     if not (build / "src/worker/ptest-worker").exists():
         skip("there is no build directory")
     done = subprocess.run([SOURCE / "tests/bench/in-process", f"--build={build}", "--count=300", "--others=50",
-                           "--forks=20", "--boxes=5", "--rounds=1", "--json"], check=False, timeout=250,
+                           "--forks=20", "--boxes=5", "--rounds=1", "--json"], check=False, timeout=550,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)

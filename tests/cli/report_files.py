@@ -12,13 +12,13 @@ from pathlib import Path
 from behaviour import behaviour
 from formats import (FORMATS, HOSTILE, SUITE, check_junit, compare_reports, hostile_directory, quiet_environment,
                      read_github, read_jq, read_prove, read_subunit, read_subunit_details, read_yocto, report_options)
-from program import MESSAGE_IDS, PTEST, ptest, run, shell, tests
+from program import MESSAGE_IDS, PATIENCE, PTEST, ptest, run, shell, tests
 
 def report(*argv, env=None, cwd=None):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
     return subprocess.run([PTEST, "report", *map(str, argv)], check=False, stdout=subprocess.PIPE, cwd=cwd,
                           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env={**environment, **(env or {})},
-                          timeout=100)
+                          timeout=PATIENCE)
 
 
 def assert_report_repeats(it, live, run_name, *options):

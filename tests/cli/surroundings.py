@@ -9,7 +9,7 @@ from pathlib import Path
 
 from behaviour import behaviour, skip
 from long_run import LongRun
-from program import PTEST, Run, read_export, run, shell, tests, text
+from program import PATIENCE, PTEST, Run, read_export, run, shell, tests, text
 
 NOBODY = 65534
 
@@ -64,7 +64,7 @@ def run_bare(proc):
         done = subprocess.run(
             ["unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "sh", "-euc", script, "sh", scratch],
             check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, timeout=100,
+            start_new_session=True, timeout=PATIENCE,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "PTEST_WORKER": "/usr/libexec/ptest/ptest-worker"})
         assert done.returncode == 1 and not done.stderr, done
         state, = (root / "build" / "state" / "runs").iterdir()
@@ -207,7 +207,7 @@ def closed_stdout_does_not_kill_the_run_half_way():
              argv=["sh", "-c", '"$@" | head -n 1; exit 0', "sh", PTEST, "run", "--backend=plain"]) as it:
         it.wait()
         assert len(it.results) == 201, len(it.results)
-        it.assert_nothing_is_left(seconds=15)
+        it.assert_nothing_is_left(seconds=100)
 
 
 @behaviour

@@ -56,7 +56,7 @@ def invariant_2_slot_that_is_given_up_keeps_no_other_one_from_the_last_test():
     """More slots than tests that can be run at once, and a shared context's slot is given up too."""
     context = "[Context s]\nMode=shared\nSetUp=true\n[Test in]\nExec=true\nContext=s\n"
     for workers in ("-j2", "-j3"):
-        with run(suite=context + tests(1), options=[workers], env={"PTEST_WORKER": "/bin/false"}, seconds=60) as it:
+        with run(suite=context + tests(1), options=[workers], env={"PTEST_WORKER": "/bin/false"}) as it:
             assert it.status == 3, (it.status, it.stderr)
             assert set(it.outcomes.values()) == {"not-run"}, it.outcomes
             it.assert_whole()
