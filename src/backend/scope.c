@@ -412,11 +412,13 @@ bool scope_is_guard(const Scope *scope) {
         return scope->worker.slot == SCOPE_GUARD_SLOT;
 }
 
+/* One that has ended is replaced when its unit is gone; until then whatever is bound to it would be refused. */
 bool scope_awaits_guard(const Scope *scope) {
         const Systemd *systemd = scope->systemd;
+        const Scope *guard = (const Scope *)systemd->guard;
 
-        return scope->state <= SCOPE_CREATING && !scope_is_guard(scope) && systemd->guard &&
-                        !systemd->guarded;
+        return scope->state <= SCOPE_CREATING && !scope_is_guard(scope) && guard &&
+                        (!systemd->guarded || !child_is_alive(&guard->child));
 }
 
 static int scope_new(
