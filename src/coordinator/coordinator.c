@@ -133,6 +133,7 @@ static int coordinator_on_tick(sd_event_source *source, uint64_t usec, void *use
                 notify_progress(&progress);
                 coordinator->notified_usec = now;
         }
+        pool_listen(coordinator->pool);
         if (coordinator->phase == RUN_GOING && !coordinator->pausing)
                 dispatch_rebalance(&coordinator->dispatch);
         r = sd_event_source_set_time(source, clock_machine() + COORDINATOR_TICK);

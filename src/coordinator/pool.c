@@ -152,6 +152,13 @@ Pool *pool_free(Pool *pool) {
         return NULL;
 }
 
+void pool_listen(Pool *pool) {
+        if (pool_count(pool, SLOT_STARTING) == 0 || !channel_hub_listen_again(pool->hub, false))
+                return;
+        for (unsigned i = 0; i < pool->n_slots; i++)
+                slot_doubt_hello(pool->slots[i]);
+}
+
 unsigned pool_get_size(const Pool *pool) {
         return pool->n_slots;
 }

@@ -17,6 +17,9 @@ DEFINE_CLEANUP(Pool, pool_free);
 unsigned pool_get_size(const Pool *pool);
 Slot *pool_get_slot(const Pool *pool, unsigned i);
 
+/* Now and then: while a worker starts, looks whether it can be heard. */
+void pool_listen(Pool *pool);
+
 /* Slots in that state. */
 unsigned pool_count(const Pool *pool, SlotState state);
 /* Tasks that workers hold. */

@@ -23,6 +23,7 @@ static void slot_on_held(BackendWorker *worker, void *userdata) {
 
         if (slot->state != SLOT_HELD)
                 return;
+        (void)channel_hub_listen_again(slot->context->hub, false);
         slot_set_state(slot, SLOT_STARTING);
         if (send(slot->gate_fd, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
                 log_debug("worker %u.%u ended at its gate", slot->number, slot->generation);

@@ -374,6 +374,7 @@ static int slot_on_deadline(sd_event_source *source, uint64_t usec, void *userda
                 return 0;
         switch (slot->state) {
         case SLOT_STARTING:
+                (void)channel_hub_listen_again(slot->context->hub, true);
                 slot_fail(slot, SLOT_CAUSE_STUCK, "did not say hello");
                 break;
         case SLOT_BUSY:
@@ -395,6 +396,11 @@ static int slot_on_deadline(sd_event_source *source, uint64_t usec, void *userda
                 break;
         }
         return 0;
+}
+
+void slot_doubt_hello(Slot *slot) {
+        if (slot->state == SLOT_STARTING)
+                slot_arm(slot, MIN(slot->deadline.usec, clock_monotonic() + SLOT_UNHEARD_TIMEOUT));
 }
 
 /* ---- New, free, look ---- */

@@ -131,6 +131,8 @@ typedef struct SlotContext {
 
 /* A worker that was released and says nothing is stuck. Starting takes milliseconds; a loaded VM needs seconds. */
 #define SLOT_HELLO_TIMEOUT     (30 * USEC_PER_SEC)
+/* The same where its connection may never be heard. */
+#define SLOT_UNHEARD_TIMEOUT   (3 * USEC_PER_SEC)
 /* On top of a test's timeout, stuck report, grace and leak grace: the worker's own ways to end it (2 s), and load */
 #define SLOT_MARGIN            (4 * USEC_PER_SEC)
 /* A worker that has tasks and starts none. */
@@ -181,6 +183,8 @@ int slot_send_fixture(
 
 /* Asks for the return of the tasks that have not been started. */
 void slot_recall(Slot *slot);
+/* What it says may not be heard: it has less time to say that it is there, and is replaced. */
+void slot_doubt_hello(Slot *slot);
 
 /* Ends the worker: it may finish what runs (OVER), or not (INTERRUPTED). Without a worker: no effect. */
 void slot_begin_stop(Slot *slot, SlotCause cause);

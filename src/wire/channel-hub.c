@@ -20,6 +20,7 @@
 #include "wire/socket.h"
 
 #include "basic/fd.h"
+#include "basic/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,11 +29,15 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
 
 /* More than workers that one machine can hold, and few enough for a stranger to take no memory worth having. */
 #define CONNECTIONS_MAX 16384U
+
+/* Each stays to the end. Who knocks more often than that is no accident. */
+#define LISTENERS_MAX 256U
 
 /* What is thrown away of dropped connections before the caller gets its turn again. */
 #define DISCARD_MAX 64U
@@ -51,6 +56,9 @@ typedef struct Connection {
 
 struct ChannelHub {
         nng_socket socket;
+        char url[SOCKET_URL_MAX];
+        unsigned n_listeners;
+        uint64_t n_faults; /* of them, when they were last looked at */
         bool open;
         int receive_fd; /* nng's */
         int closed_fd;
@@ -125,7 +133,15 @@ static void connection_on_remove(nng_pipe pipe, nng_pipe_ev event, void *userdat
 
 /* ---- In the caller's thread ---- */
 
-static int hub_open(ChannelHub *hub, const char *url) {
+static int hub_listen(ChannelHub *hub) {
+        int r = socket_listen(hub->socket, hub->url);
+
+        if (r >= 0)
+                hub->n_listeners++;
+        return r;
+}
+
+static int hub_open(ChannelHub *hub) {
         int r = socket_check_threads();
         if (r < 0)
                 return r;
@@ -146,16 +162,11 @@ static int hub_open(ChannelHub *hub, const char *url) {
         r = nng_socket_get_int(hub->socket, NNG_OPT_RECVFD, &hub->receive_fd);
         if (r != 0)
                 return socket_error(r);
-        return socket_listen(hub->socket, url);
+        return hub_listen(hub);
 }
 
 int channel_hub_new(const char *directory, ChannelHub **ret) {
         _cleanup_(channel_hub_freep) ChannelHub *hub = NULL;
-        char url[SOCKET_URL_MAX];
-
-        int r = socket_make_hub_url(directory, url);
-        if (r < 0)
-                return r;
 
         hub = calloc(1, sizeof(ChannelHub));
         if (!hub)
@@ -166,7 +177,10 @@ int channel_hub_new(const char *directory, ChannelHub **ret) {
         if (hub->closed_fd < 0)
                 return -errno;
 
-        r = hub_open(hub, url);
+        int r = socket_make_hub_url(directory, hub->url);
+        if (r < 0)
+                return r;
+        r = hub_open(hub);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(hub);
@@ -190,6 +204,25 @@ ChannelHub *channel_hub_free(ChannelHub *hub) {
         pthread_mutex_destroy(&hub->lock);
         free(hub);
         return NULL;
+}
+
+/*
+ * A listener that has become deaf stays, with the connections that it has taken: the name in the file system is
+ * given to another one. Closing it would close those, too.
+ */
+bool channel_hub_listen_again(ChannelHub *hub, bool missing) {
+        const uint64_t n_faults = socket_count_faults(hub->url);
+        int r;
+
+        if ((n_faults == hub->n_faults && !missing) || hub->n_listeners >= LISTENERS_MAX)
+                return false;
+        hub->n_faults = n_faults;
+        if (unlink(socket_get_path(hub->url)) < 0 && errno != ENOENT)
+                return false;
+        r = hub_listen(hub);
+        if (r < 0)
+                log_warning("Failed to listen to workers again: %s", strerror(-r));
+        return r >= 0;
 }
 
 int channel_hub_get_fd(ChannelHub *hub) {

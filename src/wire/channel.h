@@ -3,6 +3,7 @@
 
 #include "basic/macros.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -49,6 +50,14 @@ int channel_hub_next_closed(ChannelHub *hub, uint32_t *ret_pipe, pid_t *ret_pid)
  * it is told as closed, if it was not yet. The peer itself is not cut off, and has to be stopped by the caller.
  */
 void channel_hub_drop(ChannelHub *hub, uint32_t pipe);
+
+/*
+ * nng 1.5.2 stops taking connections for good when a peer is gone before it was greeted: one that was killed just then, or a
+ * stranger that only knocks. Looks whether that may have happened since the last look, and listens anew if it may, or if
+ * the caller misses somebody who should have been heard. True: whoever connected before may never be heard, those that
+ * were heard are.
+ */
+bool channel_hub_listen_again(ChannelHub *hub, bool missing);
 
 /* The coordinator's end for the tasks of one worker: a PUSH socket that listens. */
 typedef struct ChannelOutlet ChannelOutlet;

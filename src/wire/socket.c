@@ -162,6 +162,36 @@ int socket_listen(nng_socket socket, const char *url) {
         return socket_error(nng_listener_start(listener, 0));
 }
 
+const char *socket_get_path(const char *url) {
+        return url + strlen(SCHEME);
+}
+
+static nng_stat *stat_find_child(nng_stat *parent, const char *name) {
+        nng_stat *child = nng_stat_child(parent);
+
+        while (child && strcmp(nng_stat_name(child), name) != 0)
+                child = nng_stat_next(child);
+        return child;
+}
+
+uint64_t socket_count_faults(const char *url) {
+        uint64_t n = 0;
+        nng_stat *all;
+
+        if (nng_stats_get(&all) != 0)
+                return 0;
+        for (nng_stat *stat = nng_stat_child(all); stat; stat = nng_stat_next(stat)) {
+                nng_stat *where = stat_find_child(stat, "url"),
+                         *other = stat_find_child(stat, "other");
+
+                if (where && other && strcmp(nng_stat_name(stat), "listener") == 0 &&
+                    strcmp(nng_stat_string(where), url) == 0)
+                        n += nng_stat_value(other);
+        }
+        nng_stats_free(all);
+        return n;
+}
+
 /* ---- Closing ---- */
 
 /* Shared by who waits and the thread that closes; freed by the last of the two. */

@@ -32,6 +32,14 @@ int socket_make_outlet_url(
  */
 int socket_check_threads(void);
 
+/* Of a URL as made above: where its socket lies in the file system. Points into it. */
+const char *socket_get_path(const char *url);
+/*
+ * What went wrong with taking connections, for reasons that nng has no name for, of all listeners at this URL. 0 if
+ * nng was built without statistics.
+ */
+uint64_t socket_count_faults(const char *url);
+
 /* Limits and buffers; before listening or dialling, which copy them. */
 int socket_configure(nng_socket socket);
 int socket_listen(nng_socket socket, const char *url);

@@ -3,7 +3,9 @@
 
 import os
 import signal
+import socket
 import time
+from pathlib import Path
 
 from behaviour import behaviour, eventually
 from long_run import LONG, LongRun, parent_with_name
@@ -145,6 +147,24 @@ def SIGKILL_of_a_worker_costs_its_test_and_nothing_else():
         assert set(outcomes.values()) == {"pass"} and len(outcomes) == 11, outcomes
         assert it.reason("long1"), "no reason"
         assert it.status in (1, 3), it.status
+        it.assert_whole()
+        it.assert_nothing_is_left()
+
+
+@behaviour
+def who_only_knocks_keeps_no_worker_from_being_heard():
+    # In nng 1.5.2 a listener takes nobody any more after that, and with it all workers that start later.
+    with LongRun(settings="[Worker]\nRecycleAfter=1\n") as it:
+        it.until_both_run()
+        command = Path(f"/proc/{parent_with_name(it, 'long1')}/cmdline").read_text().split("\0")
+        directory, = [word.removeprefix("--directory=") for word in command if word.startswith("--directory=")]
+        for _ in range(20):
+            with socket.socket(socket.AF_UNIX) as stranger:
+                stranger.connect(f"{directory}/e")
+        it.let_go()
+        it.wait()
+        assert it.status == 0 and set(it.outcomes.values()) == {"pass"} and len(it.outcomes) == 12, it.outcomes
+        assert not it.records_of("WORKER_STUCK"), it.stdout
         it.assert_whole()
         it.assert_nothing_is_left()
 
