@@ -351,7 +351,9 @@ def paused_run_stands_still_and_no_limit_comes_nearer():
         it.until_marked("long1")
         pause(it)
         stopped = shells(it)
-        assert stopped and all(state(pid) == "T" for pid in stopped), [(state(p), process_command(p)) for p in stopped]
+        # A shell that has just called vfork() waits for its child, uninterruptibly, and that is stopped.
+        states = [state(pid) for pid in stopped]
+        assert "T" in states and set(states) <= {"T", "D"}, [(state(p), process_command(p)) for p in stopped]
         assert all(state(pid) != "T" for pid in it.workers())
         [run] = statuses(it)
         assert run["state"] == "stopped" and run["run_id"] in it.run_file.name, run
@@ -503,7 +505,7 @@ def ctrl_z_in_a_shell_and_fg():
             # The line is gone before the shell writes its own.
             at = terminal.until(rb"\r\x1b\[JPaused, 1 test running.*Stopped.*\$ ", at)
             stopped = shells(it)
-            assert stopped and all(state(pid) == "T" for pid in stopped), stopped
+            assert stopped and {state(pid) for pid in stopped} in ({"T"}, {"T", "D"}), stopped
             time.sleep(3.5)
             terminal.type(b"fg\n")
             at = terminal.until(rb"Going on after a pause.*1 running: counts", at)
