@@ -224,10 +224,13 @@ static int probe_try(Probe *probe, char **reason) {
         return probe->kind == BACKEND_SYSTEM ? probe_check_own_process(probe, reason) : 0;
 }
 
+bool probe_bus_is_away(int error) {
+        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE;
+}
+
 /* As when the bus is restarted, the manager executes itself anew, or both have much to do */
 static bool probe_met_trouble(const Probe *probe, int error) {
-        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE ||
-                        error == -ETIMEDOUT ||
+        return probe_bus_is_away(error) || error == -ETIMEDOUT ||
                         sd_bus_error_has_names(
                                         &probe->error,
                                         SD_BUS_ERROR_NO_REPLY,

@@ -10,6 +10,9 @@
 /* 0, or negative with the reason in words. */
 int probe_manager(BackendKind kind, char **ret_reason);
 
+/* What a call or a connection failed for is that the bus went away. */
+bool probe_bus_is_away(int error);
+
 /* The controllers that this manager can use for its units */
 void probe_controllers(BackendKind kind, bool *ret_memory, bool *ret_tasks);
 

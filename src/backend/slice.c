@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/probe.h"
 #include "backend/systemd.h"
 #include "basic/text.h"
 
@@ -96,7 +97,7 @@ static int slice_make(Systemd *systemd, const char *slice, uint64_t memory_max, 
                         return 0;
         }
         if (memory_max == SIZE_INFINITY)
-                return systemd_is_away(r) ? r : 0;
+                return probe_bus_is_away(r) ? r : 0;
         (void)text_setf(ret_error,
                         "Failed to give %s its limit: %s",
                         slice,

@@ -393,10 +393,6 @@ static int systemd_make(
         return 0;
 }
 
-bool systemd_is_away(int error) {
-        return error == -ECONNRESET || error == -ENOTCONN || error == -EPIPE;
-}
-
 /* The bus may also go away after it was looked at, as when it is restarted just now: it comes back. */
 static int systemd_connect_first(Systemd *systemd, char **ret_error) {
         const uint64_t until = clock_monotonic() + FIRST_USEC;
@@ -409,7 +405,7 @@ static int systemd_connect_first(Systemd *systemd, char **ret_error) {
                         r = systemd_make_slices(systemd, &error);
                 if (r >= 0)
                         return 0;
-                if (!systemd_is_away(r) || clock_monotonic() >= until) {
+                if (!probe_bus_is_away(r) || clock_monotonic() >= until) {
                         *ret_error = TAKE_PTR(error);
                         return r;
                 }

@@ -116,9 +116,6 @@ int systemd_arm(Systemd *systemd,
                 sd_event_time_handler_t handler,
                 const char *description);
 
-/* What a call or a connection failed for is that the bus went away. */
-bool systemd_is_away(int error);
-
 int systemd_connect(Systemd *systemd);
 /* Installs the matches and subscribes; all that follows comes from the loop. */
 int systemd_set_up(Systemd *systemd);
