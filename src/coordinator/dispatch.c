@@ -37,6 +37,12 @@ static size_t dispatch_reject_unloaded(Dispatch *dispatch, uint32_t *tests, size
         return left;
 }
 
+/* The last one first, so that they wait in their order. */
+static void dispatch_take_back(Dispatch *dispatch, const uint32_t *tests, size_t n) {
+        while (n > 0)
+                schedule_on_returned(dispatch->schedule, tests[--n]);
+}
+
 /* False: one of them was rejected. */
 static bool dispatch_send(Dispatch *dispatch, Slot *slot, uint32_t *tests, size_t n) {
         _cleanup_strv_ char **exports = NULL;
@@ -59,8 +65,7 @@ static bool dispatch_send(Dispatch *dispatch, Slot *slot, uint32_t *tests, size_
                 sent = 1;
         } else if (r < 0)
                 dispatch_log_failure(slot, r);
-        while (n > sent)
-                schedule_on_returned(dispatch->schedule, tests[--n]);
+        dispatch_take_back(dispatch, tests + sent, n - sent);
         return r != -EMSGSIZE;
 }
 
@@ -112,13 +117,6 @@ typedef enum Fill {
         FILL_REJECTED, /* the same, and nobody is to get anything before somebody has looked at that failure */
 } Fill;
 
-/* The tests that can be run, of a step of which some could not. */
-static Fill dispatch_keep(Dispatch *dispatch, const uint32_t *tests, size_t n) {
-        while (n > 0)
-                schedule_on_returned(dispatch->schedule, tests[--n]);
-        return FILL_REJECTED;
-}
-
 static Fill dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
         uint32_t tests[PTEST_TASKS_MAX];
         ScheduleStep step;
@@ -137,8 +135,10 @@ static Fill dispatch_fill_slot(Dispatch *dispatch, Slot *slot) {
                 return good || !dispatch->hands_back ? FILL_DONE : FILL_REJECTED;
         }
         left = dispatch_reject_unloaded(dispatch, tests, step.n_tests);
-        if (left < step.n_tests && dispatch->hands_back)
-                return dispatch_keep(dispatch, tests, left);
+        if (left < step.n_tests && dispatch->hands_back) {
+                dispatch_take_back(dispatch, tests, left);
+                return FILL_REJECTED;
+        }
         if (left > 0)
                 good = dispatch_send(dispatch, slot, tests, left);
         if (!good && dispatch->hands_back)
